@@ -1,0 +1,223 @@
+//! WfFormat (WfCommons, schema 1.4-1.6): recorded workflows, turned into the same model.
+//!
+//! One process a task, one signal a file. A parent that shares no file with its child gets a token
+//! signal, so that every edge of the instance is an edge of the graph.
+
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+
+use super::Kind;
+use super::builder::{Builder, NewProcess, NewSignal, RawRef, RefList};
+use super::command::Str;
+
+/// The `workflow` object of an instance.
+#[derive(serde::Deserialize)]
+pub(crate) struct Document<'a> {
+    #[serde(borrow)]
+    specification: Specification<'a>,
+    #[serde(borrow, default)]
+    execution: Execution<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct Specification<'a> {
+    #[serde(borrow)]
+    tasks: Vec<Task<'a>>,
+    #[serde(borrow, default)]
+    files: Vec<File<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Task<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow)]
+    id: Str<'a>,
+    #[serde(borrow, default)]
+    parents: Vec<Str<'a>>,
+    #[serde(borrow, default)]
+    children: Vec<Str<'a>>,
+    #[serde(borrow, default, rename = "inputFiles")]
+    inputs: Vec<Str<'a>>,
+    #[serde(borrow, default, rename = "outputFiles")]
+    outputs: Vec<Str<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct File<'a> {
+    #[serde(borrow)]
+    id: Str<'a>,
+}
+
+#[derive(serde::Deserialize, Default)]
+struct Execution<'a> {
+    #[serde(borrow, default)]
+    tasks: Vec<Executed<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Executed<'a> {
+    #[serde(borrow)]
+    id: Str<'a>,
+    #[serde(rename = "runtimeInSeconds")]
+    runtime: f64,
+    #[serde(borrow)]
+    command: Option<&'a serde_json::value::RawValue>,
+}
+
+/// The task type: a name without the `_ID0000001` that generators append.
+fn type_of(name: &str) -> &str {
+    match name.rfind("_ID") {
+        Some(at) if at > 0 && at + 3 < name.len() => {
+            let digits = &name[at + 3..];
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) { &name[..at] } else { name }
+        }
+        _ => name,
+    }
+}
+
+impl Document<'_> {
+    /// Turns the instance into processes and signals; the error names the first inconsistency.
+    pub(crate) fn build(self, builder: &mut Builder<'_>) -> Result<(), String> {
+        let tasks = &self.specification.tasks;
+        let mut task_index: HashMap<&str, u32> = HashMap::with_capacity(tasks.len());
+        for (at, task) in tasks.iter().enumerate() {
+            if task_index.insert(&task.id.0, at as u32).is_some() {
+                return Err(format!("two tasks have the id `{}`", task.id.0));
+            }
+        }
+        let mut signals: HashMap<&str, u32> = HashMap::new();
+        for file in &self.specification.files {
+            let next = signals.len() as u32;
+            if signals.insert(&file.id.0, next).is_some() {
+                return Err(format!("two files have the id `{}`", file.id.0));
+            }
+        }
+        let mut names: Vec<&str> =
+            self.specification.files.iter().map(|file| &*file.id.0).collect();
+        let mut ins: Vec<Vec<u32>> = Vec::with_capacity(tasks.len());
+        let mut outs: Vec<Vec<u32>> = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let ids = |files: &[Str<'_>]| -> Result<Vec<u32>, String> {
+                files
+                    .iter()
+                    .map(|Str(file)| {
+                        signals.get(&**file).copied().ok_or_else(|| {
+                            format!("task `{}` uses the unknown file `{file}`", task.id.0)
+                        })
+                    })
+                    .collect()
+            };
+            ins.push(ids(&task.inputs)?);
+            outs.push(ids(&task.outputs)?);
+        }
+
+        let mut producer = vec![u32::MAX; names.len()];
+        for (at, files) in outs.iter().enumerate() {
+            for &file in files {
+                producer[file as usize] = at as u32;
+            }
+        }
+        let mut edges = Vec::new();
+        for (at, task) in tasks.iter().enumerate() {
+            let known = |Str(id): &Str<'_>| {
+                task_index
+                    .get(&**id)
+                    .copied()
+                    .ok_or_else(|| format!("task `{}` names the unknown task `{id}`", task.id.0))
+            };
+            for parent in &task.parents {
+                edges.push((known(parent)?, at as u32));
+            }
+            for child in &task.children {
+                edges.push((at as u32, known(child)?));
+            }
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let mut tokens = Vec::new();
+        for (parent, child) in edges {
+            let shared = ins[child as usize].iter().any(|&file| producer[file as usize] == parent);
+            if !shared {
+                let signal = (names.len() + tokens.len()) as u32;
+                tokens.push(format!(
+                    "{}->{}",
+                    tasks[parent as usize].id.0, tasks[child as usize].id.0
+                ));
+                outs[parent as usize].push(signal);
+                ins[child as usize].push(signal);
+            }
+        }
+
+        let mut consumed = vec![false; names.len()];
+        ins.iter().flatten().for_each(|&file| {
+            if let Some(flag) = consumed.get_mut(file as usize) {
+                *flag = true;
+            }
+        });
+        let mut outside = Vec::new();
+        let mut results = Vec::new();
+        for (at, name) in names.drain(..).enumerate() {
+            let made = producer[at] != u32::MAX;
+            if !made && consumed[at] {
+                outside.push(RawRef::Index(at as u64));
+            }
+            if made && !consumed[at] {
+                results.push(RawRef::Index(at as u64));
+            }
+            let initial = u32::from(!made && consumed[at]);
+            builder.push_signal(NewSignal {
+                name: Cow::Borrowed(name),
+                data: (initial > 0).then_some(Cow::Borrowed("[{}]")),
+                initial,
+                control: None,
+                is_file: true,
+            });
+        }
+        for name in tokens {
+            builder.push_signal(NewSignal {
+                name: Cow::Owned(name),
+                data: None,
+                initial: 0,
+                control: None,
+                is_file: false,
+            });
+        }
+        let executed: HashMap<&str, &Executed<'_>> =
+            self.execution.tasks.iter().map(|task| (&*task.id.0, task)).collect();
+        let refs = |ids: Vec<u32>| ids.into_iter().map(|id| RawRef::Index(u64::from(id))).collect();
+        for ((task, ins), outs) in tasks.iter().zip(ins).zip(outs) {
+            let run = executed.get(&*task.id.0);
+            builder.push_process(NewProcess {
+                name: Cow::Borrowed(&task.id.0),
+                type_name: Some(Cow::Borrowed(type_of(&task.name.0))),
+                kind: Kind::Dataflow,
+                function: Cow::Borrowed(""),
+                config: run.and_then(|run| run.command).map(|raw| Cow::Borrowed(raw.get())),
+                firing_limit: 1,
+                ins: refs(ins),
+                outs: refs(outs),
+                sticky: Vec::new(),
+                rare: None,
+                runtime: Some(run.map_or(-1.0, |run| run.runtime as f32)),
+            });
+        }
+        builder.workflow_refs(outside, RefList::WorkflowIns);
+        builder.workflow_refs(results, RefList::WorkflowOuts);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::type_of;
+
+    #[test]
+    fn the_type_is_the_name_without_its_generated_number() {
+        assert_eq!(type_of("mProject_ID0000001"), "mProject");
+        assert_eq!(type_of("blast_ID"), "blast_ID");
+        assert_eq!(type_of("_ID12"), "_ID12");
+        assert_eq!(type_of("plain"), "plain");
+    }
+}

@@ -1,0 +1,333 @@
+//! The folder of a run: journal, copy of the workflow, lock, logs. And what an earlier journal says.
+//!
+//! ```text
+//! .windlass/runs/20261121-051200-montage/
+//!   journal         what happened; the only truth
+//!   workflow.json   the workflow as it was when the run began (workflow-2.json, ... after edits)
+//!   lock            held while an engine is at work; names it
+//!   tasks           inherited open by every task: finds the tasks of a dead engine
+//!   logs/           output of the tasks that said something
+//! ```
+
+mod carry;
+mod history;
+mod orphans;
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::journal::{Begin, JournalError, Record, Session, Writer};
+use crate::model::Variables;
+use crate::run::RunOptions;
+
+pub use carry::{Carried, Change, carry};
+pub use history::{Contents, History, RunState, TaskRecord, read};
+pub(crate) use history::{decode_outputs, encode_outputs};
+pub use orphans::{Orphan, OrphanError};
+
+const JOURNAL: &str = "journal";
+const LOCK: &str = "lock";
+const MARKER: &str = "tasks";
+
+/// What can go wrong with a run's folder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder could not be made, read or written.
+    #[error("failed to {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another engine is at work on the run.
+    #[error("another engine is at work on run {run}: {holder}")]
+    Locked {
+        /// The run's id.
+        run: String,
+        /// What the lock says of its holder.
+        holder: String,
+    },
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal has no record of the run's begin.
+    #[error("{path} ends before its first record: the run had not begun")]
+    NotBegun {
+        /// The journal.
+        path: PathBuf,
+    },
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { action, path, source }
+}
+
+/// A run's folder, locked by this process.
+#[derive(Debug)]
+pub struct RunStore {
+    dir: PathBuf,
+    begin: Begin,
+    writer: Writer,
+}
+
+/// What a new run is made of.
+#[derive(Debug)]
+pub struct NewRun<'a> {
+    /// The folder that holds all runs.
+    pub runs_dir: &'a Path,
+    /// The workflow file as the user named it, absolute.
+    pub source: &'a Path,
+    /// Its text.
+    pub text: &'a str,
+    /// The work directory, absolute.
+    pub work_dir: &'a Path,
+    /// The variables it was expanded with.
+    pub variables: &'a Variables,
+    /// Number of processes.
+    pub processes: usize,
+    /// A word for the id, such as the workflow's name.
+    pub label: &'a str,
+}
+
+fn now_micros() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// `20261121-051200-montage`: sorts by time, and says what it is.
+fn run_id(label: &str, micros: u64) -> String {
+    let time = jiff::Timestamp::from_microsecond(i64::try_from(micros).unwrap_or(0))
+        .unwrap_or_default()
+        .strftime("%Y%m%d-%H%M%S");
+    let word: String = label
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(24)
+        .collect();
+    let word = word.trim_matches('-');
+    if word.is_empty() { time.to_string() } else { format!("{time}-{word}") }
+}
+
+impl RunStore {
+    /// Makes the folder of a new run and takes its lock.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub fn create(new: &NewRun<'_>) -> Result<Self, StoreError> {
+        fs::create_dir_all(new.runs_dir).map_err(io_error("make", new.runs_dir))?;
+        let epoch_micros = now_micros();
+        let id = run_id(new.label, epoch_micros);
+        let (id, dir) = (1_u32..)
+            .map(|n| if n == 1 { id.clone() } else { format!("{id}-{n}") })
+            .map(|id| (new.runs_dir.join(&id), id))
+            .find_map(|(dir, id)| match fs::create_dir(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+                result => Some(result.map(|()| (id, dir.clone())).map_err(io_error("make", &dir))),
+            })
+            .unwrap_or_else(|| Ok((String::new(), PathBuf::new())))?;
+        let lock = take_lock(&dir, &id)?;
+        let copy = "workflow.json";
+        fs::write(dir.join(copy), new.text).map_err(io_error("write", &dir.join(copy)))?;
+        let begin = Begin {
+            run: id,
+            epoch_micros,
+            source: new.source.to_string_lossy().into_owned(),
+            copy: copy.to_owned(),
+            work_dir: new.work_dir.to_string_lossy().into_owned(),
+            variables: new.variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            processes: new.processes as u32,
+            workflow_hash: xxh3_64(new.text.as_bytes()),
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut writer = Writer::create(&dir.join(JOURNAL))?;
+        writer.push(&Record::Begin(begin.clone()))?;
+        writer.flush()?;
+        writer.hold(lock);
+        writer.hold(open_marker(&dir)?);
+        Ok(Self { dir, begin, writer })
+    }
+
+    /// Takes the lock of an existing run and reads its journal.
+    ///
+    /// # Errors
+    /// When another engine holds the lock, or something cannot be read.
+    pub fn open(dir: &Path) -> Result<(Self, Contents), StoreError> {
+        let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let lock = take_lock(dir, &id)?;
+        let path = dir.join(JOURNAL);
+        let contents = read(dir)?;
+        let mut writer = Writer::append(&path, contents.valid_bytes)?;
+        writer.hold(lock);
+        writer.hold(open_marker(dir)?);
+        Ok((Self { dir: dir.to_owned(), begin: contents.begin.clone(), writer }, contents))
+    }
+
+    /// Replaces the journal by one for a changed workflow that keeps only these records. The former
+    /// journal stays as `journal.N`, the former copy as it was.
+    ///
+    /// # Errors
+    /// When something cannot be written; the run is then as before.
+    pub fn rewrite(
+        mut self,
+        text: &str,
+        variables: &Variables,
+        processes: usize,
+        history: &History,
+    ) -> Result<Self, StoreError> {
+        let number = (2_u32..)
+            .find(|n| !self.dir.join(format!("workflow-{n}.json")).exists())
+            .unwrap_or(u32::MAX);
+        let copy = format!("workflow-{number}.json");
+        fs::write(self.dir.join(&copy), text).map_err(io_error("write", &self.dir.join(&copy)))?;
+        self.begin = Begin {
+            copy,
+            variables: variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            processes: processes as u32,
+            workflow_hash: xxh3_64(text.as_bytes()),
+            ..self.begin
+        };
+        let fresh = self.dir.join("journal.new");
+        if fresh.exists() {
+            fs::remove_file(&fresh).map_err(io_error("remove", &fresh))?;
+        }
+        let mut writer = Writer::create(&fresh)?;
+        writer.push(&Record::Begin(self.begin.clone()))?;
+        for record in &history.records {
+            writer.push(&Record::Ended(record.to_ended()))?;
+        }
+        writer.flush()?;
+        let file = writer.sync_handle()?;
+        file.sync_all().map_err(io_error("sync", &fresh))?;
+        let path = self.dir.join(JOURNAL);
+        let former = self.dir.join(format!("journal.{}", number - 1));
+        fs::copy(&path, &former).map_err(io_error("copy", &former))?;
+        fs::rename(&fresh, &path).map_err(io_error("replace", &path))?;
+        let held = self.writer.release();
+        self.writer =
+            Writer::append(&path, file.metadata().map_err(io_error("read", &path))?.len())?;
+        held.into_iter().for_each(|file| self.writer.hold(file));
+        Ok(self)
+    }
+
+    /// The run's folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.begin.run
+    }
+
+    /// What the run is.
+    #[must_use]
+    pub fn begin(&self) -> &Begin {
+        &self.begin
+    }
+
+    pub(crate) fn epoch_micros(&self) -> u64 {
+        self.begin.epoch_micros
+    }
+
+    /// Tasks of a dead engine that still live. To be asked before anything is started.
+    ///
+    /// # Errors
+    /// When the marker cannot be read.
+    pub fn orphans(&self, contents: &Contents) -> Result<Vec<Orphan>, StoreError> {
+        orphans::find(&self.dir.join(MARKER), contents)
+    }
+
+    /// Ends all living tasks of a dead engine (or waits for them) and returns once none is left.
+    ///
+    /// # Errors
+    /// When some are still there at the deadline.
+    pub fn settle_orphans(
+        &self,
+        contents: &Contents,
+        end_them: bool,
+        deadline: Duration,
+    ) -> Result<Vec<Orphan>, StoreError> {
+        orphans::settle(&self.dir.join(MARKER), contents, end_them, deadline)
+    }
+
+    pub(crate) fn into_writer(
+        mut self,
+        options: &RunOptions,
+        executor: &str,
+        at_micros: u64,
+    ) -> Result<Writer, JournalError> {
+        let session = Session {
+            pid: std::process::id(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            boot_id: boot_id(),
+            at_micros,
+            slots: options.slots as u32,
+            executor: executor.to_owned(),
+        };
+        self.writer.push(&Record::Session(session))?;
+        self.writer.flush()?;
+        Ok(self.writer)
+    }
+}
+
+/// Identifies the kernel's run; empty where the system does not say.
+pub(crate) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// The lock is the kernel's, so a dead engine's is free at once; its text is only for people.
+fn take_lock(dir: &Path, run: &str) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io_error("open", &path))?;
+    // A child that is just being made shares the lock until it executes its program.
+    let patience = Instant::now() + Duration::from_millis(500);
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim().to_owned();
+                return Err(StoreError::Locked { run: run.to_owned(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+        }
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let text = format!("process {} on {host}\n", std::process::id());
+    file.rewind().map_err(io_error("write", &path))?;
+    file.set_len(0).map_err(io_error("write", &path))?;
+    file.write_all(text.as_bytes()).map_err(io_error("write", &path))?;
+    Ok(file)
+}
+
+/// Opened so that every child inherits it: whoever holds it open belongs to this run.
+fn open_marker(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(MARKER);
+    let file =
+        File::options().append(true).create(true).open(&path).map_err(io_error("open", &path))?;
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
+        .map_err(|errno| io_error("open", &path)(errno.into()))?;
+    Ok(file)
+}
