@@ -20,7 +20,19 @@ use wait4::Wait4;
 use super::functions::{self, FunctionSupport, support};
 use super::pool::Pool;
 use super::{Attempt, Executor, Failure, Outcome, Stop, TaskId};
-use crate::model::{Command, Format, Redirect};
+use crate::model::{Command, Format, Redirect, SignalId};
+
+/// What to do about files: signals of which the format says that they are files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Files {
+    /// Do not look at them.
+    #[default]
+    Off,
+    /// Record their sizes.
+    Record,
+    /// Fail a task that did not make its files.
+    Require,
+}
 
 /// Options of the local executor.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +43,8 @@ pub struct LocalOptions {
     pub work_dir: PathBuf,
     /// The run's folder, absolute: output of tasks is kept in its `logs`. `None`: output is discarded.
     pub run_dir: Option<PathBuf>,
-    /// Fail a task that did not make a file that the format says it makes.
-    pub require_outputs: bool,
+    /// What to do about the files that the format says tasks make.
+    pub files: Files,
     /// Sleep the recorded run time, scaled by this, instead of running anything.
     pub replay: Option<f64>,
 }
@@ -204,11 +216,9 @@ impl Inner {
             FunctionSupport::Command => match process.command() {
                 Some(command) => {
                     let mut outcome = self.run_command(slot, attempt, &command);
-                    if self.options.require_outputs && outcome.result.is_ok() {
-                        let missing = self.missing_outputs(attempt, &command);
-                        if !missing.is_empty() {
-                            outcome.result = Err(Failure::MissingOutputs(missing));
-                        }
+                    if self.options.files != Files::Off && outcome.result.is_ok() {
+                        outcome.files = self.look_at_files(attempt, &command);
+                        self.require_files(attempt, &mut outcome);
                     }
                     outcome
                 }
@@ -258,17 +268,29 @@ impl Inner {
         }
     }
 
-    fn missing_outputs(&self, attempt: &Attempt, command: &Command) -> Vec<String> {
+    fn look_at_files(&self, attempt: &Attempt, command: &Command) -> Vec<(SignalId, Option<u64>)> {
         let mut dir = self.directory(command);
         if let Some(output_dir) = &command.output_dir {
             dir.push(output_dir);
         }
-        attempt
-            .process()
-            .outputs()
-            .filter(|signal| signal.is_file() && !dir.join(signal.name()).exists())
-            .map(|signal| signal.name().to_owned())
+        let files = attempt.process().outputs().filter(|signal| signal.is_file());
+        files
+            .map(|signal| {
+                let size = fs::metadata(dir.join(signal.name())).ok().map(|file| file.len());
+                (signal.id(), size)
+            })
             .collect()
+    }
+
+    fn require_files(&self, attempt: &Attempt, outcome: &mut Outcome) {
+        let missing = outcome.files.iter().filter(|(_, size)| size.is_none());
+        let missing: Vec<String> = missing
+            .map(|(signal, _)| attempt.workflow().signal(*signal).name().to_owned())
+            .collect();
+        if self.options.files == Files::Require && !missing.is_empty() {
+            outcome.result = Err(Failure::MissingOutputs(missing));
+            outcome.files.clear();
+        }
     }
 
     fn stdio(&self, file: &File) -> io::Result<Stdio> {

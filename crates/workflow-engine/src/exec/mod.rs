@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Process, ProcessId, Workflow};
+use crate::model::{Process, ProcessId, SignalId, Workflow};
 use crate::net::{Input, Outputs};
 use crate::run::Shared;
 
 pub use functions::{Function, FunctionSupport, support};
-pub use local::{Local, LocalError, LocalOptions};
+pub use local::{Files, Local, LocalError, LocalOptions};
 pub use noop::Noop;
 pub use pool::Pool;
 
@@ -134,6 +134,8 @@ pub struct Outcome {
     pub peak_memory_bytes: u64,
     /// Where its output was kept; empty where it said nothing.
     pub logs: Vec<PathBuf>,
+    /// Files that it was to make, with their sizes in bytes; `None`: not there.
+    pub files: Vec<(SignalId, Option<u64>)>,
 }
 
 impl Outcome {
@@ -162,6 +164,7 @@ impl Outcome {
             cpu: Duration::ZERO,
             peak_memory_bytes: 0,
             logs: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -93,6 +93,9 @@ pub struct Ended {
     pub peak_kib: u64,
     /// Its result.
     pub result: Verdict,
+    /// Files that it was to make: (signal, size in bytes; `None`: not there). Empty where files are not
+    /// looked at.
+    pub files: Vec<(u32, Option<u64>)>,
 }
 
 /// The result of an attempt.

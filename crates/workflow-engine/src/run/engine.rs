@@ -109,6 +109,8 @@ struct State {
     ready: ReadyQueue,
     running: HashMap<TaskId, Running>,
     waiting: HashMap<(u32, u32), Ready>,
+    /// Attempts that earlier engines made; numbers go on after them.
+    attempts: HashMap<(u32, u32), u32>,
     timers: BinaryHeap<Reverse<(u64, Timer)>>,
     inbox: Vec<Message>,
     pumping: bool,
@@ -291,7 +293,8 @@ impl State {
             Ok(outputs) => Verdict::DoneWith(encode_outputs(outputs)),
             Err(Failure::Stopped) => Verdict::Stopped,
             Err(failure) => {
-                if task.attempt <= retries && self.phase == Phase::Running {
+                let earlier = self.attempts.get(&(process, number)).copied().unwrap_or(0);
+                if task.attempt - earlier <= retries && self.phase == Phase::Running {
                     let jitter = self.jitter();
                     retry_in = Some(self.options.retry.delay(task.attempt, jitter));
                 }
@@ -308,7 +311,9 @@ impl State {
             cpu_micros: u64::try_from(outcome.cpu.as_micros()).unwrap_or(u64::MAX),
             peak_kib: outcome.peak_memory_bytes / 1024,
             result: verdict,
+            files: outcome.files.iter().map(|(signal, size)| (signal.0, *size)).collect(),
         };
+        self.tally.missing(&ended.files);
         if self.journal.is_some() {
             self.write(&Record::Ended(ended.clone()));
         }
@@ -374,7 +379,12 @@ impl State {
             return;
         }
         for firing in self.enabled.drain(..) {
-            self.ready.push(Ready::new(firing, 1, now));
+            let earlier = if self.attempts.is_empty() {
+                0
+            } else {
+                self.attempts.get(&(firing.process, firing.number)).copied().unwrap_or(0)
+            };
+            self.ready.push(Ready::new(firing, earlier + 1, now));
         }
     }
 
@@ -486,14 +496,10 @@ pub(super) fn execute(run: Run, executor: Arc<dyn Executor>) -> Result<Report, R
     let mut enabled = Vec::new();
     net.start(&mut enabled);
     let mut ended = false;
-    let mut attempts = HashMap::new();
     for record in &history.records {
         ended |= record.ends_workflow;
         tally.replayed(&workflow, record);
-        let outstanding = replay(&mut net, record, &mut enabled);
-        if !outstanding {
-            attempts.insert((record.process, record.firing), record.attempt);
-        }
+        replay(&mut net, record, &mut enabled);
     }
     // What is outstanding after the replay: enabled, and not known as done.
     let done: hashbrown::HashSet<(u32, u32)> = history
@@ -525,6 +531,7 @@ pub(super) fn execute(run: Run, executor: Arc<dyn Executor>) -> Result<Report, R
             ready,
             running: HashMap::new(),
             waiting: HashMap::new(),
+            attempts: history.attempts,
             timers: BinaryHeap::new(),
             inbox: Vec::new(),
             pumping: false,
@@ -594,8 +601,8 @@ pub(super) fn execute(run: Run, executor: Arc<dyn Executor>) -> Result<Report, R
     Ok(Report { journal_seconds, wall_seconds: (ended_at - now) as f64 / 1e6, ..report })
 }
 
-/// Applies one record of an earlier engine. Answers whether its firing is still to be run.
-fn replay(net: &mut Net, record: &TaskRecord, enabled: &mut Vec<Firing>) -> bool {
+/// Applies one record of an earlier engine.
+fn replay(net: &mut Net, record: &TaskRecord, enabled: &mut Vec<Firing>) {
     let (process, number) = (record.process, record.firing);
     // An interval source fires by time, which leaves no record but that of the firing itself.
     while net.fired(process) < number && net.is_live(process) {
@@ -617,7 +624,6 @@ fn replay(net: &mut Net, record: &TaskRecord, enabled: &mut Vec<Firing>) -> bool
     } else {
         net.fail(process, number, enabled);
     }
-    !record.done
 }
 
 /// Sleeps until the run is over, and wakes for what time brings.

@@ -25,7 +25,7 @@ pub use report::{FailedTask, Report, TypeReport};
 
 /// The state that a run was left in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
     /// Every process has finished.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Status;
 use crate::exec::{Failure, TaskId};
 use crate::graph;
-use crate::model::{ProcessId, Workflow};
+use crate::model::{ProcessId, SignalId, Workflow};
 use crate::store::TaskRecord;
 
 /// A task that failed for good.
@@ -71,6 +71,8 @@ pub struct Report {
     pub types: Vec<TypeReport>,
     /// What failed for good.
     pub failed: Vec<FailedTask>,
+    /// File signals whose files were not there after their task had ended well.
+    pub missing_files: Vec<String>,
     /// Signals that arrived at finished processes, with how many instances were dropped.
     pub dropped_signals: Vec<(String, u64)>,
 }
@@ -137,6 +139,7 @@ pub(super) struct Tally {
     work_micros: u64,
     first_start: u64,
     last_end: u64,
+    missing: Vec<u32>,
 }
 
 impl Tally {
@@ -151,6 +154,7 @@ impl Tally {
             work_micros: 0,
             first_start: u64::MAX,
             last_end: 0,
+            missing: Vec::new(),
         }
     }
 
@@ -164,6 +168,10 @@ impl Tally {
         self.work_micros += micros;
         self.first_start = self.first_start.min(record.started_micros);
         self.last_end = self.last_end.max(record.ended_micros);
+    }
+
+    pub(super) fn missing(&mut self, files: &[(u32, Option<u64>)]) {
+        self.missing.extend(files.iter().filter(|(_, size)| size.is_none()).map(|(s, _)| *s));
     }
 
     pub(super) fn started(&mut self, _workflow: &Workflow, process: u32) {
@@ -241,6 +249,11 @@ impl Tally {
             journal_seconds: 0.0,
             types: types.collect(),
             failed,
+            missing_files: self
+                .missing
+                .iter()
+                .map(|&signal| workflow.signal(SignalId(signal)).name().to_owned())
+                .collect(),
             dropped_signals,
         }
     }

@@ -66,6 +66,7 @@ impl TaskRecord {
                 (None, Some(outputs)) => Verdict::DoneWith(outputs.to_string()),
                 (None, None) => Verdict::Done,
             },
+            files: Vec::new(),
         }
     }
 }

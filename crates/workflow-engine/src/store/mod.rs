@@ -99,6 +99,12 @@ pub struct NewRun<'a> {
     pub label: &'a str,
 }
 
+/// The hash by which a run knows whether its workflow file was changed.
+#[must_use]
+pub fn text_hash(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
+}
+
 fn now_micros() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
@@ -146,7 +152,7 @@ impl RunStore {
             work_dir: new.work_dir.to_string_lossy().into_owned(),
             variables: new.variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             processes: new.processes as u32,
-            workflow_hash: xxh3_64(new.text.as_bytes()),
+            workflow_hash: text_hash(new.text),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let mut writer = Writer::create(&dir.join(JOURNAL))?;
@@ -193,7 +199,7 @@ impl RunStore {
             copy,
             variables: variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             processes: processes as u32,
-            workflow_hash: xxh3_64(text.as_bytes()),
+            workflow_hash: text_hash(text),
             ..self.begin
         };
         let fresh = self.dir.join("journal.new");

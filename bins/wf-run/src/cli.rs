@@ -1,0 +1,318 @@
+//! The command line as it is typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs workflow graphs (HyperFlow's workflow.json, WfFormat) on this machine.
+///
+/// `wf-run FILE` is short for `wf-run run FILE`. A run can be killed at any moment and resumed.
+#[derive(Debug, Parser)]
+#[command(name = "wf-run", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a task failed, or the run waits for a signal from \
+outside; 2 usage or invalid input; 130 interrupted (resume with `wf-run resume`).";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow
+    Run(RunArgs),
+    /// Go on with a run that was interrupted, killed or failed
+    Resume(ResumeArgs),
+    /// Report everything that is wrong with a workflow, with its place
+    Check(CheckArgs),
+    /// Draw the graph as dot or mermaid
+    Graph(GraphArgs),
+    /// List runs
+    Ls(RunsArgs),
+    /// Show where a run stands
+    Status(StatusArgs),
+    /// Show what a task wrote
+    Logs(LogsArgs),
+    /// Write what happened in a run, attempt by attempt
+    Trace(TraceArgs),
+    /// Generate workflows
+    #[command(subcommand)]
+    Gen(GenCommand),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where runs are kept.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Folder of all runs [default: .windlass/runs in the work directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runs: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutorKind {
+    /// Processes of this machine
+    Local,
+    /// Every task succeeds at once
+    Noop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilesMode {
+    /// Record sizes; warn once about what is missing
+    Auto,
+    /// Do not look at files
+    Off,
+    /// Missing inputs stop the run before it begins; a missing output fails its task
+    Strict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// `live` on a terminal, else `plain`
+    Auto,
+    /// A view that is redrawn
+    Live,
+    /// A line now and then
+    Plain,
+    /// One JSON object an event, on standard error
+    Json,
+    /// Failures only
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OrphanMode {
+    /// End the tasks that a dead engine left behind
+    End,
+    /// Wait until they have ended by themselves
+    Wait,
+}
+
+/// How tasks are run.
+#[derive(Debug, Args)]
+pub(crate) struct ExecutionArgs {
+    /// Tasks at once [default: cores that this process may use]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) jobs: Option<u32>,
+    /// What runs the tasks
+    #[arg(long, value_enum, default_value_t = ExecutorKind::Local)]
+    pub(crate) executor: ExecutorKind,
+    /// Sleep each task's recorded run time times FACTOR instead of running it (WfFormat)
+    #[arg(long, value_name = "FACTOR", conflicts_with = "executor")]
+    pub(crate) replay: Option<f64>,
+    /// Memory that running tasks may request together, such as 8Gi [default: this machine's]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: Option<String>,
+    /// Further attempts for a failed task
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) retries: u32,
+    /// Seconds before the second attempt; doubles, with jitter, up to a minute
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) retry_delay: f64,
+    /// Seconds that an attempt may take, where the task does not say
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    /// Seconds between SIGTERM and SIGKILL
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    pub(crate) grace: f64,
+    /// After a failure go on with everything that does not depend on it
+    #[arg(short, long)]
+    pub(crate) keep_going: bool,
+    /// What to do about files that tasks read and make
+    #[arg(long, value_enum, default_value_t = FilesMode::Auto)]
+    pub(crate) files: FilesMode,
+    /// Wait for the disk at every record of the journal, not only every 200 ms
+    #[arg(long)]
+    pub(crate) durable: bool,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub(crate) progress: ProgressMode,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// Which workflow.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// The workflow: a file (.json, .json.gz) or a folder with a workflow.json
+    pub(crate) file: PathBuf,
+    /// Value of {{NAME}}; wins over HF_VAR_NAME in the environment
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<String>,
+    /// Directory that tasks run in [default: the workflow file's]
+    #[arg(short = 'C', long, value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+    /// Folder of all runs [default: .windlass/runs in the work directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runs: Option<PathBuf>,
+    /// Treat warnings of `check` as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print the tasks in the order in which they would start, with their commands; run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on with a run that HyperFlow began: its log of `hflow run --persist`
+    #[arg(long, value_name = "LOG")]
+    pub(crate) hyperflow_log: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's id [default: the newest]
+    pub(crate) run: Option<String>,
+    /// Folder of all runs [default: .windlass/runs in the work directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runs: Option<PathBuf>,
+    /// The workflow, where it has moved
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Value of {{NAME}}; replaces what the run began with
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<String>,
+    /// Refuse when the workflow was changed since
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// What to do about tasks that a dead engine left running
+    #[arg(long, value_enum, default_value_t = OrphanMode::End)]
+    pub(crate) orphans: OrphanMode,
+    /// Seconds to wait for them at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) orphan_deadline: f64,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Exit 2 on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    Dot,
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The language
+    #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
+    pub(crate) format: GraphFormat,
+    /// Draw one node a task type above this many processes
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub(crate) collapse_above: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The run's id [default: the newest]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The task: its number, its name as shown (mProject#12, Sqr#1.3), or a task type
+    pub(crate) task: String,
+    /// The run's id [default: the newest]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Folder of all runs [default: .windlass/runs in the work directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// Tab-separated values with a header
+    Tsv,
+    /// A JSON array
+    Json,
+    /// For chrome://tracing and ui.perfetto.dev
+    Chrome,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// The run's id [default: the newest]
+    pub(crate) run: Option<String>,
+    /// The format
+    #[arg(long, value_enum, default_value_t = TraceFormat::Tsv)]
+    pub(crate) format: TraceFormat,
+    /// Folder of all runs [default: .windlass/runs in the work directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) runs: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GenCommand {}
+
+/// `wf-run FILE` means `wf-run run FILE`: the name is put in where none of the commands stands.
+pub(crate) fn with_default_command(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    let known = <Cli as clap::CommandFactory>::command();
+    let is_command = |arg: &OsString| known.find_subcommand(arg).is_some();
+    let is_general =
+        |arg: &OsString| ["-h", "--help", "-V", "--version"].iter().any(|known| arg == known);
+    match args.get(1) {
+        Some(first) if !is_command(first) && !is_general(first) => args.insert(1, "run".into()),
+        _ => {}
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(args: &[&str]) -> Vec<OsString> {
+        with_default_command(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_file_alone_is_run() {
+        assert_eq!(expand(&["wf-run", "m.json"])[1], "run");
+        assert_eq!(expand(&["wf-run", "-j", "2", "m.json"])[1], "run");
+        assert_eq!(expand(&["wf-run", "check", "m.json"])[1], "check");
+        assert_eq!(expand(&["wf-run", "--version"]).len(), 2);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,181 @@
+//! What `run` and `resume` share: from options to a finished run and its summary.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use workflow_engine::exec::{Executor, Files, Local, LocalOptions, Noop};
+use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
+use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
+use workflow_engine::store::{History, RunStore};
+
+use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode, Format};
+use crate::exit::{Exit, invalid};
+use crate::progress::Progress;
+use crate::signals::Watch;
+use crate::{history, output, summary};
+
+/// Slots of the no-op executor: nothing there takes time, so everything ready starts.
+const UNLIMITED: usize = 1 << 30;
+
+fn duration(name: &str, seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| invalid(format!("--{name} {seconds}: expected a number of seconds from 0")))
+}
+
+/// Memory that tasks may request together: what is given, or what this machine (or its cgroup) has.
+fn memory(given: Option<&str>) -> Result<Option<u64>> {
+    if let Some(text) = given {
+        let parsed = parse_bytes(text).filter(|bytes| *bytes > 0);
+        return parsed.map(Some).ok_or_else(|| {
+            invalid(format!("--memory {text}: expected an amount such as 8Gi or 512Mi"))
+        });
+    }
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    });
+    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    Ok(match (total, group) {
+        (Some(total), Some(group)) => Some(total.min(group)),
+        (total, group) => total.or(group),
+    })
+}
+
+/// The engine's options from the command line.
+pub(super) fn options(args: &ExecutionArgs, runs: &Path) -> Result<RunOptions> {
+    let defaults = RunOptions::default();
+    let slots = match (args.jobs, args.executor) {
+        (Some(jobs), _) => jobs as usize,
+        (None, ExecutorKind::Noop) => UNLIMITED,
+        (None, ExecutorKind::Local) => defaults.slots,
+    };
+    Ok(RunOptions {
+        slots,
+        memory_bytes: memory(args.memory.as_deref())?,
+        retry: Retry {
+            retries: args.retries,
+            first_delay: duration("retry-delay", args.retry_delay)?,
+            ..Retry::default()
+        },
+        timeout: args.timeout.map(|seconds| duration("timeout", seconds)).transpose()?,
+        keep_going: args.keep_going,
+        durable: args.durable,
+        grace: duration("grace", args.grace)?,
+        expected_seconds: history::expected(runs),
+    })
+}
+
+/// Refuses what cannot work before anything is written.
+pub(super) fn refuse_impossible(workflow: &Workflow, args: &ExecutionArgs) -> Result<()> {
+    let runs_commands = args.executor == ExecutorKind::Local && args.replay.is_none();
+    if workflow.format() == WorkflowFormat::WfFormat && runs_commands {
+        return Err(invalid(
+            "a WfFormat instance records commands without their files and surroundings: \
+             replay it with --replay FACTOR, or walk its graph with --executor noop",
+        ));
+    }
+    if args.replay.is_some_and(|factor| !(factor >= 0.0 && factor.is_finite())) {
+        return Err(invalid("--replay takes a factor from 0, such as 0.01"));
+    }
+    Ok(())
+}
+
+/// With `--files strict` every input file must be there before anything starts.
+pub(super) fn check_inputs(
+    workflow: &Workflow,
+    work_dir: &Path,
+    args: &ExecutionArgs,
+) -> Result<()> {
+    let looks = args.executor == ExecutorKind::Local && args.replay.is_none();
+    if args.files == FilesMode::Off || !looks {
+        return Ok(());
+    }
+    let missing: Vec<String> = workflow
+        .signals()
+        .filter(|signal| {
+            signal.is_file() && signal.producers().len() == 0 && signal.initial_count() > 0
+        })
+        .map(|signal| signal.name().to_owned())
+        .filter(|name| !work_dir.join(name).exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let first: Vec<&str> = missing.iter().take(10).map(String::as_str).collect();
+    let more = missing.len().saturating_sub(first.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let text =
+        format!("input files are missing in {}: {}{more}", work_dir.display(), first.join(", "));
+    if args.files == FilesMode::Strict {
+        return Err(invalid(text));
+    }
+    output::note(&format!("warning: {text}"));
+    Ok(())
+}
+
+/// A run that is ready to go.
+pub(super) struct Prepared {
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) store: RunStore,
+    pub(super) history: History,
+    pub(super) runs: std::path::PathBuf,
+    pub(super) work_dir: std::path::PathBuf,
+}
+
+/// Runs to the end, shows how it goes, and prints what came of it.
+pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> {
+    let Prepared { workflow, store, history: kept, runs, work_dir } = prepared;
+    let options = options(args, &runs)?;
+    let id = store.id().to_owned();
+    let simulated = args.executor == ExecutorKind::Noop || args.replay.is_some();
+    let executor: Arc<dyn Executor> = match args.executor {
+        ExecutorKind::Noop => Arc::new(Noop),
+        ExecutorKind::Local => Arc::new(Local::new(LocalOptions {
+            slots: options.slots,
+            work_dir,
+            run_dir: Some(store.dir().to_owned()),
+            files: match args.files {
+                FilesMode::Off => Files::Off,
+                FilesMode::Auto => Files::Record,
+                FilesMode::Strict => Files::Require,
+            },
+            replay: args.replay,
+        })?),
+    };
+    let mut done_before = vec![0_u64; workflow.type_names().len()];
+    for record in kept.records.iter().filter(|record| record.done) {
+        let process = workflow.process(workflow_engine::model::ProcessId(record.process));
+        done_before[process.type_index()] += 1;
+    }
+    let cancel = CancelToken::new();
+    let watch = Watch::new(cancel.clone())?;
+    let progress = Progress::new(args.progress, &workflow, &done_before, options.slots);
+    let run = Run::new(Arc::clone(&workflow))
+        .options(options)
+        .store(store)
+        .history(kept)
+        .cancel_token(cancel)
+        .observer(progress.observer());
+    let report = run.execute(executor).with_context(|| format!("run {id} was stopped"));
+    drop(progress);
+    drop(watch);
+    let report = report?;
+    if !simulated && report.done > 0 {
+        history::learn(&runs, &report)?;
+    }
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Format::Json => writeln!(out, "{:#}", summary::json(&workflow, &id, &report))?,
+        Format::Text => write!(out, "{}", summary::text(&workflow, &id, &report, simulated))?,
+    }
+    Ok(match report.status {
+        Status::Interrupted => Exit::Interrupted,
+        status if status.is_success() => Exit::Ok,
+        _ => Exit::Failed,
+    })
+}

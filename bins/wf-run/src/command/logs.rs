@@ -1,0 +1,124 @@
+//! `wf-run logs`: what a task wrote.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use workflow_engine::model::{Process, Workflow};
+
+use crate::cli::LogsArgs;
+use crate::exit::{Exit, invalid};
+use crate::output::note;
+use crate::runs;
+
+/// Which task is meant: a number, a name as shown, or a type.
+struct Wanted<'a> {
+    number: Option<u32>,
+    firing: Option<u32>,
+    name: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(text: &'a str) -> Self {
+        let (name, rest) = match text.rsplit_once('#') {
+            Some((name, rest)) => (name, rest),
+            None if text.starts_with(|c: char| c.is_ascii_digit()) => ("", text),
+            None => return Self { number: None, firing: None, name: text },
+        };
+        let (number, firing) = match rest.split_once('.') {
+            Some((number, firing)) => (number, firing.parse().ok()),
+            None => (rest, None),
+        };
+        match number.parse() {
+            Ok(number) => Self { number: Some(number), firing, name },
+            Err(_) => Self { number: None, firing: None, name: text },
+        }
+    }
+
+    fn matches(&self, process: &Process<'_>) -> bool {
+        match self.number {
+            Some(number) => {
+                process.id().0 + 1 == number
+                    && (self.name.is_empty() || self.name == process.type_name())
+            }
+            None => self.name == process.type_name() || self.name == process.name(),
+        }
+    }
+}
+
+pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
+    let folder = runs::folder_here(args.runs.as_deref());
+    let dir = runs::find(&folder, args.run.as_deref())?;
+    let (_, workflow) = runs::open(&dir)?;
+    let wanted = Wanted::new(&args.task);
+    let matching: Vec<Process<'_>> =
+        workflow.processes().filter(|process| wanted.matches(process)).collect();
+    if matching.is_empty() {
+        return Err(invalid(format!(
+            "there is no task {} in this run; its types are {}",
+            args.task,
+            names(&workflow)
+        )));
+    }
+    let mut out = std::io::stdout().lock();
+    let mut shown = 0;
+    for process in matching {
+        for (path, firing, attempt) in files(&dir, process.id().0 + 1)? {
+            if wanted.firing.is_some_and(|wanted| wanted != firing) {
+                continue;
+            }
+            let raw = std::fs::read(&path)
+                .with_context(|| format!("failed to read {}", path.display()))?;
+            note(&format!(
+                "==> {} attempt {attempt}: {}",
+                process.task_label(firing),
+                path.display()
+            ));
+            out.write_all(&raw)?;
+            shown += 1;
+        }
+        if let Some(command) = process.command() {
+            for redirect in [&command.stdout, &command.stderr].into_iter().flatten() {
+                note(&format!(
+                    "{} writes to its own file {}",
+                    process.task_label(1),
+                    redirect.path
+                ));
+            }
+        }
+    }
+    if shown == 0 {
+        note(&format!("{} wrote nothing that was kept", args.task));
+    }
+    Ok(Exit::Ok)
+}
+
+fn names(workflow: &Workflow) -> String {
+    let names: Vec<&str> = workflow.type_names().iter().take(20).map(String::as_str).collect();
+    names.join(", ")
+}
+
+/// Log files of a process in order: (path, firing, attempt).
+fn files(dir: &std::path::Path, number: u32) -> Result<Vec<(PathBuf, u32, u32)>> {
+    let folder = dir.join("logs").join((number / 1000).to_string());
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).context(format!("failed to read {}", folder.display())),
+    };
+    let mut found: Vec<(PathBuf, u32, u32)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            let stem = path.file_stem()?.to_str()?;
+            let mut parts = stem.split('-').map(str::parse::<u32>);
+            let (of, firing, attempt) =
+                (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+            (of == number).then_some((path, firing, attempt))
+        })
+        .collect();
+    found.sort_by_key(|(path, firing, attempt)| {
+        (*firing, *attempt, path.extension().map(ToOwned::to_owned))
+    });
+    Ok(found)
+}

@@ -1,0 +1,37 @@
+//! One file a command.
+
+mod check;
+mod execute;
+mod logs;
+mod ls;
+mod resume;
+mod run;
+mod status;
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Carries out what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<Exit> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Resume(args) => resume::resume(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Ls(args) => ls::ls(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Logs(args) => logs::logs(&args),
+        Command::Graph(_) | Command::Trace(_) => Ok(Exit::Ok),
+        Command::Gen(command) => match command {},
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "wf-run", &mut script);
+            std::io::stdout().write_all(&script)?;
+            Ok(Exit::Ok)
+        }
+    }
+}

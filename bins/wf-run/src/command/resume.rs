@@ -1,0 +1,164 @@
+//! `wf-run resume`: goes on where a run was left, with the workflow as it is now.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hashbrown::HashSet;
+use workflow_engine::model::{ProcessId, Variables, Workflow};
+use workflow_engine::read_file;
+use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
+
+use super::execute::{Prepared, check_inputs, execute, refuse_impossible};
+use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
+use crate::exit::{Exit, invalid};
+use crate::output::{self, note};
+use crate::problems::render;
+use crate::{runs, source};
+
+pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
+    let folder = runs::folder_here(args.runs.as_deref());
+    let dir = runs::find(&folder, args.run.as_deref())?;
+    let (store, contents) = RunStore::open(&dir).context("cannot resume")?;
+    if contents.torn {
+        note("the journal's last record was torn and was cut off; its task counts as not done");
+    }
+    settle_orphans(&store, &contents, args)?;
+
+    let work_dir = PathBuf::from(&contents.begin.work_dir);
+    let variables = variables(&contents, args)?;
+    let (path, text) = current_text(&dir, &contents, args)?;
+    let same = workflow_engine::store::text_hash(&text) == contents.begin.workflow_hash
+        && variables.iter().eq(contents
+            .begin
+            .variables
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str())));
+    let workflow = Workflow::from_text(text, &variables).map_err(|(text, problems)| {
+        let shown = render(&path, &text, &problems.problems, output::colours());
+        note(shown.trim_end());
+        invalid(format!("{} cannot be run as it is", path.display()))
+    })?;
+    let workflow = Arc::new(workflow);
+    refuse_impossible(&workflow, &args.execution)?;
+    let gone = if same && args.execution.files == FilesMode::Strict {
+        lost_outputs(&workflow, &contents.history, &work_dir)
+    } else {
+        HashSet::new()
+    };
+    let (store, history) = if same && gone.is_empty() {
+        (store, contents.history)
+    } else {
+        let (_, old) = runs::open(&dir)?;
+        let gone = if same { gone } else { old_gone(&old, &contents.history, &work_dir, args) };
+        let carried = carry(&old, &contents.history, &workflow, &gone);
+        explain(&carried);
+        let altered = carried.added + carried.removed > 0 || !carried.changes.is_empty();
+        if args.exact && altered {
+            return Err(invalid(format!(
+                "{} is not what the run began with, and --exact was given",
+                path.display()
+            )));
+        }
+        let store = store
+            .rewrite(workflow.file_text(), &variables, workflow.process_count(), &carried.history)
+            .context("cannot keep the run for the changed workflow")?;
+        (store, carried.history)
+    };
+    check_inputs(&workflow, &work_dir, &args.execution)?;
+    execute(Prepared { workflow, store, history, runs: folder, work_dir }, &args.execution)
+}
+
+fn settle_orphans(store: &RunStore, contents: &Contents, args: &ResumeArgs) -> Result<()> {
+    if matches!(contents.state, workflow_engine::store::RunState::Closed(_)) {
+        return Ok(());
+    }
+    let orphans = store.orphans(contents).context("cannot look for tasks of the dead engine")?;
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    let end_them = args.orphans == OrphanMode::End;
+    let what = if end_them { "ending" } else { "waiting for" };
+    for orphan in &orphans {
+        note(&format!(
+            "{what} a task of the dead engine: process {} ({})",
+            orphan.pid, orphan.command
+        ));
+    }
+    let deadline = Duration::try_from_secs_f64(args.orphan_deadline)
+        .map_err(|_| invalid("--orphan-deadline takes a number of seconds from 0"))?;
+    store
+        .settle_orphans(contents, end_them, deadline)
+        .context("nothing was started, because tasks of the dead engine could still write")?;
+    Ok(())
+}
+
+/// What the run began with, unless the command line says otherwise.
+fn variables(contents: &Contents, args: &ResumeArgs) -> Result<Variables> {
+    let mut variables = runs::recorded_variables(contents);
+    for text in &args.variables {
+        let (name, value) = source::parse_variable(text)?;
+        variables.set(name, value);
+    }
+    Ok(variables)
+}
+
+/// The workflow file as it is now; the run's own copy where the file is gone.
+fn current_text(dir: &Path, contents: &Contents, args: &ResumeArgs) -> Result<(PathBuf, String)> {
+    let path = args.file.clone().unwrap_or_else(|| PathBuf::from(&contents.begin.source));
+    if args.file.is_none() && !path.exists() {
+        let copy = dir.join(&contents.begin.copy);
+        note(&format!("{} is gone; going on with the run's copy of it", path.display()));
+        return Ok((copy.clone(), read_file(&copy)?));
+    }
+    let text = read_file(&path)?;
+    Ok((path, text))
+}
+
+/// Done processes of which a file that the format says they made is not there any more.
+fn lost_outputs(workflow: &Workflow, history: &History, work_dir: &Path) -> HashSet<u32> {
+    let done = history.records.iter().filter(|record| record.done);
+    done.filter(|record| {
+        let process = workflow.process(ProcessId(record.process));
+        let command = process.command();
+        let mut dir = work_dir.to_owned();
+        if let Some(command) = &command {
+            dir.extend(command.work_dir.iter().chain(&command.output_dir));
+        }
+        process.outputs().any(|signal| signal.is_file() && !dir.join(signal.name()).exists())
+    })
+    .map(|record| record.process)
+    .collect()
+}
+
+fn old_gone(old: &Workflow, history: &History, work_dir: &Path, args: &ResumeArgs) -> HashSet<u32> {
+    if args.execution.files == FilesMode::Strict {
+        lost_outputs(old, history, work_dir)
+    } else {
+        HashSet::new()
+    }
+}
+
+fn explain(carried: &Carried) {
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    note(&format!(
+        "the workflow was changed: {} finished task{} kept, {} process{} new, {} gone",
+        carried.kept,
+        plural(carried.kept),
+        carried.added,
+        if carried.added == 1 { "" } else { "es" },
+        carried.removed
+    ));
+    for change in &carried.changes {
+        let again =
+            if change.reason.contains("not in the workflow") { "dropped" } else { "to run again" };
+        note(&format!(
+            "  {}: {} task{} {again}, because {}",
+            change.type_name,
+            change.tasks,
+            plural(change.tasks),
+            change.reason
+        ));
+    }
+}

@@ -1,0 +1,70 @@
+//! Standard output for data, standard error for people.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Whether an error is only that the reader has gone.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// A line for people. Standard error may be closed; nothing can be done about it.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error with its causes.
+pub(crate) fn error(error: &anyhow::Error) {
+    let mut text = format!("wf-run: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        last = cause;
+    }
+    note(&text);
+}
+
+/// Whether standard error is a terminal that takes colours.
+pub(crate) fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Seconds as people say them: `0.42 s`, `12.3 s`, `4 m 05 s`, `2 h 03 m`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    #[expect(clippy::cast_sign_loss, reason = "clamped to what is not negative")]
+    let whole = seconds.max(0.0) as u64;
+    match seconds {
+        s if s < 10.0 => format!("{s:.2} s"),
+        s if s < 60.0 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} m {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} m", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// Bytes as people say them.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_as_short_as_they_may_be() {
+        let shown = [0.4211, 12.34, 245.0, 7380.0].map(seconds);
+        assert_eq!(shown, ["0.42 s", "12.3 s", "4 m 05 s", "2 h 03 m"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Problems of a workflow, shown with their line as a compiler would.
+//!
+//! Own code instead of a report crate, because workflow files can be one line of many megabytes: only
+//! what surrounds the place is shown.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use workflow_engine::check::{Problem, Severity};
+
+/// How many characters of a long line are shown on each side.
+const AROUND: usize = 50;
+/// How many problems are shown in full.
+const SHOWN: usize = 100;
+
+/// All problems as text, with a last line that counts them.
+pub(crate) fn render(path: &Path, text: &str, problems: &[Problem], colours: bool) -> String {
+    let mut out = String::new();
+    for problem in problems.iter().take(SHOWN) {
+        one(&mut out, path, text, problem, colours);
+    }
+    let count = |severity| problems.iter().filter(|p| p.severity == severity).count();
+    let errors = count(Severity::Error);
+    let warnings = count(Severity::Warning);
+    if problems.len() > SHOWN {
+        let _ = writeln!(out, "... and {} more", problems.len() - SHOWN);
+    }
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let _ = writeln!(
+        out,
+        "{}: {}, {}",
+        path.display(),
+        plural(errors, "error"),
+        plural(warnings, "warning")
+    );
+    out
+}
+
+fn one(out: &mut String, path: &Path, text: &str, problem: &Problem, colours: bool) {
+    let (word, colour) = match problem.severity {
+        Severity::Error => ("error", "\u{1b}[1;31m"),
+        Severity::Warning => ("warning", "\u{1b}[1;33m"),
+    };
+    let (on, off) = if colours { (colour, "\u{1b}[0m") } else { ("", "") };
+    // A place first, as editors and people expect it.
+    let _ = match problem.position {
+        Some(at) => write!(out, "{}:{}:{}: ", path.display(), at.line, at.column),
+        None => write!(out, "{}: ", path.display()),
+    };
+    let _ = writeln!(out, "{on}{word}{off}: {} [{}]", problem.message, problem.code);
+    if let Some(at) = problem.position {
+        let start = text[..at.offset].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[at.offset..].find('\n').map_or(text.len(), |newline| at.offset + newline);
+        let line: Vec<char> = text[start..end].trim_end_matches('\r').chars().collect();
+        let column = text[start..at.offset].chars().count();
+        let from = column.saturating_sub(AROUND);
+        let to = line.len().min(column + AROUND + 20);
+        let shown: String =
+            line[from.min(to)..to].iter().map(|c| if *c == '\t' { ' ' } else { *c }).collect();
+        let marked = text.get(at.offset..at.offset + at.length).unwrap_or_default();
+        let length = marked.lines().next().unwrap_or_default().chars().count();
+        let length = length.clamp(1, (to - from.min(to)).saturating_sub(column - from).max(1));
+        let number = at.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let lead = if from > 0 { "..." } else { "" };
+        let tail = if to < line.len() { "..." } else { "" };
+        let _ = writeln!(out, " {number} | {lead}{shown}{tail}");
+        let indent = " ".repeat(column - from + lead.len());
+        let _ = writeln!(out, " {gutter} | {indent}{on}{}{off}", "^".repeat(length));
+    }
+    if let Some(help) = &problem.help {
+        let _ = writeln!(out, "   help: {help}");
+    }
+}
