@@ -279,7 +279,53 @@ pub(crate) struct TraceArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum GenCommand {}
+pub(crate) enum GenCommand {
+    /// A mosaic of FITS images with the Montage toolkit
+    Montage(MontageArgs),
+    /// A synthetic sky to make a mosaic of: overlapping images with known stars
+    Sky(SkyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MontageArgs {
+    /// Folder of the images (looked through with all folders below it)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: PathBuf,
+    /// The workflow to write; its folder is the work directory
+    #[arg(short, long, value_name = "FILE", default_value = "montage.json")]
+    pub(crate) out: PathBuf,
+    /// 1 (named gray), 3 (red, green, blue: folders of these names among the images), or own names
+    #[arg(long, value_name = "BANDS", default_value = "1")]
+    pub(crate) bands: String,
+    /// Frame of the mosaic: a header as mMakeHdr writes it [default: around all images]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) region: Option<PathBuf>,
+    /// Pixel size of the mosaic in arc seconds [default: that of the images]
+    #[arg(long, value_name = "ARCSEC", conflicts_with = "region")]
+    pub(crate) pixel_arcsec: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SkyArgs {
+    /// Images: columns x rows, or one number for both
+    #[arg(long, value_name = "NXxNY", default_value = "3x3")]
+    pub(crate) grid: String,
+    /// Width and height of an image in pixels
+    #[arg(long, default_value_t = 200)]
+    pub(crate) pixels: u32,
+    /// 1 (named gray) or 3 (red, green, blue)
+    #[arg(long, default_value = "1")]
+    pub(crate) bands: String,
+    /// Part of an image's width that it shares with its neighbour
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) overlap: f64,
+    /// Which of the possible skies
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The workflow to write; its folder is the work directory
+    #[arg(short, long, value_name = "FILE", default_value = "sky.json")]
+    pub(crate) out: PathBuf,
+}
 
 /// `wf-run FILE` means `wf-run run FILE`: the name is put in where none of the commands stands.
 pub(crate) fn with_default_command(args: impl Iterator<Item = OsString>) -> Vec<OsString> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod execute;
+mod generate;
 mod logs;
 mod ls;
 mod resume;
@@ -25,7 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Status(args) => status::status(&args),
         Command::Logs(args) => logs::logs(&args),
         Command::Graph(_) | Command::Trace(_) => Ok(Exit::Ok),
-        Command::Gen(command) => match command {},
+        Command::Gen(command) => generate::generate(&command),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let mut script = Vec::new();
