@@ -126,7 +126,7 @@ fn a_run_killed_at_random_moments_loses_nothing_and_repeats_nothing() {
     let mut runs = 0;
     let begun = Instant::now();
     while kills < wanted {
-        assert!(begun.elapsed() < Duration::from_secs(600), "too slow: {kills} kills");
+        assert!(begun.elapsed() < Duration::from_mins(10), "too slow: {kills} kills");
         runs += 1;
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();

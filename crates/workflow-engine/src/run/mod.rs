@@ -149,8 +149,9 @@ impl Run {
     /// # Errors
     /// When the journal cannot be written, or when tasks cannot be ended. A failing task is no error of
     /// the engine: it is in the [`Report`].
+    #[expect(clippy::needless_pass_by_value, reason = "a caller usually makes it in place")]
     pub fn execute(self, executor: Arc<dyn Executor>) -> Result<Report, RunError> {
-        engine::execute(self, executor)
+        engine::execute(self, &executor)
     }
 }
 

@@ -190,7 +190,7 @@ impl RunStore {
         processes: usize,
         history: &History,
     ) -> Result<Self, StoreError> {
-        let number = (2_u32..)
+        let number = (2_u32..1_000_000)
             .find(|n| !self.dir.join(format!("workflow-{n}.json")).exists())
             .unwrap_or(u32::MAX);
         let copy = format!("workflow-{number}.json");
@@ -221,7 +221,9 @@ impl RunStore {
         let held = self.writer.release();
         self.writer =
             Writer::append(&path, file.metadata().map_err(io_error("read", &path))?.len())?;
-        held.into_iter().for_each(|file| self.writer.hold(file));
+        for file in held {
+            self.writer.hold(file);
+        }
         Ok(self)
     }
 
