@@ -51,6 +51,7 @@
 //! ```
 
 pub mod check;
+pub mod draw;
 pub mod exec;
 mod graph;
 pub mod journal;
@@ -59,6 +60,7 @@ pub mod model;
 mod net;
 pub mod run;
 pub mod store;
+pub mod trace;
 
 pub use graph::Shape;
 pub use load::{LoadError, read_file};

@@ -18,7 +18,7 @@ use crate::journal::JournalError;
 use crate::model::Workflow;
 use crate::store::{History, RunStore};
 
-pub(crate) use engine::Shared;
+pub(crate) use engine::{Shared, boot_micros};
 pub use events::{Event, Observer};
 pub use options::{CancelToken, Retry, RunOptions};
 pub use report::{FailedTask, Report, TypeReport};
