@@ -212,7 +212,7 @@ impl fmt::Display for MermaidText<'_> {
             match c {
                 '\n' => f.write_str("<br/>")?,
                 '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '%' | '*' => {
-                    write!(f, "#{};", u32::from(c))?
+                    write!(f, "#{};", u32::from(c))?;
                 }
                 c if c.is_control() => f.write_char(char::REPLACEMENT_CHARACTER)?,
                 c => f.write_char(c)?,

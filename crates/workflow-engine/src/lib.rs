@@ -54,6 +54,7 @@ pub mod check;
 pub mod draw;
 pub mod exec;
 mod graph;
+pub mod hyperflow_log;
 pub mod journal;
 mod load;
 pub mod model;

@@ -10,7 +10,7 @@ fn parse(text: &str) -> Workflow {
 /// A choice and its join, a control signal, and names that are hard on both languages.
 fn hard() -> Workflow {
     parse(
-        r##"{"name": "a \"hard\" one", "processes": [
+        r#"{"name": "a \"hard\" one", "processes": [
         {"name": "pick", "type": "choice", "firingLimit": 2, "ins": ["in"], "outs": ["l", "r", "m"]},
         {"name": "say \"hi\" & <b>#1;</b>", "ins": ["l", "go"], "outs": ["x"]},
         {"name": "back\\slash\nline `_md_`", "ins": ["r"], "outs": ["y", "go"]},
@@ -19,7 +19,7 @@ fn hard() -> Workflow {
       "signals": [{"name": "in", "data": [{}]}, {"name": "l"}, {"name": "r"},
         {"name": "m", "control": "merge"}, {"name": "go", "control": "next"},
         {"name": "x | \"quoted\""}, {"name": "y"}, {"name": "out"}],
-      "ins": ["in"], "outs": ["out"]}"##
+      "ins": ["in"], "outs": ["out"]}"#
             .replace("\"outs\": [\"x\"]", "\"outs\": [5]")
             .replace("\"ins\": [\"x\", \"y\", \"m\"]", "\"ins\": [5, \"y\", \"m\"]")
             .as_str(),
