@@ -3,6 +3,7 @@
 mod engine;
 mod events;
 mod options;
+mod plan;
 mod ready;
 mod report;
 
@@ -18,9 +19,10 @@ use crate::journal::JournalError;
 use crate::model::Workflow;
 use crate::store::{History, RunStore};
 
-pub(crate) use engine::Shared;
+pub(crate) use engine::{Shared, boot_micros};
 pub use events::{Event, Observer};
 pub use options::{CancelToken, Retry, RunOptions};
+pub use plan::{Plan, PlanLimits, plan, plan_by_type};
 pub use report::{FailedTask, Report, TypeReport};
 
 /// The state that a run was left in.

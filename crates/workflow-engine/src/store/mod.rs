@@ -227,6 +227,17 @@ impl RunStore {
         Ok(self)
     }
 
+    /// Takes over what another engine brought to an end: its firings count as done in this run.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn import(&mut self, history: &History) -> Result<(), StoreError> {
+        for record in &history.records {
+            self.writer.push(&Record::Ended(record.to_ended()))?;
+        }
+        Ok(self.writer.flush()?)
+    }
+
     /// The run's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
