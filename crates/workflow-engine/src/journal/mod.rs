@@ -1,9 +1,9 @@
 //! The journal of a run: append-only, versioned, each record with a checksum.
 //!
-//! Layout: a header of 16 bytes (`windlass-journal` without its last letters, and the version), then
-//! frames of `length: u32le, crc32: u32le, payload`, the payload being a [`Record`] in postcard's
-//! encoding. A journal cut anywhere is a valid journal with a torn end: reading stops at the first frame
-//! that is short or does not match its checksum, and the writer cuts there before it appends.
+//! Layout: a header of 16 bytes (`windlass-jnl` and the version as u32le), then frames of
+//! `length: u32le, crc32: u32le, payload`, the payload being a record in postcard's encoding. A journal cut
+//! anywhere is a valid journal with a torn end: reading stops at the first frame that is short or does not
+//! match its checksum, and the writer cuts there before it appends.
 
 mod record;
 
