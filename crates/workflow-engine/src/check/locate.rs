@@ -34,7 +34,10 @@ pub(super) fn locate(text: &str, problems: &mut [Problem]) {
             }
         }
     }
-    walk(Cursor::new(text), &root, 0, &mut extents);
+    // Without paths there is nothing to look for, and the text may be unsound.
+    if problems.iter().any(|problem| matches!(problem.place, Place::Path(_))) {
+        walk(Cursor::new(text), &root, 0, &mut extents);
+    }
     let mut lines = Lines::default();
     let mut order: Vec<usize> = (0..problems.len()).collect();
     order.sort_by_key(|&at| extents[at].map_or(0, |extent: Extent| extent.start));

@@ -455,11 +455,17 @@ impl<'a> Signal<'a> {
         !self.row().data.is_empty()
     }
 
-    /// The instances that are there at the start.
+    /// The instances that are there at the start, as many as [`Signal::initial_count`] says. One with a
+    /// number beyond the range of `f64` is null, which is what JavaScript makes of infinity.
     #[must_use]
     pub fn initial_values(&self) -> Vec<serde_json::Value> {
-        // The loader has read this text once as an array, so it cannot fail here.
-        serde_json::from_str(self.workflow.text.get(self.row().data)).unwrap_or_default()
+        let text = self.workflow.text.get(self.row().data);
+        serde_json::from_str(text).unwrap_or_else(|_| {
+            // The loader has read this text once as an array of anything, so this cannot fail here.
+            let items: Vec<&serde_json::value::RawValue> =
+                serde_json::from_str(text).unwrap_or_default();
+            items.iter().map(|item| serde_json::from_str(item.get()).unwrap_or_default()).collect()
+        })
     }
 
     /// The processes that produce it.
@@ -467,5 +473,20 @@ impl<'a> Signal<'a> {
     pub fn producers(&self) -> impl ExactSizeIterator<Item = Process<'a>> + use<'a> {
         let workflow = self.workflow;
         workflow.producers.of(self.id.0).iter().map(move |&p| workflow.process(ProcessId(p)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_does_not_take_the_other_instances_along() {
+        let text = r#"{"processes": [{"name": "t", "ins": ["a"]}],
+                       "signals": [{"name": "a", "data": [1, 1e+309, "x"]}], "ins": ["a"]}"#;
+        let workflow = Workflow::parse(text, &Variables::new()).unwrap();
+        let signal = workflow.signal(SignalId(0));
+        assert_eq!(signal.initial_count(), 3);
+        assert_eq!(signal.initial_values(), [1.into(), serde_json::Value::Null, "x".into()]);
     }
 }
