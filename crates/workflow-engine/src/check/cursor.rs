@@ -162,6 +162,11 @@ impl<'t> Cursor<'t> {
         Extent { start, end: self.at.min(bytes.len()) }
     }
 
+    /// Where the value here starts.
+    pub(super) fn start(&self) -> usize {
+        self.at
+    }
+
     /// The extent of the value here, without moving.
     pub(super) fn extent(&self) -> Extent {
         let mut ahead = *self;
