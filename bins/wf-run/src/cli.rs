@@ -152,7 +152,7 @@ pub(crate) struct ExecutionArgs {
 pub(crate) struct SourceArgs {
     /// The workflow: a file (.json, .json.gz) or a folder with a workflow.json
     pub(crate) file: PathBuf,
-    /// Value of {{NAME}}; wins over HF_VAR_NAME in the environment
+    /// Value of {{NAME}}; wins over `HF_VAR_NAME` in the environment
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(crate) variables: Vec<String>,
     /// Directory that tasks run in [default: the workflow file's]
@@ -262,7 +262,7 @@ pub(crate) enum TraceFormat {
     Tsv,
     /// A JSON array
     Json,
-    /// For chrome://tracing and ui.perfetto.dev
+    /// For <chrome://tracing> and ui.perfetto.dev
     Chrome,
 }
 

@@ -49,26 +49,42 @@ fn one(out: &mut String, path: &Path, text: &str, problem: &Problem, colours: bo
     };
     let _ = writeln!(out, "{on}{word}{off}: {} [{}]", problem.message, problem.code);
     if let Some(at) = problem.position {
-        let start = text[..at.offset].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = text[at.offset..].find('\n').map_or(text.len(), |newline| at.offset + newline);
-        let line: Vec<char> = text[start..end].trim_end_matches('\r').chars().collect();
-        let column = text[start..at.offset].chars().count();
-        let from = column.saturating_sub(AROUND);
-        let to = line.len().min(column + AROUND + 20);
-        let shown: String =
-            line[from.min(to)..to].iter().map(|c| if *c == '\t' { ' ' } else { *c }).collect();
+        // Only what surrounds the place is looked at: the line may be the whole file.
+        let near = floor(text, at.offset.saturating_sub(4 * AROUND));
+        let far = floor(text, (at.offset + 4 * (AROUND + 20)).min(text.len()));
+        let before = &text[near..at.offset];
+        let (before, cut) = match before.rfind('\n') {
+            Some(newline) => (&before[newline + 1..], false),
+            None => (before, near > 0),
+        };
+        let after = text[at.offset..far].split('\n').next().unwrap_or_default();
+        let line_goes_on = at.offset + after.len() == far && far < text.len();
+        let before: Vec<char> = before.chars().collect();
+        let after: Vec<char> = after.trim_end_matches('\r').chars().collect();
+        let from = before.len().saturating_sub(AROUND);
+        let to = after.len().min(AROUND + 20);
+        let plain = |c: &char| if *c == '\t' { ' ' } else { *c };
+        let shown: String = before[from..].iter().chain(&after[..to]).map(plain).collect();
         let marked = text.get(at.offset..at.offset + at.length).unwrap_or_default();
         let length = marked.lines().next().unwrap_or_default().chars().count();
-        let length = length.clamp(1, (to - from.min(to)).saturating_sub(column - from).max(1));
+        let length = length.clamp(1, to.max(1));
         let number = at.line.to_string();
         let gutter = " ".repeat(number.len());
-        let lead = if from > 0 { "..." } else { "" };
-        let tail = if to < line.len() { "..." } else { "" };
+        let lead = if from > 0 || cut { "..." } else { "" };
+        let tail = if to < after.len() || line_goes_on { "..." } else { "" };
         let _ = writeln!(out, " {number} | {lead}{shown}{tail}");
-        let indent = " ".repeat(column - from + lead.len());
+        let indent = " ".repeat(before.len() - from + lead.len());
         let _ = writeln!(out, " {gutter} | {indent}{on}{}{off}", "^".repeat(length));
     }
     if let Some(help) = &problem.help {
         let _ = writeln!(out, "   help: {help}");
     }
+}
+
+/// The character boundary at or before an offset.
+fn floor(text: &str, mut offset: usize) -> usize {
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
 }

@@ -290,7 +290,9 @@ impl Shared {
             lines.push(format!("... and {} more task types", names.len() - shown));
         }
         lines.push(self.line(state));
-        lines.iter_mut().for_each(|line| *line = line.chars().take(width).collect());
+        for line in &mut lines {
+            *line = line.chars().take(width).collect();
+        }
         lines
     }
 }

@@ -104,7 +104,8 @@ impl Source {
             .map(|entry| entry.path())
             .filter(|path| {
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                name.starts_with("workflow.config.") && name.ends_with(".json")
+                name.starts_with("workflow.config.")
+                    && path.extension().is_some_and(|end| end == "json")
             })
             .collect();
         names.sort();

@@ -51,14 +51,17 @@
 //! ```
 
 pub mod check;
+pub mod draw;
 pub mod exec;
 mod graph;
+pub mod hyperflow_log;
 pub mod journal;
 mod load;
 pub mod model;
 mod net;
 pub mod run;
 pub mod store;
+pub mod trace;
 
 pub use graph::Shape;
 pub use load::{LoadError, read_file};

@@ -3,11 +3,13 @@
 mod check;
 mod execute;
 mod generate;
+mod graph;
 mod logs;
 mod ls;
 mod resume;
 mod run;
 mod status;
+mod trace;
 
 use std::io::Write;
 
@@ -25,7 +27,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ls(args) => ls::ls(&args),
         Command::Status(args) => status::status(&args),
         Command::Logs(args) => logs::logs(&args),
-        Command::Graph(_) | Command::Trace(_) => Ok(Exit::Ok),
+        Command::Graph(args) => graph::graph(&args),
+        Command::Trace(args) => trace::trace(&args),
         Command::Gen(command) => generate::generate(&command),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();

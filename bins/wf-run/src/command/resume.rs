@@ -53,9 +53,10 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
         let (_, old) = runs::open(&dir)?;
         let gone = if same { gone } else { old_gone(&old, &contents.history, &work_dir, args) };
         let carried = carry(&old, &contents.history, &workflow, &gone);
-        explain(&carried);
-        let altered = carried.added + carried.removed > 0 || !carried.changes.is_empty();
-        if args.exact && altered {
+        if !carried.identical {
+            explain(&carried);
+        }
+        if args.exact && !same && !carried.identical {
             return Err(invalid(format!(
                 "{} is not what the run began with, and --exact was given",
                 path.display()

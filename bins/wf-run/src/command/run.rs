@@ -1,12 +1,20 @@
 //! `wf-run run`: a new run.
 
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde_json::json;
+use workflow_engine::exec::TaskId;
+use workflow_engine::hyperflow_log::{self, LogError, TornEnd};
+use workflow_engine::model::{ProcessId, Workflow};
+use workflow_engine::run::{self, PlanLimits};
 use workflow_engine::store::{History, NewRun, RunStore};
 
-use super::execute::{Prepared, check_inputs, execute, refuse_impossible};
-use crate::cli::RunArgs;
+use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
+use crate::cli::{Format, RunArgs};
 use crate::exit::{Exit, invalid};
 use crate::problems::render;
 use crate::source::Source;
@@ -28,14 +36,21 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             return Err(invalid("not run, because --strict makes warnings errors"));
         }
     }
-    check_inputs(&workflow, &source.work_dir, &args.execution)?;
     let folder = runs::folder(args.runs.as_deref(), &source.work_dir);
+    if args.dry_run {
+        return dry_run(&workflow, args, &folder);
+    }
+    check_inputs(&workflow, &source.work_dir, &args.execution)?;
+    let history = match &args.hyperflow_log {
+        Some(log) => begun_by_hyperflow(log, &workflow)?,
+        None => History::default(),
+    };
     let label = if workflow.name().is_empty() {
         source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     } else {
         workflow.name().to_owned()
     };
-    let store = RunStore::create(&NewRun {
+    let mut store = RunStore::create(&NewRun {
         runs_dir: &folder,
         source: &source.path,
         text: workflow.file_text(),
@@ -45,9 +60,74 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         label: &label,
     })
     .context("cannot begin the run")?;
-    let history = History::default();
+    store.import(&history).context("cannot take over what HyperFlow has done")?;
     execute(
         Prepared { workflow, store, history, runs: folder, work_dir: source.work_dir },
         &args.execution,
     )
+}
+
+/// Prints the tasks in the order in which they would start, with their commands.
+fn dry_run(workflow: &Arc<Workflow>, args: &RunArgs, folder: &Path) -> Result<Exit> {
+    let options = options(&args.execution, folder)?;
+    let plan = run::plan(Arc::clone(workflow), &options, PlanLimits::default())?;
+    let task = |task: &TaskId| {
+        let process = workflow.process(ProcessId(task.process));
+        let line = match process.command() {
+            Some(command) => command.display_line(),
+            None if process.function().is_empty() => "(no command)".to_owned(),
+            None => format!("({})", process.function()),
+        };
+        (process.task_label(task.firing), line)
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if args.execution.output == Format::Json {
+        let rows: Vec<_> = plan
+            .tasks
+            .iter()
+            .map(task)
+            .map(|(label, line)| json!({"task": label, "command": line}))
+            .collect();
+        writeln!(out, "{:#}", json!({"tasks": rows, "complete": !plan.cut}))?;
+    } else {
+        for (label, line) in plan.tasks.iter().map(task) {
+            writeln!(out, "{label}\t{line}")?;
+        }
+    }
+    out.flush()?;
+    let total = plan.tasks.len();
+    if plan.cut {
+        output::note(&format!("... it goes on: only the first {total} tasks are shown"));
+    } else {
+        output::note(&format!("{total} tasks would run; nothing was run"));
+    }
+    Ok(Exit::Ok)
+}
+
+/// What HyperFlow's own log says was done.
+fn begun_by_hyperflow(log: &Path, workflow: &Arc<Workflow>) -> Result<History> {
+    let file = File::open(log).map_err(|error| {
+        invalid(format!("cannot read HyperFlow's log {}: {error}", log.display()))
+    })?;
+    let imported = match hyperflow_log::read(BufReader::new(file), workflow, TornEnd::Drop) {
+        Ok(imported) => imported,
+        Err(LogError::Invalid { problems }) => {
+            for problem in &problems {
+                output::note(&format!(
+                    "{}:{}: error: {}",
+                    log.display(),
+                    problem.line,
+                    problem.kind
+                ));
+            }
+            return Err(invalid(format!("{} cannot be resumed from", log.display())));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let done = imported.history.records.iter().filter(|record| record.done).count();
+    output::note(&format!("HyperFlow had finished {done} tasks; they are kept"));
+    if imported.torn {
+        output::note("the log's last line was cut off; its task runs again");
+    }
+    Ok(imported.history)
 }

@@ -145,6 +145,8 @@ impl<'t> Cursor<'t> {
                     continue;
                 }
                 _ => {
+                    // At least one byte: a NUL outside a string is unsound, but must not hold us up.
+                    self.at += 1;
                     while !matches!(
                         self.byte(),
                         0 | b',' | b'}' | b']' | b':' | b' ' | b'\t' | b'\n' | b'\r'
@@ -158,6 +160,11 @@ impl<'t> Cursor<'t> {
             }
         }
         Extent { start, end: self.at.min(bytes.len()) }
+    }
+
+    /// Where the value here starts.
+    pub(super) fn start(&self) -> usize {
+        self.at
     }
 
     /// The extent of the value here, without moving.
@@ -226,6 +233,12 @@ mod tests {
         let mut seen = Vec::new();
         cursor.each_member(|key, _, value| seen.push((key, value.slice(value.extent()))));
         assert_eq!(seen, [(r#""a\"]""#, r#"[1, {"b": "}"}]"#), (r#""c""#, "true")]);
+    }
+
+    #[test]
+    fn a_nul_byte_does_not_hold_the_cursor_up() {
+        let mut cursor = Cursor::new("[\0\0, \0x]");
+        assert_eq!(cursor.skip(), Extent { start: 0, end: 8 });
     }
 
     #[test]

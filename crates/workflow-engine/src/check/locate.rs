@@ -34,7 +34,10 @@ pub(super) fn locate(text: &str, problems: &mut [Problem]) {
             }
         }
     }
-    walk(Cursor::new(text), &root, 0, &mut extents);
+    // Without paths there is nothing to look for, and the text may be unsound.
+    if problems.iter().any(|problem| matches!(problem.place, Place::Path(_))) {
+        walk(Cursor::new(text), &root, 0, &mut extents);
+    }
     let mut lines = Lines::default();
     let mut order: Vec<usize> = (0..problems.len()).collect();
     order.sort_by_key(|&at| extents[at].map_or(0, |extent: Extent| extent.start));
@@ -57,8 +60,15 @@ fn canonical(depth: usize, key: &str) -> &str {
 }
 
 fn walk(mut cursor: Cursor<'_>, wanted: &Wanted, depth: usize, extents: &mut [Option<Extent>]) {
-    let here = cursor.extent();
-    mark(wanted, here, extents);
+    // Passing over a value costs its length: only for those that are asked for themselves.
+    let start = cursor.start();
+    mark_below(wanted, start, extents);
+    if !wanted.problems.is_empty() {
+        let here = cursor.extent();
+        for &problem in &wanted.problems {
+            extents[problem] = Some(here);
+        }
+    }
     match cursor.kind() {
         JsonKind::Object if !wanted.keys.is_empty() => cursor.each_member(|key, _, value| {
             let key = canonical(depth, key.trim_matches('"'));
@@ -76,16 +86,13 @@ fn walk(mut cursor: Cursor<'_>, wanted: &Wanted, depth: usize, extents: &mut [Op
 }
 
 /// Everything below `wanted` is at least here; deeper visits overwrite it with the exact place.
-fn mark(wanted: &Wanted, here: Extent, extents: &mut [Option<Extent>]) {
+fn mark_below(wanted: &Wanted, start: usize, extents: &mut [Option<Extent>]) {
     let mut open: Vec<&Wanted> = wanted.keys.values().chain(wanted.indexes.values()).collect();
     while let Some(node) = open.pop() {
         for &problem in &node.problems {
-            extents[problem] = Some(Extent { start: here.start, end: here.start + 1 });
+            extents[problem] = Some(Extent { start, end: start + 1 });
         }
         open.extend(node.keys.values().chain(node.indexes.values()));
-    }
-    for &problem in &wanted.problems {
-        extents[problem] = Some(here);
     }
 }
 

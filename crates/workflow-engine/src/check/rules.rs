@@ -179,7 +179,7 @@ fn required(workflow: &Workflow, signal: u32, is_join: bool) -> bool {
 /// Errors of structure: inputs without a source, processes that can never fire.
 pub(crate) fn structural(workflow: &Workflow, refs: &[RefProblem]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let outside: BTreeSet<u32> = workflow.workflow_ins.iter().copied().collect();
+    let outside: BTreeSet<u32> = workflow.outside_ins.iter().copied().collect();
     let unresolved_workflow_ins = refs.iter().any(|problem| problem.list == RefList::WorkflowIns);
     let unresolved_outs = refs.iter().any(|p| matches!(p.list, RefList::ProcessOuts(_)));
     let sourceless = |signal: u32| {
@@ -303,7 +303,7 @@ pub(crate) fn warnings(workflow: &Workflow, surroundings: &Surroundings<'_>) -> 
 }
 
 fn outside_signals(workflow: &Workflow, problems: &mut Vec<Problem>) {
-    for (position, &signal) in workflow.workflow_ins.iter().enumerate() {
+    for (position, &signal) in workflow.outside_ins.iter().enumerate() {
         let row = &workflow.signals[signal as usize];
         let used = !workflow.consumers.of(signal).is_empty();
         if row.initial == 0 && workflow.producers.of(signal).is_empty() && used {

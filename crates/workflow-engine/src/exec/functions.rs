@@ -3,6 +3,7 @@
 //! Source: `functions/index.js` of HyperFlow 1.7, as behaviour. Functions that need JavaScript of the
 //! user (`functions.js`) are not run; they are named as missing.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -105,7 +106,6 @@ fn first_number(attempt: &Attempt) -> Result<f64, Failure> {
 }
 
 fn numeric(number: f64) -> Value {
-    #[expect(clippy::float_cmp, reason = "whole numbers are to be shown as such")]
     if number.fract() == 0.0 && number.abs() < 9e15 { json!(number as i64) } else { json!(number) }
 }
 
@@ -142,7 +142,7 @@ fn try_call(
                 process.inputs().filter(|signal| signal.control().is_none()).enumerate()
             {
                 let shown: Vec<&Value> = values(attempt, at).collect();
-                log.push_str(&format!("{}: {}\n", input.name(), json!(shown)));
+                let _ = writeln!(log, "{}: {}", input.name(), json!(shown));
             }
             Ok((Outputs::Plain, log))
         }

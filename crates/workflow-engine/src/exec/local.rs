@@ -273,7 +273,7 @@ impl Inner {
         if let Some(output_dir) = &command.output_dir {
             dir.push(output_dir);
         }
-        let files = attempt.process().outputs().filter(|signal| signal.is_file());
+        let files = attempt.process().outputs().filter(super::super::model::Signal::is_file);
         files
             .map(|signal| {
                 let size = fs::metadata(dir.join(signal.name())).ok().map(|file| file.len());
@@ -293,7 +293,7 @@ impl Inner {
         }
     }
 
-    fn stdio(&self, file: &File) -> io::Result<Stdio> {
+    fn stdio(file: &File) -> io::Result<Stdio> {
         file.try_clone().map(Stdio::from)
     }
 
@@ -384,12 +384,15 @@ impl Inner {
             direct
         };
         let not_started = |error: io::Error| Failure::NotStarted(error.to_string());
-        spawn.current_dir(dir).process_group(0).stdin(self.stdio(&self.null).map_err(not_started)?);
+        spawn
+            .current_dir(dir)
+            .process_group(0)
+            .stdin(Self::stdio(&self.null).map_err(not_started)?);
         for (name, value) in &command.env {
             spawn.env(name, value);
         }
         let default =
-            |which: usize| self.stdio(scratch.map_or(&self.null, |scratch| &scratch.files[which]));
+            |which: usize| Self::stdio(scratch.map_or(&self.null, |scratch| &scratch.files[which]));
         spawn.stdout(match &command.stdout {
             Some(redirect) => Self::redirect(dir, redirect)?,
             None => default(0).map_err(not_started)?,

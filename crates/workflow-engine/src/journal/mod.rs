@@ -1,9 +1,9 @@
 //! The journal of a run: append-only, versioned, each record with a checksum.
 //!
-//! Layout: a header of 16 bytes (`windlass-journal` without its last letters, and the version), then
-//! frames of `length: u32le, crc32: u32le, payload`, the payload being a [`Record`] in postcard's
-//! encoding. A journal cut anywhere is a valid journal with a torn end: reading stops at the first frame
-//! that is short or does not match its checksum, and the writer cuts there before it appends.
+//! Layout: a header of 16 bytes (`windlass-jnl` and the version as u32le), then frames of
+//! `length: u32le, crc32: u32le, payload`, the payload being a record in postcard's encoding. A journal cut
+//! anywhere is a valid journal with a torn end: reading stops at the first frame that is short or does not
+//! match its checksum, and the writer cuts there before it appends.
 
 mod record;
 
@@ -269,6 +269,20 @@ impl<R: Read> Reader<R> {
     pub(crate) fn is_torn(&self) -> bool {
         self.torn
     }
+}
+
+/// Reads every record of a journal that lies in memory and answers how many are sound. A torn end is no
+/// error.
+///
+/// # Errors
+/// When it is no journal, of another version, or holds a whole record of no known kind.
+pub fn check_bytes(bytes: &[u8]) -> Result<usize, JournalError> {
+    let mut reader = Reader::new(bytes, Path::new("journal"))?;
+    let mut records = 0;
+    while reader.next()?.is_some() {
+        records += 1;
+    }
+    Ok(records)
 }
 
 fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

@@ -119,8 +119,8 @@ pub(crate) struct Builder<'v> {
     ins: Refs,
     outs: Refs,
     sticky: Vec<(u32, Vec<u32>)>,
-    workflow_ins: Vec<u32>,
-    workflow_outs: Vec<u32>,
+    outside_ins: Vec<u32>,
+    outside_outs: Vec<u32>,
     named: Vec<Span>,
     /// Indexes too large for a `u32`, kept for the report.
     huge: Vec<(RefList, u32, u64)>,
@@ -161,8 +161,8 @@ impl<'v> Builder<'v> {
             ins: Refs::default(),
             outs: Refs::default(),
             sticky: Vec::new(),
-            workflow_ins: Vec::new(),
-            workflow_outs: Vec::new(),
+            outside_ins: Vec::new(),
+            outside_outs: Vec::new(),
             named: Vec::new(),
             huge: Vec::new(),
             signals: Vec::new(),
@@ -174,29 +174,29 @@ impl<'v> Builder<'v> {
         }
     }
 
-    pub(crate) fn set_name(&mut self, name: Cow<'_, str>) {
+    pub(crate) fn set_name(&mut self, name: &str) {
         self.name = self.expanded(name);
     }
 
     /// Expands variables and stores the string.
-    fn expanded(&mut self, text: Cow<'_, str>) -> Span {
-        if Variables::occur_in(&text) {
-            let expanded = self.variables.expand(&text).into_owned();
+    fn expanded(&mut self, text: &str) -> Span {
+        if Variables::occur_in(text) {
+            let expanded = self.variables.expand(text).into_owned();
             self.extra.push(&expanded)
         } else {
-            self.extra.span(&text)
+            self.extra.borrowed(text)
         }
     }
 
     /// Stores JSON text, with variables expanded inside its strings.
-    fn expanded_json(&mut self, json: &Cow<'_, str>) -> Span {
+    fn expanded_json(&mut self, json: &str) -> Span {
         if Variables::occur_in(json)
             && let Ok(mut value) = serde_json::from_str::<serde_json::Value>(json)
         {
             self.variables.expand_value(&mut value);
             return self.extra.push(&value.to_string());
         }
-        self.extra.span(json)
+        self.extra.borrowed(json)
     }
 
     fn reference(&mut self, raw: RawRef<'_>, list: RefList, position: usize) -> u32 {
@@ -208,7 +208,7 @@ impl<'v> Builder<'v> {
                 IGNORED
             }
             RawRef::Name(name) => {
-                let span = self.expanded(name);
+                let span = self.expanded(&name);
                 self.named.push(span);
                 NAMED | (self.named.len() - 1) as u32
             }
@@ -222,8 +222,8 @@ impl<'v> Builder<'v> {
             .map(|(position, raw)| self.reference(raw, list, position))
             .collect();
         match list {
-            RefList::WorkflowIns => self.workflow_ins = resolved,
-            _ => self.workflow_outs = resolved,
+            RefList::WorkflowIns => self.outside_ins = resolved,
+            _ => self.outside_outs = resolved,
         }
     }
 
@@ -261,7 +261,7 @@ impl<'v> Builder<'v> {
             self.runtimes.push(runtime);
         }
         let row = ProcessRow {
-            name: self.expanded(process.name),
+            name: self.expanded(&process.name),
             config: process.config.map_or(Span::EMPTY, |config| self.expanded_json(&config)),
             type_id,
             function,
@@ -276,7 +276,7 @@ impl<'v> Builder<'v> {
 
     pub(crate) fn push_signal(&mut self, signal: NewSignal<'_>) -> u32 {
         let row = SignalRow {
-            name: self.expanded(signal.name),
+            name: self.expanded(&signal.name),
             data: signal.data.map_or(Span::EMPTY, |data| self.expanded_json(&data)),
             initial: signal.initial,
             control: signal.control,
@@ -368,8 +368,8 @@ impl<'v> Builder<'v> {
             distinct(&mut ports);
             ports.iter().map(|port| port.signal).collect::<Vec<_>>()
         };
-        let workflow_ins = of_workflow(&self.workflow_ins, RefList::WorkflowIns);
-        let workflow_outs = of_workflow(&self.workflow_outs, RefList::WorkflowOuts);
+        let outside_ins = of_workflow(&self.outside_ins, RefList::WorkflowIns);
+        let outside_outs = of_workflow(&self.outside_outs, RefList::WorkflowOuts);
         let problems = resolver.into_problems();
 
         let count = self.signals.len();
@@ -410,8 +410,8 @@ impl<'v> Builder<'v> {
             functions: self.functions.names,
             rare: self.rare,
             runtimes: self.runtimes,
-            workflow_ins,
-            workflow_outs,
+            outside_ins,
+            outside_outs,
             remote_sinks: self.remote_sinks,
             unset_variables: self.variables.unset_names(),
             consumers,

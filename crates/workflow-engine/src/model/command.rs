@@ -1,7 +1,7 @@
 //! What a `command` task runs: the `config.executor` object as typed values.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -59,7 +59,7 @@ impl Command {
         for (redirect, sign) in [(&self.stdout, ">"), (&self.stderr, "2>")] {
             if let Some(redirect) = redirect {
                 let sign = if redirect.append { format!("{sign}>") } else { sign.to_owned() };
-                line.push_str(&format!(" {sign} {}", redirect.path));
+                let _ = write!(line, " {sign} {}", redirect.path);
             }
         }
         line

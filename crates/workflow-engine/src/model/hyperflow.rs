@@ -58,7 +58,7 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
             match &*key {
                 "name" => {
                     if let Some(Str(name)) = map.next_value::<Option<Str<'de>>>()? {
-                        self.builder.set_name(name);
+                        self.builder.set_name(&name);
                     }
                 }
                 "processes" | "tasks" => {

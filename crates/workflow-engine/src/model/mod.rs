@@ -168,8 +168,8 @@ pub struct Workflow {
     pub(crate) rare: HashMap<u32, Rare>,
     /// Recorded run times in seconds (WfFormat), one a process; negative where unknown.
     pub(crate) runtimes: Vec<f32>,
-    pub(crate) workflow_ins: Vec<u32>,
-    pub(crate) workflow_outs: Vec<u32>,
+    pub(crate) outside_ins: Vec<u32>,
+    pub(crate) outside_outs: Vec<u32>,
     /// Signals with `remoteSinks`, which nothing here serves.
     pub(crate) remote_sinks: Vec<u32>,
     /// Variables that were used but not set.
@@ -206,11 +206,13 @@ impl Workflow {
     }
 
     /// All processes, in the file's order.
+    #[must_use]
     pub fn processes(&self) -> impl ExactSizeIterator<Item = Process<'_>> {
         (0..self.process_count() as u32).map(|index| self.process(ProcessId(index)))
     }
 
     /// All signals, in the file's order.
+    #[must_use]
     pub fn signals(&self) -> impl ExactSizeIterator<Item = Signal<'_>> {
         (0..self.signals.len() as u32).map(|index| self.signal(SignalId(index)))
     }
@@ -242,13 +244,15 @@ impl Workflow {
     }
 
     /// Signals that the whole workflow takes from outside.
+    #[must_use]
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = Signal<'_>> {
-        self.workflow_ins.iter().map(|&signal| self.signal(SignalId(signal)))
+        self.outside_ins.iter().map(|&signal| self.signal(SignalId(signal)))
     }
 
     /// Signals that the whole workflow is there for.
+    #[must_use]
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = Signal<'_>> {
-        self.workflow_outs.iter().map(|&signal| self.signal(SignalId(signal)))
+        self.outside_outs.iter().map(|&signal| self.signal(SignalId(signal)))
     }
 
     /// The text that it was read from.
@@ -357,12 +361,14 @@ impl<'a> Process<'a> {
     }
 
     /// Its input signals, control signals included.
+    #[must_use]
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = Signal<'a>> + use<'a> {
         let workflow = self.workflow;
         workflow.ins_of(self.id.0).iter().map(move |&signal| workflow.signal(SignalId(signal)))
     }
 
     /// Its output signals, control signals included.
+    #[must_use]
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = Signal<'a>> + use<'a> {
         let workflow = self.workflow;
         workflow.outs_of(self.id.0).iter().map(move |&signal| workflow.signal(SignalId(signal)))
@@ -382,7 +388,10 @@ impl<'a> Process<'a> {
         }
         // The loader has read this text once with the same types, so it cannot fail here.
         let config: RawConfig<'_> = serde_json::from_str(self.config_json()).ok()?;
-        config.executor.filter(|raw| raw.executable.is_some()).map(|raw| raw.into_command())
+        config
+            .executor
+            .filter(|raw| raw.executable.is_some())
+            .map(command::RawExecutor::into_command)
     }
 
     /// The name of one of its firings, as shown to people: `mProject#12`, or `Sqr#1.3` where a process
@@ -446,16 +455,38 @@ impl<'a> Signal<'a> {
         !self.row().data.is_empty()
     }
 
-    /// The instances that are there at the start.
+    /// The instances that are there at the start, as many as [`Signal::initial_count`] says. One with a
+    /// number beyond the range of `f64` is null, which is what JavaScript makes of infinity.
     #[must_use]
     pub fn initial_values(&self) -> Vec<serde_json::Value> {
-        // The loader has read this text once as an array, so it cannot fail here.
-        serde_json::from_str(self.workflow.text.get(self.row().data)).unwrap_or_default()
+        let text = self.workflow.text.get(self.row().data);
+        serde_json::from_str(text).unwrap_or_else(|_| {
+            // The loader has read this text once as an array of anything, so this cannot fail here.
+            let items: Vec<&serde_json::value::RawValue> =
+                serde_json::from_str(text).unwrap_or_default();
+            items.iter().map(|item| serde_json::from_str(item.get()).unwrap_or_default()).collect()
+        })
     }
 
     /// The processes that produce it.
+    #[must_use]
     pub fn producers(&self) -> impl ExactSizeIterator<Item = Process<'a>> + use<'a> {
         let workflow = self.workflow;
         workflow.producers.of(self.id.0).iter().map(move |&p| workflow.process(ProcessId(p)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_does_not_take_the_other_instances_along() {
+        let text = r#"{"processes": [{"name": "t", "ins": ["a"]}],
+                       "signals": [{"name": "a", "data": [1, 1e+309, "x"]}], "ins": ["a"]}"#;
+        let workflow = Workflow::parse(text, &Variables::new()).unwrap();
+        let signal = workflow.signal(SignalId(0));
+        assert_eq!(signal.initial_count(), 3);
+        assert_eq!(signal.initial_values(), [1.into(), serde_json::Value::Null, "x".into()]);
     }
 }

@@ -3,8 +3,6 @@
 //! A workflow of a million processes repeats few words but has millions of names. Keeping the file's
 //! text once and pointing into it costs 8 bytes a name instead of a heap allocation each.
 
-use std::borrow::Cow;
-
 /// A piece of a [`Text`]. Offsets at or past the file's length point into the extra part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
@@ -62,14 +60,6 @@ pub(crate) struct ExtraText {
 impl ExtraText {
     pub(crate) fn new(file: &str) -> Self {
         Self { file_start: file.as_ptr() as usize, file_len: file.len(), text: String::new() }
-    }
-
-    /// The span of a string that either lies in the file's text or is copied to the extra part.
-    pub(crate) fn span(&mut self, text: &Cow<'_, str>) -> Span {
-        match text {
-            Cow::Borrowed(text) => self.borrowed(text),
-            Cow::Owned(text) => self.push(text),
-        }
     }
 
     /// The span of a slice of the file's text; anything else is copied.

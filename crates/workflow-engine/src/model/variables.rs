@@ -84,7 +84,9 @@ impl Variables {
                 }
             }
             serde_json::Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.expand_value(item));
+                for item in items {
+                    self.expand_value(item);
+                }
             }
             serde_json::Value::Object(map) => {
                 for (_, item) in map.iter_mut() {

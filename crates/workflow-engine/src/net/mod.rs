@@ -276,7 +276,7 @@ impl Net {
 
     /// Signals that the workflow takes from outside, that never came, and that someone still needs.
     pub(crate) fn waiting_for_outside(&self) -> Vec<u32> {
-        let outside = self.workflow.workflow_ins.iter().copied();
+        let outside = self.workflow.outside_ins.iter().copied();
         outside
             .filter(|&signal| {
                 self.workflow.signals[signal as usize].initial == 0
@@ -411,7 +411,7 @@ impl Net {
                 Rule::Counter if state.missing > 0 => return,
                 Rule::Counter => self.take_one_each(process, &workflow),
                 Rule::Scan => match self.needs(process, &workflow) {
-                    Some(needs) => self.take(process, &needs, &workflow),
+                    Some(needs) => Some(self.take(process, &needs, &workflow)),
                     None => return,
                 },
                 Rule::Join => match self.next_group(process) {
@@ -524,7 +524,7 @@ impl Net {
         Some(needs)
     }
 
-    fn take(&mut self, process: u32, needs: &[usize], workflow: &Workflow) -> Option<Arc<[Input]>> {
+    fn take(&mut self, process: u32, needs: &[usize], workflow: &Workflow) -> Arc<[Input]> {
         let mut inputs = Vec::new();
         for (local, port) in workflow.ins_range(process).enumerate() {
             let signal = workflow.in_ports[port];
@@ -543,7 +543,7 @@ impl Net {
         if let Some(special) = self.specials.get_mut(&process) {
             special.fresh = false;
         }
-        Some(inputs.into())
+        inputs.into()
     }
 }
 

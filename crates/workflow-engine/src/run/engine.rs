@@ -484,7 +484,7 @@ fn task_limits(workflow: &Workflow) -> HashMap<u32, Limits> {
 }
 
 /// See [`Run::execute`].
-pub(super) fn execute(run: Run, executor: Arc<dyn Executor>) -> Result<Report, RunError> {
+pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, RunError> {
     let Run { workflow, options, observer, store, history, cancel } = run;
     let clock = Clock::new(store.as_ref().map(RunStore::epoch_micros));
     let priorities = priorities(&workflow, &options.expected_seconds);
@@ -526,7 +526,7 @@ pub(super) fn execute(run: Run, executor: Arc<dyn Executor>) -> Result<Report, R
     let seed = now ^ u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15;
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
-            executor: Some(Arc::clone(&executor)),
+            executor: Some(Arc::clone(executor)),
             net,
             ready,
             running: HashMap::new(),

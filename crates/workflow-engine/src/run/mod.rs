@@ -3,6 +3,7 @@
 mod engine;
 mod events;
 mod options;
+mod plan;
 mod ready;
 mod report;
 
@@ -18,9 +19,10 @@ use crate::journal::JournalError;
 use crate::model::Workflow;
 use crate::store::{History, RunStore};
 
-pub(crate) use engine::Shared;
+pub(crate) use engine::{Shared, boot_micros};
 pub use events::{Event, Observer};
 pub use options::{CancelToken, Retry, RunOptions};
+pub use plan::{Plan, PlanLimits, plan, plan_by_type};
 pub use report::{FailedTask, Report, TypeReport};
 
 /// The state that a run was left in.
@@ -149,8 +151,9 @@ impl Run {
     /// # Errors
     /// When the journal cannot be written, or when tasks cannot be ended. A failing task is no error of
     /// the engine: it is in the [`Report`].
+    #[expect(clippy::needless_pass_by_value, reason = "a caller usually makes it in place")]
     pub fn execute(self, executor: Arc<dyn Executor>) -> Result<Report, RunError> {
-        engine::execute(self, executor)
+        engine::execute(self, &executor)
     }
 }
 

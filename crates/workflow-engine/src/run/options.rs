@@ -22,7 +22,7 @@ impl Default for Retry {
         Self {
             retries: 0,
             first_delay: Duration::from_secs(1),
-            longest_delay: Duration::from_secs(60),
+            longest_delay: Duration::from_mins(1),
         }
     }
 }
@@ -132,7 +132,7 @@ mod tests {
         let retry = Retry { retries: 9, ..Retry::default() };
         assert_eq!(retry.delay(1, 0.0), Duration::from_secs(1));
         assert_eq!(retry.delay(3, 0.0), Duration::from_secs(4));
-        assert_eq!(retry.delay(30, 0.0), Duration::from_secs(60));
+        assert_eq!(retry.delay(30, 0.0), Duration::from_mins(1));
         assert_eq!(retry.delay(3, 1.0), Duration::from_secs(2));
     }
 }

@@ -31,6 +31,8 @@ pub struct Change {
 pub struct Carried {
     /// The kept firings, under the changed workflow's indexes.
     pub history: History,
+    /// Both workflows are the same in everything that matters (not in white space or order).
+    pub identical: bool,
     /// How many firings were kept.
     pub kept: usize,
     /// What was done and is to be done again.
@@ -156,8 +158,14 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
     let target: Vec<Option<u32>> =
         old_ids.whole.iter().map(|id| by_identity.get(id).copied()).collect();
 
-    let mut carried =
-        Carried { history: History::default(), kept: 0, changes: Vec::new(), added: 0, removed: 0 };
+    let mut carried = Carried {
+        history: History::default(),
+        identical: old_ids.whole.len() == new_ids.whole.len() && target.iter().all(Option::is_some),
+        kept: 0,
+        changes: Vec::new(),
+        added: 0,
+        removed: 0,
+    };
     let mut changes: BTreeMap<(Arc<str>, &'static str), usize> = BTreeMap::new();
     for record in &history.records {
         let process = record.process as usize;

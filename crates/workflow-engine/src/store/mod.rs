@@ -190,7 +190,7 @@ impl RunStore {
         processes: usize,
         history: &History,
     ) -> Result<Self, StoreError> {
-        let number = (2_u32..)
+        let number = (2_u32..1_000_000)
             .find(|n| !self.dir.join(format!("workflow-{n}.json")).exists())
             .unwrap_or(u32::MAX);
         let copy = format!("workflow-{number}.json");
@@ -221,8 +221,21 @@ impl RunStore {
         let held = self.writer.release();
         self.writer =
             Writer::append(&path, file.metadata().map_err(io_error("read", &path))?.len())?;
-        held.into_iter().for_each(|file| self.writer.hold(file));
+        for file in held {
+            self.writer.hold(file);
+        }
         Ok(self)
+    }
+
+    /// Takes over what another engine brought to an end: its firings count as done in this run.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn import(&mut self, history: &History) -> Result<(), StoreError> {
+        for record in &history.records {
+            self.writer.push(&Record::Ended(record.to_ended()))?;
+        }
+        Ok(self.writer.flush()?)
     }
 
     /// The run's folder.

@@ -40,7 +40,7 @@ const START_TOLERANCE_MICROS: u64 = 5_000_000;
 const TICK_MICROS: u64 = 10_000;
 
 pub(super) fn find(marker: &Path, contents: &Contents) -> Result<Vec<Orphan>, StoreError> {
-    let marked = fs::metadata(marker).map_err(io_error("read", marker))?;
+    let target = fs::metadata(marker).map_err(io_error("read", marker))?;
     let own = std::process::id();
     let mut found = BTreeMap::new();
     let Ok(processes) = fs::read_dir("/proc") else { return Ok(Vec::new()) };
@@ -48,7 +48,7 @@ pub(super) fn find(marker: &Path, contents: &Contents) -> Result<Vec<Orphan>, St
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        if pid != own && holds(&entry.path(), &marked) {
+        if pid != own && holds(&entry.path(), &target) {
             found.insert(pid, command_line(pid));
         }
     }
@@ -68,12 +68,12 @@ pub(super) fn find(marker: &Path, contents: &Contents) -> Result<Vec<Orphan>, St
     Ok(found.into_iter().map(|(pid, command)| Orphan { pid, command }).collect())
 }
 
-fn holds(process: &Path, marked: &fs::Metadata) -> bool {
+fn holds(process: &Path, target: &fs::Metadata) -> bool {
     // Other users' processes cannot be looked into, and are none of ours.
     let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
     files.flatten().any(|file| {
         fs::metadata(file.path())
-            .is_ok_and(|open| open.ino() == marked.ino() && open.dev() == marked.dev())
+            .is_ok_and(|open| open.ino() == target.ino() && open.dev() == target.dev())
     })
 }
 

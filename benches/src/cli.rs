@@ -1,0 +1,218 @@
+//! The raw command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures wf-run beside its floor and its peers, and judges it by the bars.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) helper: Option<Helper>,
+    #[command(flatten)]
+    pub(crate) measurement: MeasurementArguments,
+}
+
+/// What `bench` starts of itself as a child process.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Helper {
+    /// The floor: nothing but processes started and awaited from a few threads.
+    Floor(FloorArguments),
+    /// Writes a task graph as workflow.json, Makefile or build.ninja.
+    Generate(GenerateArguments),
+}
+
+/// A measurement: which rows, with what, and where the figures go.
+#[derive(Debug, Args)]
+pub(crate) struct MeasurementArguments {
+    /// Rows to measure, in this order.
+    #[arg(value_enum, value_name = "ROW", required = true)]
+    rows: Vec<RowChoice>,
+    /// Rounds of each row; the tables show medians.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// The binary to measure.
+    #[arg(long, value_name = "FILE", default_value = "target/release/wf-run")]
+    pub(crate) wf_run: PathBuf,
+    /// Where `benches/peers` installed the peers.
+    #[arg(long, value_name = "DIR", default_value = "benches/.peers")]
+    pub(crate) peers: PathBuf,
+    /// Generated graphs, run folders and outputs of the contestants.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    pub(crate) scratch: PathBuf,
+    /// Appends every single measurement to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) raw: Option<PathBuf>,
+    /// Divides all task counts, for trying things out; bars are then not judged.
+    #[arg(long, value_name = "DIVISOR", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shrink: u32,
+    /// Ends a contestant that takes longer than this.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) limit: u64,
+}
+
+impl MeasurementArguments {
+    /// The rows asked for, with `all` spelled out.
+    pub(crate) fn selected(&self) -> Vec<RowChoice> {
+        if self.rows.contains(&RowChoice::All) {
+            RowChoice::value_variants()
+                .iter()
+                .copied()
+                .filter(|row| *row != RowChoice::All)
+                .collect()
+        } else {
+            self.rows.clone()
+        }
+    }
+}
+
+/// The rows, in the order of `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowChoice {
+    /// 10,000 independent tasks: floor, make, ninja, wf-run.
+    Ind10000,
+    /// 1,000 independent tasks: wf-run, `HyperQueue`, HyperFlow, Snakemake.
+    Ind1000,
+    /// CPU time per task above the floor, with true0 and with /bin/true.
+    Cpu,
+    /// The 16,413-process Montage graph with /bin/true: make, ninja, wf-run.
+    Montage,
+    /// CPU time per task at 100,000 tasks against 1,000.
+    Scaling,
+    /// The Montage graph without processes: wf-run against HyperFlow.
+    Noop,
+    /// Load and check the 7 MB Montage file.
+    Check,
+    /// A million tasks in three shapes: memory per task and growth of CPU time.
+    Million,
+    /// A chain of 1,000 tasks in one slot.
+    Chain,
+    /// Resume of a finished Montage run against null builds.
+    Resume,
+    /// The journal's share of the wall time of the Montage run.
+    Journal,
+    /// All of them.
+    All,
+}
+
+impl RowChoice {
+    /// Its name on the command line and in the raw figures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ind10000 => "ind10000",
+            Self::Ind1000 => "ind1000",
+            Self::Cpu => "cpu",
+            Self::Montage => "montage",
+            Self::Scaling => "scaling",
+            Self::Noop => "noop",
+            Self::Check => "check",
+            Self::Million => "million",
+            Self::Chain => "chain",
+            Self::Resume => "resume",
+            Self::Journal => "journal",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Arguments of `bench floor`.
+#[derive(Debug, Args)]
+pub(crate) struct FloorArguments {
+    /// Program to start, without arguments.
+    #[arg(long, default_value = "/bin/true")]
+    pub(crate) program: PathBuf,
+    /// How many processes in all.
+    #[arg(long)]
+    pub(crate) count: u64,
+    /// Threads that start and await them.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: u32,
+}
+
+/// Arguments of `bench generate`.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArguments {
+    /// Shape of the graph.
+    #[arg(long, value_enum)]
+    pub(crate) shape: Shape,
+    /// Number of tasks; not for a recorded graph.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) count: u32,
+    /// The workflow.json(.gz) of a recorded graph.
+    #[arg(long, value_name = "FILE", required_if_eq("shape", "recorded"))]
+    pub(crate) source: Option<PathBuf>,
+    /// Format to write.
+    #[arg(long, value_enum)]
+    pub(crate) form: Form,
+    /// Program of every task.
+    #[arg(long, default_value = "/bin/true")]
+    pub(crate) program: String,
+    /// Function of every process (workflow.json).
+    #[arg(long, default_value = "command")]
+    pub(crate) function: String,
+    /// File to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// Shapes of graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// No edges.
+    Independent,
+    /// Each task after the one before it.
+    Chain,
+    /// One task, then all the others but one, then the last.
+    Fan,
+    /// The eight layers of Montage, scaled in width.
+    Layers,
+    /// A real graph, read from a file.
+    Recorded,
+}
+
+impl Shape {
+    /// Its name on the command line and in file names.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Independent => "independent",
+            Self::Chain => "chain",
+            Self::Fan => "fan",
+            Self::Layers => "layers",
+            Self::Recorded => "recorded",
+        }
+    }
+}
+
+/// Formats of graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// HyperFlow's workflow.json.
+    Workflow,
+    /// A Makefile of phony targets.
+    Make,
+    /// A Makefile in which each task makes a file.
+    MakeFiles,
+    /// A build.ninja of outputs that never come to exist.
+    Ninja,
+    /// A build.ninja in which each task makes a file.
+    NinjaFiles,
+    /// The source itself, unpacked and unchanged.
+    Original,
+}
+
+impl Form {
+    /// Its name on the command line and in file names.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Workflow => "workflow",
+            Self::Make => "make",
+            Self::MakeFiles => "make-files",
+            Self::Ninja => "ninja",
+            Self::NinjaFiles => "ninja-files",
+            Self::Original => "original",
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The `wf-run` of this checkout, built if it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+#[expect(clippy::panic, reason = "a test cannot go on without the program")]
+pub fn wf_run() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--locked", "-p", "wf-run"])
+            .current_dir(repository())
+            .status();
+        match built {
+            Ok(status) if status.success() => {}
+            other => panic!("cannot build wf-run: {other:?}"),
+        }
+        // Tests lie in target/<profile>/deps; programs two levels up.
+        let here = std::env::current_exe().unwrap_or_default();
+        let target = here.ancestors().nth(3).map(Path::to_owned).unwrap_or_default();
+        target.join("debug/wf-run")
+    })
+}
+
+/// The repository's root.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Whether the tier that uses real programs and takes longer was asked for (`./test --all`).
+#[must_use]
+pub fn all_tiers() -> bool {
+    std::env::var_os("WINDLASS_ALL").is_some()
+}
+
+/// The shared data folder, if it is there.
+#[must_use]
+pub fn shared_data() -> Option<PathBuf> {
+    let folder = std::env::var_os("WINDLASS_DATA")
+        .map_or_else(|| repository().join("../shared/data"), PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+/// Says why a test was skipped, so that a reader of the log sees it.
+#[expect(clippy::print_stderr, reason = "this is how a skipped test is made visible")]
+pub fn skipped(test: &str, reason: &str) {
+    eprintln!("skipped: {test}: {reason}");
+}
+
+/// Whether a program is in `PATH`.
+#[must_use]
+pub fn is_installed(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+/// `wf-run` with these arguments in this folder, without what the surroundings might add.
+#[must_use]
+pub fn wf_run_in(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(wf_run());
+    command.args(args).current_dir(dir).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test cannot go on without the program")]
+pub fn output_of(dir: &Path, args: &[&str]) -> Output {
+    wf_run_in(dir, args).output().expect("wf-run starts")
+}

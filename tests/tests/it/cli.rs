@@ -1,0 +1,279 @@
+//! The command line: exit codes, what is said, what is left behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::{Value, json};
+use tests::{output_of, wf_run_in};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A chain of shell lines, each a task of its own type.
+fn chain(lines: &[&str]) -> Value {
+    let processes: Vec<Value> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| {
+            json!({"name": format!("step{}", at + 1), "function": "command", "firingLimit": 1,
+                   "config": {"executor": {"executable": "sh", "args": ["-c", line]}},
+                   "ins": [at], "outs": [at + 1]})
+        })
+        .collect();
+    let signals: Vec<Value> = (0..=lines.len())
+        .map(|at| {
+            if at == 0 {
+                json!({"name": "go", "data": [{}]})
+            } else {
+                json!({"name": format!("s{at}")})
+            }
+        })
+        .collect();
+    json!({"name": "chain", "processes": processes, "signals": signals, "ins": [0], "outs": [lines.len()]})
+}
+
+fn scratch(workflow: &Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("w.json"), workflow.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn a_file_alone_is_run_and_leaves_its_effects_and_a_run() {
+    let folder = scratch(&chain(&["echo one > one", "cat one one > two"]));
+    let dir = folder.path();
+    let ran = output_of(dir, &["w.json"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stdout).contains("2 tasks done, 0 failed"), "{}", text(&ran.stdout));
+    assert_eq!(fs::read_to_string(dir.join("two")).unwrap(), "one\none\n");
+    let listed = output_of(dir, &["ls", "-o", "json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["done"], 2);
+    assert_eq!(listed[0]["state"], "finished");
+}
+
+#[test]
+fn a_failure_shows_task_command_code_last_lines_and_log() {
+    let folder = scratch(&chain(&["echo before; echo 'it broke' >&2; exit 7", "true"]));
+    let ran = output_of(folder.path(), &["w.json", "-o", "json"]);
+    assert_eq!(ran.status.code(), Some(1));
+    let said = text(&ran.stderr);
+    for part in ["step1#1 failed: exit code 7", "command: sh -c", "| it broke", "1-1-1.err"] {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(report["status"], "failed");
+    assert_eq!(report["failed"][0]["task"], "step1#1");
+    assert_eq!(report["never_fired"], 1);
+    let logs = output_of(folder.path(), &["logs", "step1"]);
+    assert_eq!(text(&logs.stdout), "it broke\nbefore\n");
+}
+
+#[test]
+fn a_mended_workflow_is_resumed_without_repeating_what_was_done() {
+    let folder = scratch(&chain(&["echo 1 >> ran", "exit 1", "echo 3 >> ran"]));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json"]).status.code(), Some(1));
+    fs::write(
+        dir.join("w.json"),
+        chain(&["echo 1 >> ran", "echo 2 >> ran", "echo 3 >> ran"]).to_string(),
+    )
+    .unwrap();
+    let refused = output_of(dir, &["resume", "--exact"]);
+    assert_eq!(refused.status.code(), Some(2), "--exact refuses a changed workflow");
+    let resumed = output_of(dir, &["resume"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
+    assert_eq!(fs::read_to_string(dir.join("ran")).unwrap(), "1\n2\n3\n");
+    let again = output_of(dir, &["resume"]);
+    assert!(text(&again.stdout).contains("0 tasks done (3 kept"), "{}", text(&again.stdout));
+}
+
+#[test]
+fn a_changed_command_runs_again_with_what_comes_after_it_and_says_why() {
+    let folder = scratch(&chain(&["echo 1 >> ran", "echo 2 >> ran", "echo 3 >> ran"]));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json"]).status.code(), Some(0));
+    fs::write(
+        dir.join("w.json"),
+        chain(&["echo 1 >> ran", "echo two >> ran", "echo 3 >> ran"]).to_string(),
+    )
+    .unwrap();
+    let resumed = output_of(dir, &["resume"]);
+    assert_eq!(fs::read_to_string(dir.join("ran")).unwrap(), "1\n2\n3\ntwo\n3\n");
+    let said = text(&resumed.stderr);
+    assert!(said.contains("step2: 1 task to run again, because their command changed"), "{said}");
+    assert!(
+        said.contains("step3: 1 task to run again, because something before them changed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn bad_input_gets_every_problem_with_its_place_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let faulty = r#"{"processes": [
+  {"name": "a", "type": "dataflw", "ins": ["imput"], "outs": [7]},
+  {"name": "b", "firingLimit": -1, "ins": ["input"], "outs": []}],
+ "signals": [{"name": "input", "data": [1]}], "ins": [0], "outs": []}"#;
+    fs::write(dir.join("w.json"), faulty).unwrap();
+    for args in [&["w.json"][..], &["check", "w.json"]] {
+        let ran = output_of(dir, args);
+        assert_eq!(ran.status.code(), Some(2));
+        let said = text(&ran.stdout) + &text(&ran.stderr);
+        for part in [
+            "w.json:2:25: error: `type` of process 1: there is no \"dataflw\"",
+            "did you mean `dataflow`?",
+            "w.json:2:44: error: `ins` of process 1 `a`: there is no signal `imput`",
+            "did you mean `input`?",
+            "w.json:2:63: error: `outs` of process 1 `a`: there is no signal 7",
+            "w.json:3:32: error: `firingLimit` of process 2 must be a whole number from 0, not -1",
+        ] {
+            assert!(said.contains(part), "missing: {part}\nin:\n{said}");
+        }
+    }
+    assert!(!dir.join(".windlass").exists(), "a run must not begin");
+}
+
+#[test]
+fn usage_errors_and_missing_files_have_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [
+        &["nothing-here.json"][..],
+        &["resume"],
+        &["logs", "x"],
+        &["run"],
+        &["w.json", "--jobs", "0"],
+    ] {
+        let ran = output_of(folder.path(), args);
+        assert_eq!(ran.status.code(), Some(2), "{args:?}: {}", text(&ran.stderr));
+        assert!(!ran.stderr.is_empty());
+    }
+}
+
+#[test]
+fn ctrl_c_ends_tasks_and_the_run_can_be_resumed() {
+    let folder = scratch(&chain(&["echo $$ > pid; sleep 30; echo late >> ran", "echo 2 >> ran"]));
+    let dir = folder.path();
+    let mut engine =
+        wf_run_in(dir, &["w.json"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = wait_for(|| fs::read_to_string(dir.join("pid")).ok()?.trim().parse::<i32>().ok());
+    let raw = i32::try_from(engine.id()).unwrap();
+    kill_process(Pid::from_raw(raw).unwrap(), Signal::INT).unwrap();
+    assert_eq!(engine.wait().unwrap().code(), Some(130));
+    assert!(test_kill_process(Pid::from_raw(pid).unwrap()).is_err(), "the task is gone");
+    let standing: Value =
+        serde_json::from_slice(&output_of(dir, &["status", "-o", "json"]).stdout).unwrap();
+    assert_eq!(standing["state"], "interrupted");
+    fs::write(dir.join("w.json"), chain(&["echo 1 >> ran", "echo 2 >> ran"]).to_string()).unwrap();
+    assert_eq!(output_of(dir, &["resume"]).status.code(), Some(0));
+    assert_eq!(fs::read_to_string(dir.join("ran")).unwrap(), "1\n2\n");
+}
+
+#[test]
+fn a_living_task_of_a_dead_engine_is_ended_before_its_successor_starts() {
+    // The task hides in a session of its own and closes what it inherited but the marker.
+    let folder = scratch(&chain(&["echo $$ > pid; sleep 30; echo late >> ran"]));
+    let dir = folder.path();
+    let mut engine =
+        wf_run_in(dir, &["w.json"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = wait_for(|| fs::read_to_string(dir.join("pid")).ok()?.trim().parse::<i32>().ok());
+    let second = output_of(dir, &["resume"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another engine is at work"), "{}", text(&second.stderr));
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    assert!(test_kill_process(Pid::from_raw(pid).unwrap()).is_ok(), "the task outlives its engine");
+    fs::write(dir.join("w.json"), chain(&["echo again >> ran"]).to_string()).unwrap();
+    let resumed = output_of(dir, &["resume"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
+    assert!(
+        text(&resumed.stderr).contains("ending a task of the dead engine"),
+        "{}",
+        text(&resumed.stderr)
+    );
+    assert!(wait_for_bool(|| test_kill_process(Pid::from_raw(pid).unwrap()).is_err()));
+    assert_eq!(fs::read_to_string(dir.join("ran")).unwrap(), "again\n");
+}
+
+#[test]
+fn files_strict_stops_before_the_run_and_fails_tasks_without_their_output() {
+    let mut workflow = chain(&["true", "true"]);
+    workflow["signals"][0] = json!({"name": "input.txt", "file": true, "data": [{}]});
+    workflow["signals"][1]["file"] = json!(true);
+    let folder = scratch(&workflow);
+    let dir = folder.path();
+    let missing = output_of(dir, &["w.json", "--files", "strict"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("input.txt"));
+    assert!(!dir.join(".windlass").exists());
+    fs::write(dir.join("input.txt"), "x").unwrap();
+    let strict = output_of(dir, &["w.json", "--files", "strict"]);
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(text(&strict.stderr).contains("did not make s1"), "{}", text(&strict.stderr));
+    let auto = output_of(dir, &["w.json"]);
+    assert_eq!(auto.status.code(), Some(0));
+    assert!(text(&auto.stdout).contains("without making s1"), "{}", text(&auto.stdout));
+}
+
+#[test]
+fn tasks_with_output_work_with_few_open_files() {
+    let lines: Vec<String> = (0..60).map(|at| format!("echo {at}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let folder = scratch(&chain(&lines));
+    let script =
+        format!("ulimit -n 32; exec {} w.json -j 4 --progress none", tests::wf_run().display());
+    let ran = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(folder.path().join(".windlass").is_dir());
+}
+
+#[test]
+fn waiting_for_an_outside_signal_is_named_and_ends() {
+    let mut workflow = chain(&["true"]);
+    workflow["signals"][0] = json!({"name": "from-outside"});
+    let folder = scratch(&workflow);
+    let ran = output_of(folder.path(), &["w.json"]);
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(text(&ran.stdout).contains("waiting for signals from outside: from-outside"));
+}
+
+fn wait_for<T>(mut probe: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited for 20 s in vain");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn wait_for_bool(mut probe: impl FnMut() -> bool) -> bool {
+    wait_for(|| probe().then_some(()));
+    true
+}
+
+/// The path of a file in the run's folder is of no interest to these tests, only that it is there.
+#[test]
+fn silent_tasks_leave_no_logs() {
+    let folder = scratch(&chain(&["true", "echo said"]));
+    assert_eq!(output_of(folder.path(), &["w.json"]).status.code(), Some(0));
+    let runs = fs::read_dir(folder.path().join(".windlass/runs")).unwrap();
+    let run = runs
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.join("journal").exists())
+        .unwrap();
+    let logs: Vec<String> = fs::read_dir(run.join("logs/0"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(logs, ["2-1-1.out"]);
+    assert!(!Path::new(&run).join("slots").exists(), "scratch files are gone");
+}

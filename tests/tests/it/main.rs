@@ -1,0 +1,7 @@
+//! End-to-end tests of the tools, as their users run them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
+
+mod cli;
+mod kill;
+mod montage;
