@@ -138,7 +138,10 @@ impl Document<'_> {
         edges.dedup();
         let mut tokens = Vec::new();
         for (parent, child) in edges {
-            let shared = ins[child as usize].iter().any(|&file| producer[file as usize] == parent);
+            // What lies past the files is a token of an earlier edge.
+            let shared = ins[child as usize]
+                .iter()
+                .any(|&file| producer.get(file as usize).is_some_and(|&made_by| made_by == parent));
             if !shared {
                 let signal = (names.len() + tokens.len()) as u32;
                 tokens.push(format!(
@@ -212,6 +215,17 @@ impl Document<'_> {
 #[cfg(test)]
 mod tests {
     use super::type_of;
+    use crate::model::{ProcessId, Variables, Workflow};
+
+    #[test]
+    fn a_task_may_have_several_parents_without_a_shared_file() {
+        let text = r#"{"name": "w", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": [
+            {"name": "a", "id": "1", "children": ["3"]}, {"name": "b", "id": "2", "children": ["3"]},
+            {"name": "c", "id": "3", "parents": ["1", "2"]}], "files": []}}}"#;
+        let workflow = Workflow::parse(text, &Variables::new()).unwrap();
+        assert_eq!(workflow.shape().edges, 2);
+        assert_eq!(workflow.process(ProcessId(2)).inputs().len(), 2);
+    }
 
     #[test]
     fn the_type_is_the_name_without_its_generated_number() {
