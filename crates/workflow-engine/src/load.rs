@@ -43,6 +43,10 @@ pub fn read_file(path: &Path) -> Result<String, LoadError> {
             .map_err(failed)?;
         bytes = plain;
     }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        // A byte-order mark says nothing in UTF-8, and some editors write it.
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let valid = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();

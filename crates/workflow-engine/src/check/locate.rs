@@ -126,6 +126,11 @@ impl Lines {
         self.column += since.chars().count();
         self.offset = offset;
         let column = self.column + 1;
+        let mut end = offset.saturating_add(length).min(text.len());
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        let length = end - offset;
         Position { line: self.line + 1, column, offset, length }
     }
 }

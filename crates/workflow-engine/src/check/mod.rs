@@ -223,6 +223,11 @@ fn from_json_error(code: &'static str, text: &str, error: &serde_json::Error) ->
         Some(at) => full[..at].to_owned(),
         None => full,
     };
+    if text.starts_with('\u{feff}') {
+        let message = "the text starts with a byte-order mark, which is no part of JSON".to_owned();
+        return Problem::error(code, Place::Bytes(0, 3), message)
+            .help("save it as UTF-8 without a mark");
+    }
     let offset = cursor::offset_of(text, error.line(), error.column());
     Problem::error(code, Place::Bytes(offset, 1), message)
 }

@@ -221,54 +221,83 @@ pub(crate) fn structural(workflow: &Workflow, refs: &[RefProblem]) -> Vec<Proble
         row.initial > 0 || workflow.producers.of(signal).is_empty()
     };
     let reach = Reach::new(workflow, all_given);
+    if unresolved_outs {
+        return problems;
+    }
+    let mut stuck = waiting_for_each_other(workflow, &reach);
     for process in 0..workflow.process_count() as u32 {
-        if reach.fires[process as usize] || has_bad_reference(refs, process) || unresolved_outs {
+        if !stuck[process as usize] {
             continue;
         }
-        // Only those that wait for themselves; what lies behind them follows from it.
-        if let Some(cycle) = waits_for_itself(workflow, &reach, process) {
-            let message = format!("{} can never fire: {cycle}", process_name(workflow, process));
-            problems.push(
-                Problem::error("never-fires", process_place(process, "ins"), message)
-                    .help("give one of the signals on that way a first value in `data`"),
-            );
+        // Only those that wait for themselves, once a circle; what lies behind them follows from it.
+        let Some(circle) = circle_through(workflow, &stuck, process) else {
+            stuck[process as usize] = false;
+            continue;
+        };
+        for &on_circle in &circle {
+            stuck[on_circle as usize] = false;
         }
+        if circle.iter().any(|&process| has_bad_reference(refs, process)) {
+            continue;
+        }
+        let message = format!(
+            "{} can never fire: {}",
+            process_name(workflow, process),
+            circle_in_words(workflow, &circle)
+        );
+        problems.push(
+            Problem::error("never-fires", process_place(process, "ins"), message)
+                .help("give one of the signals on that way a first value in `data`"),
+        );
     }
     problems
 }
 
-/// Describes the cycle of unfired processes that a process lies on, if it lies on one.
-fn waits_for_itself(workflow: &Workflow, reach: &Reach, process: u32) -> Option<String> {
-    // Breadth first along producers that never fire either, back to the process.
+/// Processes that never fire, without those that only lie behind others: what is left lies on circles or
+/// between them.
+fn waiting_for_each_other(workflow: &Workflow, reach: &Reach) -> Vec<bool> {
+    let port_process = graph::port_processes(workflow);
+    let mut stuck: Vec<bool> = reach.fires.iter().map(|fires| !fires).collect();
+    let mut consumers = vec![0_u32; stuck.len()];
+    for process in 0..stuck.len() as u32 {
+        graph::each_successor(workflow, &port_process, process, |to| {
+            consumers[process as usize] += u32::from(stuck[to as usize]);
+        });
+    }
+    let mut ends: Vec<u32> = (0..stuck.len() as u32)
+        .filter(|&process| stuck[process as usize] && consumers[process as usize] == 0)
+        .collect();
+    while let Some(process) = ends.pop() {
+        stuck[process as usize] = false;
+        for &signal in workflow.ins_of(process) {
+            for &producer in workflow.producers.of(signal) {
+                let left = &mut consumers[producer as usize];
+                *left = left.saturating_sub(1);
+                if *left == 0 && stuck[producer as usize] {
+                    ends.push(producer);
+                }
+            }
+        }
+    }
+    stuck
+}
+
+/// A shortest circle of stuck processes through one of them: each waits for the next.
+fn circle_through(workflow: &Workflow, stuck: &[bool], process: u32) -> Option<Vec<u32>> {
     let mut from: BTreeMap<u32, u32> = BTreeMap::new();
     let mut open = VecDeque::from([process]);
     while let Some(at) = open.pop_front() {
         for &signal in workflow.ins_of(at) {
             for &producer in workflow.producers.of(signal) {
                 if producer == process {
-                    let mut chain = vec![process];
-                    let mut step = at;
-                    while step != process {
-                        chain.push(step);
-                        step = from.get(&step).copied().unwrap_or(process);
+                    let mut circle = vec![at];
+                    while let Some(&step) = from.get(circle.last()?) {
+                        circle.push(step);
                     }
-                    // `chain` runs from the process along its consumers' side; say it as waiting.
-                    chain.push(process);
-                    chain.reverse();
-                    if chain.len() > 6 {
-                        return Some(format!(
-                            "it waits for itself through {} others",
-                            chain.len() - 2
-                        ));
-                    }
-                    let names: Vec<String> =
-                        chain.iter().map(|&p| process_name(workflow, p)).collect();
-                    return Some(format!("{}, in a circle", names.join(" waits for ")));
+                    circle.reverse();
+                    return Some(circle);
                 }
-                if !reach.fires[producer as usize]
-                    && !from.contains_key(&producer)
-                    && from.len() < 100_000
-                {
+                if stuck[producer as usize] && !from.contains_key(&producer) {
                     from.insert(producer, at);
                     open.push_back(producer);
                 }
@@ -276,6 +305,20 @@ fn waits_for_itself(workflow: &Workflow, reach: &Reach, process: u32) -> Option<
         }
     }
     None
+}
+
+fn circle_in_words(workflow: &Workflow, circle: &[u32]) -> String {
+    match circle {
+        [_] => "it waits for itself".to_owned(),
+        _ if circle.len() > 5 => {
+            format!("it waits for itself through {} others", circle.len() - 1)
+        }
+        _ => {
+            let names = circle.iter().chain(circle.first());
+            let names: Vec<String> = names.map(|&p| process_name(workflow, p)).collect();
+            format!("{}, in a circle", names.join(" waits for "))
+        }
+    }
 }
 
 /// Warnings: see [`Workflow::warnings`](crate::model::Workflow::warnings).

@@ -10,6 +10,8 @@ use crate::model::{CONTROLS, KINDS, RawExecutor, parse_control, parse_flag, pars
 /// What a field must be.
 #[derive(Debug, Clone, Copy)]
 enum Expect {
+    /// A string, or a number that stands for one.
+    Name,
     Str,
     Array,
     Bool,
@@ -22,7 +24,7 @@ enum Expect {
 }
 
 const PROCESS: [(&str, Expect); 12] = [
-    ("name", Expect::Str),
+    ("name", Expect::Name),
     ("type", Expect::ProcessKind),
     ("function", Expect::Str),
     ("ins", Expect::Refs),
@@ -37,7 +39,7 @@ const PROCESS: [(&str, Expect); 12] = [
 ];
 const PROCESS_MORE: [(&str, Expect); 1] = [("activeBranchesCount", Expect::Whole)];
 const SIGNAL: [(&str, Expect); 4] = [
-    ("name", Expect::Str),
+    ("name", Expect::Name),
     ("data", Expect::Array),
     ("control", Expect::ControlKind),
     ("file", Expect::Bool),
@@ -184,12 +186,22 @@ impl<'t> Findings<'t> {
         let raw = value.slice(extent);
         let bare = raw.trim_matches('"');
         let kind = value.kind();
-        if kind == JsonKind::Null {
+        // What variables stand for is judged by the reader.
+        let scalar = matches!(expect, Expect::Whole | Expect::Flag);
+        if kind == JsonKind::Null || (scalar && raw.contains("{{")) {
             return;
         }
         match expect {
-            Expect::Str => self.expect(value, what, JsonKind::String),
-            Expect::Array => self.expect(value, what, JsonKind::Array),
+            Expect::Name if kind == JsonKind::Number => {}
+            Expect::Str | Expect::Name => self.expect(value, what, JsonKind::String),
+            Expect::Array => {
+                let before = self.faulty.len();
+                self.expect(value, what, JsonKind::Array);
+                // Data of a wrong type is data all the same: the signal does not lack a source.
+                if let Some(fault) = self.faulty.get_mut(before) {
+                    fault.1 = "[{}]";
+                }
+            }
             Expect::Bool => self.expect(value, what, JsonKind::Bool),
             Expect::Refs => self.refs(value, what),
             Expect::Whole => {
@@ -284,6 +296,9 @@ impl<'t> Findings<'t> {
                 }
                 seen.push(name);
                 let extent = value.extent();
+                if value.slice(extent).contains("{{") {
+                    return;
+                }
                 // The reader's own types judge each field by itself.
                 let alone = format!("{{{key}:{}}}", value.slice(extent));
                 if let Err(error) = serde_json::from_str::<RawExecutor<'_>>(&alone) {

@@ -23,7 +23,7 @@ pub(crate) struct NewProcess<'a> {
     pub(crate) type_name: Option<Cow<'a, str>>,
     pub(crate) kind: Kind,
     pub(crate) function: Cow<'a, str>,
-    /// JSON text of `config`.
+    /// JSON text of `config`, variables expanded.
     pub(crate) config: Option<Cow<'a, str>>,
     pub(crate) firing_limit: u32,
     pub(crate) ins: Vec<RawRef<'a>>,
@@ -190,13 +190,10 @@ impl<'v> Builder<'v> {
 
     /// Stores JSON text, with variables expanded inside its strings.
     fn expanded_json(&mut self, json: &str) -> Span {
-        if Variables::occur_in(json)
-            && let Ok(mut value) = serde_json::from_str::<serde_json::Value>(json)
-        {
-            self.variables.expand_value(&mut value);
-            return self.extra.push(&value.to_string());
+        match self.variables.expand_json(json) {
+            Cow::Owned(expanded) => self.extra.push(&expanded),
+            Cow::Borrowed(json) => self.extra.borrowed(json),
         }
-        self.extra.borrowed(json)
     }
 
     fn reference(&mut self, raw: RawRef<'_>, list: RefList, position: usize) -> u32 {
@@ -262,7 +259,7 @@ impl<'v> Builder<'v> {
         }
         let row = ProcessRow {
             name: self.expanded(&process.name),
-            config: process.config.map_or(Span::EMPTY, |config| self.expanded_json(&config)),
+            config: process.config.map_or(Span::EMPTY, |config| self.extra.borrowed(&config)),
             type_id,
             function,
             first_in: 0,

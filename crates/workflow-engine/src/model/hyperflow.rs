@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::builder::{Builder, NewProcess, NewSignal, RawRef, RefList};
 use super::command::{RawConfig, Scalar, Str};
 use super::wfformat;
-use super::{Control, Format, Kind, Rare};
+use super::{Control, Format, Kind, Rare, Variables};
 
 /// What the file holds at top level.
 #[derive(Debug, Default, Clone, Copy)]
@@ -206,7 +206,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for OneRef<'a> {
 #[derive(serde::Deserialize, Default)]
 struct RawProcess<'a> {
     #[serde(borrow)]
-    name: Option<Str<'a>>,
+    name: Option<Scalar<'a>>,
     #[serde(borrow, rename = "type")]
     kind: Option<Str<'a>>,
     #[serde(borrow)]
@@ -259,10 +259,14 @@ pub(crate) fn parse_control(text: &str) -> Option<Control> {
     }
 }
 
-fn whole<T: FromStr>(field: &str, value: Option<&Scalar<'_>>) -> Result<Option<T>, String> {
+fn whole<T: FromStr>(
+    variables: &Variables,
+    field: &str,
+    value: Option<&Scalar<'_>>,
+) -> Result<Option<T>, String> {
     match value {
         None => Ok(None),
-        Some(Scalar(text)) => match text.trim().parse() {
+        Some(Scalar(text)) => match variables.expand(text).trim().parse() {
             Ok(number) => Ok(Some(number)),
             Err(_) => Err(format!("`{field}` is not a whole number from 0")),
         },
@@ -280,26 +284,32 @@ pub(crate) fn parse_flag(text: &str) -> Option<bool> {
 
 impl<'a> Row<'a> for RawProcess<'a> {
     fn add(self, builder: &mut Builder<'_>) -> Result<(), String> {
+        let variables = builder.variables;
         let kind_text = self.kind.unwrap_or_default().0;
-        let kind_text = builder.variables.expand(&kind_text);
+        let kind_text = variables.expand(&kind_text);
         let kind = parse_kind(&kind_text).ok_or("unknown process type")?;
-        if let Some(config) = self.config
-            && config.get() != "null"
-        {
+        let config = self.config.map(RawValue::get).filter(|config| *config != "null");
+        let config = config.map(|config| variables.expand_json(config));
+        if let Some(config) = &config {
             // The executor's types are checked now, so that starting a task cannot fail on them.
-            serde_json::from_str::<RawConfig<'_>>(config.get())
-                .map_err(|error| error.to_string())?;
+            serde_json::from_str::<RawConfig<'_>>(config).map_err(|error| error.to_string())?;
         }
         let ordering = match &self.ordering {
             None => false,
-            Some(Scalar(text)) => parse_flag(text).ok_or("`ordering` is neither true nor false")?,
+            Some(Scalar(text)) => {
+                parse_flag(&variables.expand(text)).ok_or("`ordering` is neither true nor false")?
+            }
         };
         let rare = Rare {
-            parlevel: whole("parlevel", self.parlevel.as_ref())?,
+            parlevel: whole(variables, "parlevel", self.parlevel.as_ref())?,
             ordering,
-            join_count: whole("joinCount", self.join_count.as_ref())?,
-            active_branches: whole("activeBranchesCount", self.active_branches.as_ref())?,
-            firing_interval_ms: whole("firingInterval", self.firing_interval.as_ref())?,
+            join_count: whole(variables, "joinCount", self.join_count.as_ref())?,
+            active_branches: whole(
+                variables,
+                "activeBranchesCount",
+                self.active_branches.as_ref(),
+            )?,
+            firing_interval_ms: whole(variables, "firingInterval", self.firing_interval.as_ref())?,
             ..Rare::default()
         };
         let is_rare = rare.ordering
@@ -308,16 +318,12 @@ impl<'a> Row<'a> for RawProcess<'a> {
             || rare.active_branches.is_some()
             || rare.firing_interval_ms.is_some();
         builder.push_process(NewProcess {
-            name: self.name.unwrap_or_default().0,
+            name: self.name.map(|Scalar(name)| name).unwrap_or_default(),
             type_name: None,
             kind,
             function: self.function.unwrap_or_default().0,
-            config: self
-                .config
-                .map(RawValue::get)
-                .filter(|config| *config != "null")
-                .map(Cow::Borrowed),
-            firing_limit: whole("firingLimit", self.firing_limit.as_ref())?.unwrap_or(0),
+            config,
+            firing_limit: whole(variables, "firingLimit", self.firing_limit.as_ref())?.unwrap_or(0),
             ins: self.ins.0,
             outs: self.outs.0,
             sticky: self.sticky.0,
@@ -331,7 +337,7 @@ impl<'a> Row<'a> for RawProcess<'a> {
 #[derive(serde::Deserialize, Default)]
 struct RawSignal<'a> {
     #[serde(borrow)]
-    name: Option<Str<'a>>,
+    name: Option<Scalar<'a>>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -379,7 +385,7 @@ impl<'a> Row<'a> for RawSignal<'a> {
             }
         };
         let signal = builder.push_signal(NewSignal {
-            name: self.name.unwrap_or_default().0,
+            name: self.name.map(|Scalar(name)| name).unwrap_or_default(),
             data: data.map(Cow::Borrowed),
             initial,
             control,

@@ -75,7 +75,18 @@ impl Variables {
         Cow::Owned(out)
     }
 
-    /// Expands every string (and key) inside a JSON value.
+    /// JSON text with every string in it expanded.
+    pub(crate) fn expand_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
+        if Self::occur_in(json)
+            && let Ok(mut value) = serde_json::from_str::<serde_json::Value>(json)
+        {
+            self.expand_value(&mut value);
+            return Cow::Owned(value.to_string());
+        }
+        Cow::Borrowed(json)
+    }
+
+    /// Expands every string (not keys) inside a JSON value.
     pub(crate) fn expand_value(&self, value: &mut serde_json::Value) {
         match value {
             serde_json::Value::String(text) => {

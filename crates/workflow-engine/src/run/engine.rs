@@ -103,14 +103,19 @@ struct Limits {
     retries: Option<u32>,
 }
 
+/// What earlier engines tried of a firing that is not done.
+#[derive(Debug, Clone, Copy)]
+struct Earlier {
+    attempts: u32,
+    uncounted: u32,
+}
+
 struct State {
     executor: Option<Arc<dyn Executor>>,
     net: Net,
     ready: ReadyQueue,
     running: HashMap<TaskId, Running>,
     waiting: HashMap<(u32, u32), Ready>,
-    /// Attempts that earlier engines made; numbers go on after them.
-    attempts: HashMap<(u32, u32), u32>,
     timers: BinaryHeap<Reverse<(u64, Timer)>>,
     inbox: Vec<Message>,
     pumping: bool,
@@ -126,6 +131,8 @@ struct State {
     failed: Vec<FailedTask>,
     options: RunOptions,
     limits: HashMap<u32, Limits>,
+    /// (process, firing) -> attempts of earlier engines, and how many of these use up no retries.
+    earlier: HashMap<(u32, u32), Earlier>,
     random: u64,
 }
 
@@ -293,8 +300,10 @@ impl State {
             Ok(outputs) => Verdict::DoneWith(encode_outputs(outputs)),
             Err(Failure::Stopped) => Verdict::Stopped,
             Err(failure) => {
-                let earlier = self.attempts.get(&(process, number)).copied().unwrap_or(0);
-                if task.attempt - earlier <= retries && self.phase == Phase::Running {
+                let uncounted =
+                    self.earlier.get(&(process, number)).map_or(0, |earlier| earlier.uncounted);
+                if task.attempt.saturating_sub(uncounted) <= retries && self.phase == Phase::Running
+                {
                     let jitter = self.jitter();
                     retry_in = Some(self.options.retry.delay(task.attempt, jitter));
                 }
@@ -379,12 +388,9 @@ impl State {
             return;
         }
         for firing in self.enabled.drain(..) {
-            let earlier = if self.attempts.is_empty() {
-                0
-            } else {
-                self.attempts.get(&(firing.process, firing.number)).copied().unwrap_or(0)
-            };
-            self.ready.push(Ready::new(firing, earlier + 1, now));
+            let earlier = self.earlier.get(&(firing.process, firing.number));
+            let attempt = earlier.map_or(1, |earlier| earlier.attempts + 1);
+            self.ready.push(Ready::new(firing, attempt, now));
         }
     }
 
@@ -440,7 +446,8 @@ impl State {
                     if self.phase == Phase::Running && self.net.is_live(process) {
                         self.net.tick(process, &mut self.enabled);
                         self.queue_enabled(now);
-                        let next = now + millis * 1000;
+                        // An interval of 0 must not keep this loop from ending.
+                        let next = now.saturating_add(millis.saturating_mul(1000).max(1));
                         self.timers.push(Reverse((next, Timer::Interval { process, millis })));
                     }
                 }
@@ -501,6 +508,15 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
         tally.replayed(&workflow, record);
         replay(&mut net, record, &mut enabled);
     }
+    // Attempts are numbered on. A crash takes no tries away; what had failed for good has all of them anew.
+    let earlier = history
+        .attempts
+        .iter()
+        .map(|(&firing, &attempts)| {
+            let tries = history.tries.get(&firing).copied().unwrap_or(0);
+            (firing, Earlier { attempts, uncounted: attempts.saturating_sub(tries) })
+        })
+        .collect();
     // What is outstanding after the replay: enabled, and not known as done.
     let done: hashbrown::HashSet<(u32, u32)> = history
         .records
@@ -531,7 +547,6 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
             ready,
             running: HashMap::new(),
             waiting: HashMap::new(),
-            attempts: history.attempts,
             timers: BinaryHeap::new(),
             inbox: Vec::new(),
             pumping: false,
@@ -545,6 +560,7 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
             tally,
             failed: Vec::new(),
             limits: task_limits(&workflow),
+            earlier,
             options,
             random: seed | 1,
         }),
@@ -563,7 +579,8 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     let mut state = shared.lock();
     state.queue_enabled(now);
     for (process, millis) in state.net.interval_sources() {
-        state.timers.push(Reverse((now + millis * 1000, Timer::Interval { process, millis })));
+        let due = now.saturating_add(millis.saturating_mul(1000));
+        state.timers.push(Reverse((due, Timer::Interval { process, millis })));
     }
     let state = shared.pump(state);
     let result = attend(&shared, state, executor.as_ref(), &cancel, sync_file.as_ref());
@@ -612,10 +629,10 @@ fn replay(net: &mut Net, record: &TaskRecord, enabled: &mut Vec<Firing>) {
             break;
         }
     }
+    if record.failed_before {
+        net.revive(process);
+    }
     if record.done {
-        if record.failed_before {
-            net.revive(process);
-        }
         let outputs = match &record.outputs {
             Some(json) => decode_outputs(json),
             None => Outputs::Plain,

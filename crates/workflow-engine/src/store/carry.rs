@@ -85,7 +85,10 @@ fn identities(workflow: &Workflow, gone: &HashSet<u32>) -> Identities {
             inputs.update(signal.name().as_bytes());
             inputs.update(&[0, signal.control().map_or(0, |control| control as u8 + 1)]);
             let row = &workflow.signals[signal.id().0 as usize];
-            inputs.update(workflow.text.get(row.data).as_bytes());
+            match workflow.text.get(row.data) {
+                plain @ ("" | "[{}]") => inputs.update(plain.as_bytes()),
+                data => inputs.update(canonical(data).as_bytes()),
+            }
             inputs.update(&[0]);
         }
         ids.inputs.push(inputs.digest());
@@ -198,6 +201,11 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
     for (&(process, firing), &attempts) in &history.attempts {
         if let Some(to) = target.get(process as usize).copied().flatten() {
             carried.history.attempts.insert((to, firing), attempts);
+        }
+    }
+    for (&(process, firing), &tries) in &history.tries {
+        if let Some(to) = target.get(process as usize).copied().flatten() {
+            carried.history.tries.insert((to, firing), tries);
         }
     }
     carried.changes = changes

@@ -105,6 +105,9 @@ pub struct History {
     pub failed: HashSet<(u32, u32)>,
     /// (process, firing) -> attempts made, for firings that are not done.
     pub attempts: HashMap<(u32, u32), u32>,
+    /// (process, firing) -> failed attempts after which another was to follow, for firings that did not
+    /// end for good.
+    pub tries: HashMap<(u32, u32), u32>,
 }
 
 impl History {
@@ -116,16 +119,20 @@ impl History {
             Verdict::Done | Verdict::DoneWith(_) | Verdict::Exit => true,
         };
         if !last {
+            if matches!(ended.result, Verdict::Failed { .. }) {
+                *self.tries.entry(key).or_default() += 1;
+            }
             self.attempts.insert(key, ended.attempt);
             return;
         }
+        self.tries.remove(&key);
         let mut record = TaskRecord::from(ended);
         if record.done {
             self.attempts.remove(&key);
             record.failed_before = self.failed.remove(&key);
         } else {
             self.attempts.insert(key, ended.attempt);
-            self.failed.insert(key);
+            record.failed_before = !self.failed.insert(key);
         }
         self.records.push(record);
     }
