@@ -176,7 +176,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Go on with a run that HyperFlow began: its log of `hflow run --persist`
-    #[arg(long, value_name = "LOG")]
+    #[arg(long, value_name = "LOG", conflicts_with = "dry_run")]
     pub(crate) hyperflow_log: Option<PathBuf>,
 }
 

@@ -29,9 +29,9 @@ pub(crate) fn error(error: &anyhow::Error) {
     note(&text);
 }
 
-/// Whether standard error is a terminal that takes colours.
-pub(crate) fn colours() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+/// Whether a stream is a terminal that takes colours.
+pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Seconds as people say them: `0.42 s`, `12.3 s`, `4 m 05 s`, `2 h 03 m`.

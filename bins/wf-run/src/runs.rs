@@ -10,7 +10,9 @@ use crate::exit::invalid;
 
 /// The folder of all runs: the given one, or `.windlass/runs` in a work directory.
 pub(crate) fn folder(given: Option<&Path>, work_dir: &Path) -> PathBuf {
-    given.map_or_else(|| work_dir.join(".windlass/runs"), Path::to_owned)
+    let folder = given.map_or_else(|| work_dir.join(".windlass/runs"), Path::to_owned);
+    // Absolute, because a run changes the current directory.
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// The folder of all runs as seen from the current directory.

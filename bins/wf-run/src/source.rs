@@ -67,7 +67,7 @@ impl Source {
     /// Reads and checks the workflow. Problems are printed; errors end the program with code 2.
     pub(crate) fn load(&self) -> Result<Workflow> {
         self.try_load()?.map_err(|(text, problems)| {
-            let shown = render(&self.path, &text, &problems, output::colours());
+            let shown = render(&self.path, &text, &problems, output::colours(&std::io::stderr()));
             output::note(shown.trim_end());
             invalid(format!("{} cannot be run as it is", self.path.display()))
         })
@@ -78,7 +78,12 @@ impl Source {
         let text = match read_file(&self.path) {
             Ok(text) => text,
             Err(LoadError::Encoding { problem, .. }) => {
-                return Ok(Err((String::new(), problem.problems)));
+                // What stands around the place is shown with the faulty bytes replaced.
+                let bytes = std::fs::read(&self.path).unwrap_or_default();
+                let sound = problem.problems.iter().filter_map(|problem| problem.position);
+                let sound = sound.map(|at| at.offset).min().unwrap_or(0).min(bytes.len());
+                let text = String::from_utf8_lossy(&bytes[..sound]).into_owned();
+                return Ok(Err((text + "\u{fffd}", problem.problems)));
             }
             Err(error) => return Err(error).with_context(|| "cannot load the workflow"),
         };

@@ -63,7 +63,13 @@ pub(crate) fn failure_text(
 }
 
 /// The summary for people.
-pub(crate) fn text(workflow: &Workflow, run: &str, report: &Report, simulated: bool) -> String {
+pub(crate) fn text(
+    workflow: &Workflow,
+    run: &str,
+    report: &Report,
+    simulated: bool,
+    resume: &str,
+) -> String {
     let mut out = String::new();
     let kept = if report.kept > 0 {
         format!(" ({} kept from before)", report.kept)
@@ -94,7 +100,8 @@ pub(crate) fn text(workflow: &Workflow, run: &str, report: &Report, simulated: b
         types_table(&mut out, report);
     }
     if report.never_fired > 0 && !matches!(report.status, Status::Interrupted) {
-        let _ = writeln!(out, "{} processes never fired", report.never_fired);
+        let plural = if report.never_fired == 1 { "process" } else { "processes" };
+        let _ = writeln!(out, "{} {plural} never fired", report.never_fired);
     }
     for (signal, count) in report.dropped_signals.iter().take(FAILURES_SHOWN) {
         let _ = writeln!(
@@ -117,7 +124,7 @@ pub(crate) fn text(workflow: &Workflow, run: &str, report: &Report, simulated: b
     }
     match report.status {
         Status::Failed | Status::Interrupted => {
-            let _ = writeln!(out, "go on with: wf-run resume {run}");
+            let _ = writeln!(out, "go on with: {resume}");
         }
         _ => {}
     }

@@ -70,7 +70,7 @@ fn a_failure_shows_task_command_code_last_lines_and_log() {
     assert_eq!(report["failed"][0]["task"], "step1#1");
     assert_eq!(report["never_fired"], 1);
     let logs = output_of(folder.path(), &["logs", "step1"]);
-    assert_eq!(text(&logs.stdout), "it broke\nbefore\n");
+    assert_eq!(text(&logs.stdout), "before\nit broke\n");
 }
 
 #[test]
@@ -276,4 +276,58 @@ fn silent_tasks_leave_no_logs() {
         .collect();
     assert_eq!(logs, ["2-1-1.out"]);
     assert!(!Path::new(&run).join("slots").exists(), "scratch files are gone");
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_an_error_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("w.json"), b"{\n \"name\": \"\xff\"}").unwrap();
+    for args in [&["w.json"][..], &["check", "w.json"]] {
+        let ran = output_of(folder.path(), args);
+        assert_eq!(ran.status.code(), Some(2));
+        let said = text(&ran.stdout) + &text(&ran.stderr);
+        assert!(said.contains("w.json:2:11: error: byte 0xff"), "{said}");
+    }
+}
+
+#[test]
+fn logs_follow_their_tasks_when_an_edit_moves_them() {
+    let both = |first: &str, second: &str| {
+        let process = |name: &str| {
+            json!({"name": name, "function": "command", "firingLimit": 1, "ins": [0], "outs": [],
+                   "config": {"executor": {"executable": "echo", "args": [name]}}})
+        };
+        json!({"processes": [process(first), process(second)],
+               "signals": [{"name": "go", "data": [{}]}], "ins": [0], "outs": []})
+    };
+    let folder = scratch(&both("x", "y"));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json"]).status.code(), Some(0));
+    fs::write(dir.join("w.json"), both("y", "x").to_string()).unwrap();
+    let resumed = output_of(dir, &["resume"]);
+    assert!(text(&resumed.stdout).contains("0 tasks done (2 kept"), "{}", text(&resumed.stdout));
+    assert_eq!(text(&output_of(dir, &["logs", "x"]).stdout), "x\n");
+    assert_eq!(text(&output_of(dir, &["logs", "y"]).stdout), "y\n");
+    let trace = text(&output_of(dir, &["trace"]).stdout);
+    assert!(trace.contains("x#2\tx\t2\t1\t1"), "{trace}");
+}
+
+#[test]
+fn kept_tasks_are_not_learned_from_twice() {
+    let folder = scratch(&chain(&["true", "exit 1"]));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json"]).status.code(), Some(1));
+    assert_eq!(output_of(dir, &["resume"]).status.code(), Some(1));
+    let learned = fs::read(dir.join(".windlass/runs/runtimes.json")).unwrap();
+    let learned: Value = serde_json::from_slice(&learned).unwrap();
+    assert_eq!(learned["step1"]["tasks"], 1);
+}
+
+#[test]
+fn a_simulated_run_is_not_resumed_for_real() {
+    let folder = scratch(&chain(&["echo 1 >> ran"]));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json", "--executor", "noop"]).status.code(), Some(0));
+    assert_eq!(output_of(dir, &["resume"]).status.code(), Some(2));
+    assert!(!dir.join("ran").exists());
 }

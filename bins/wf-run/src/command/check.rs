@@ -47,7 +47,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
                 (None, None) => "",
             };
             if !problems.is_empty() {
-                write!(out, "{}", render(&source.path, text, &problems, output::colours()))?;
+                write!(
+                    out,
+                    "{}",
+                    render(&source.path, text, &problems, output::colours(&std::io::stdout()))
+                )?;
             }
             if let Some(workflow) = &workflow {
                 let shape = workflow.shape();

@@ -1,11 +1,13 @@
 //! What `run` and `resume` share: from options to a finished run and its summary.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use workflow_engine::check::missing_inputs;
 use workflow_engine::exec::{Executor, Files, Local, LocalOptions, Noop};
 use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
 use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
@@ -37,13 +39,23 @@ fn memory(given: Option<&str>) -> Result<Option<u64>> {
         let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
         line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
     });
-    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    let group = group_memory();
     Ok(match (total, group) {
         (Some(total), Some(group)) => Some(total.min(group)),
         (total, group) => total.or(group),
     })
+}
+
+/// The memory limit of this process's control group or of one above it (version 2, or the root of version 1).
+fn group_memory() -> Option<u64> {
+    let limit = |path: &Path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let root = Path::new("/sys/fs/cgroup");
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let groups = root.join(own);
+    let above = groups.ancestors().take_while(|group| group.starts_with(root));
+    let limits = above.filter_map(|group| limit(&group.join("memory.max")));
+    limits.min().or_else(|| limit(&root.join("memory/memory.limit_in_bytes")))
 }
 
 /// The engine's options from the command line.
@@ -68,6 +80,24 @@ pub(super) fn options(args: &ExecutionArgs, runs: &Path) -> Result<RunOptions> {
         grace: duration("grace", args.grace)?,
         expected_seconds: history::expected(runs),
     })
+}
+
+/// The name under which the journal knows the executor.
+pub(super) fn executor_name(args: &ExecutionArgs) -> &'static str {
+    match (args.executor, args.replay) {
+        (ExecutorKind::Noop, _) => "noop",
+        (ExecutorKind::Local, Some(_)) => "replay",
+        (ExecutorKind::Local, None) => "local",
+    }
+}
+
+/// Makes this process what its tasks are to inherit: in the work directory, with nothing to read.
+fn set_surroundings(work_dir: &Path) -> Result<()> {
+    std::env::set_current_dir(work_dir)
+        .with_context(|| format!("cannot enter {}", work_dir.display()))?;
+    let null = std::fs::File::open("/dev/null").context("cannot open /dev/null")?;
+    rustix::stdio::dup2_stdin(&null).context("cannot replace standard input")?;
+    Ok(())
 }
 
 /// Refuses what cannot work before anything is written.
@@ -95,13 +125,9 @@ pub(super) fn check_inputs(
     if args.files == FilesMode::Off || !looks {
         return Ok(());
     }
-    let missing: Vec<String> = workflow
-        .signals()
-        .filter(|signal| {
-            signal.is_file() && signal.producers().len() == 0 && signal.initial_count() > 0
-        })
-        .map(|signal| signal.name().to_owned())
-        .filter(|name| !work_dir.join(name).exists())
+    let missing: Vec<String> = missing_inputs(workflow, work_dir)
+        .into_iter()
+        .map(|(_, path)| path.strip_prefix(work_dir).unwrap_or(&path).display().to_string())
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -116,6 +142,25 @@ pub(super) fn check_inputs(
     }
     output::note(&format!("warning: {text}"));
     Ok(())
+}
+
+/// The command that goes on with the run, from where the user is.
+fn resume_hint(id: &str, runs: &Path, simulated: bool, args: &ExecutionArgs) -> Result<String> {
+    let here = std::env::current_dir().context("cannot tell the current directory")?;
+    let mut hint = format!("wf-run resume {id}");
+    if here.join(".windlass/runs") != runs {
+        let shown = runs.strip_prefix(&here).unwrap_or(runs);
+        let _ = write!(hint, " --runs {}", shown.display());
+    }
+    if simulated {
+        match args.replay {
+            Some(factor) => {
+                let _ = write!(hint, " --replay {factor}");
+            }
+            None => hint.push_str(" --executor noop"),
+        }
+    }
+    Ok(hint)
 }
 
 /// A run that is ready to go.
@@ -133,11 +178,14 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     let options = options(args, &runs)?;
     let id = store.id().to_owned();
     let simulated = args.executor == ExecutorKind::Noop || args.replay.is_some();
+    let resume_hint = resume_hint(&id, &runs, simulated, args)?;
+    set_surroundings(&work_dir)?;
     let executor: Arc<dyn Executor> = match args.executor {
         ExecutorKind::Noop => Arc::new(Noop),
         ExecutorKind::Local => Arc::new(Local::new(LocalOptions {
             slots: options.slots,
             work_dir,
+            surroundings_set: true,
             run_dir: Some(store.dir().to_owned()),
             files: match args.files {
                 FilesMode::Off => Files::Off,
@@ -171,7 +219,9 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     let mut out = std::io::stdout().lock();
     match args.output {
         Format::Json => writeln!(out, "{:#}", summary::json(&workflow, &id, &report))?,
-        Format::Text => write!(out, "{}", summary::text(&workflow, &id, &report, simulated))?,
+        Format::Text => {
+            write!(out, "{}", summary::text(&workflow, &id, &report, simulated, &resume_hint))?;
+        }
     }
     Ok(match report.status {
         Status::Interrupted => Exit::Interrupted,

@@ -1,10 +1,10 @@
 //! `wf-run logs`: what a task wrote.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use workflow_engine::model::{Process, Workflow};
+use workflow_engine::store::{TaskLog, task_logs};
 
 use crate::cli::LogsArgs;
 use crate::exit::{Exit, invalid};
@@ -63,15 +63,16 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
     let mut out = std::io::stdout().lock();
     let mut shown = 0;
     for process in matching {
-        for (path, firing, attempt) in files(&dir, process.id().0 + 1)? {
-            if wanted.firing.is_some_and(|wanted| wanted != firing) {
+        for TaskLog { path, task, .. } in task_logs(&dir, process.id().0)? {
+            if wanted.firing.is_some_and(|wanted| wanted != task.firing) {
                 continue;
             }
             let raw = std::fs::read(&path)
                 .with_context(|| format!("failed to read {}", path.display()))?;
             note(&format!(
-                "==> {} attempt {attempt}: {}",
-                process.task_label(firing),
+                "==> {} attempt {}: {}",
+                process.task_label(task.firing),
+                task.attempt,
                 path.display()
             ));
             out.write_all(&raw)?;
@@ -96,29 +97,4 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
 fn names(workflow: &Workflow) -> String {
     let names: Vec<&str> = workflow.type_names().iter().take(20).map(String::as_str).collect();
     names.join(", ")
-}
-
-/// Log files of a process in order: (path, firing, attempt).
-fn files(dir: &std::path::Path, number: u32) -> Result<Vec<(PathBuf, u32, u32)>> {
-    let folder = dir.join("logs").join((number / 1000).to_string());
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).context(format!("failed to read {}", folder.display())),
-    };
-    let mut found: Vec<(PathBuf, u32, u32)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.path();
-            let stem = path.file_stem()?.to_str()?;
-            let mut parts = stem.split('-').map(str::parse::<u32>);
-            let (of, firing, attempt) =
-                (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-            (of == number).then_some((path, firing, attempt))
-        })
-        .collect();
-    found.sort_by_key(|(path, firing, attempt)| {
-        (*firing, *attempt, path.extension().map(ToOwned::to_owned))
-    });
-    Ok(found)
 }

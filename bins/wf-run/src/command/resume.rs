@@ -10,7 +10,7 @@ use workflow_engine::model::{ProcessId, Variables, Workflow};
 use workflow_engine::read_file;
 use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
 
-use super::execute::{Prepared, check_inputs, execute, refuse_impossible};
+use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impossible};
 use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
 use crate::exit::{Exit, invalid};
 use crate::output::{self, note};
@@ -24,6 +24,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
     if contents.torn {
         note("the journal's last record was torn and was cut off; its task counts as not done");
     }
+    refuse_other_executor(&contents, args)?;
     settle_orphans(&store, &contents, args)?;
 
     let work_dir = PathBuf::from(&contents.begin.work_dir);
@@ -36,7 +37,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str())));
     let workflow = Workflow::from_text(text, &variables).map_err(|(text, problems)| {
-        let shown = render(&path, &text, &problems.problems, output::colours());
+        let shown = render(&path, &text, &problems.problems, output::colours(&std::io::stderr()));
         note(shown.trim_end());
         invalid(format!("{} cannot be run as it is", path.display()))
     })?;
@@ -48,6 +49,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
         HashSet::new()
     };
     let (store, history) = if same && gone.is_empty() {
+        check_inputs(&workflow, &work_dir, &args.execution)?;
         (store, contents.history)
     } else {
         let (_, old) = runs::open(&dir)?;
@@ -62,13 +64,34 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
                 path.display()
             )));
         }
+        check_inputs(&workflow, &work_dir, &args.execution)?;
         let store = store
-            .rewrite(workflow.file_text(), &variables, workflow.process_count(), &carried.history)
+            .rewrite(
+                workflow.file_text(),
+                &variables,
+                workflow.process_count(),
+                &contents,
+                &carried,
+            )
             .context("cannot keep the run for the changed workflow")?;
         (store, carried.history)
     };
-    check_inputs(&workflow, &work_dir, &args.execution)?;
     execute(Prepared { workflow, store, history, runs: folder, work_dir }, &args.execution)
+}
+
+/// What was only simulated was not done, and what was done is not to be mixed with simulated tasks.
+fn refuse_other_executor(contents: &Contents, args: &ResumeArgs) -> Result<()> {
+    let Some(session) = contents.sessions.last() else { return Ok(()) };
+    let now = executor_name(&args.execution);
+    let simulated = |name: &str| name != "local";
+    if simulated(&session.executor) != simulated(now) {
+        return Err(invalid(format!(
+            "the run was begun with the {} executor and cannot go on with the {now} one; \
+             use the same, or begin a new run",
+            session.executor
+        )));
+    }
+    Ok(())
 }
 
 fn settle_orphans(store: &RunStore, contents: &Contents, args: &ResumeArgs) -> Result<()> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use workflow_engine::check::Surroundings;
 use workflow_engine::exec::TaskId;
 use workflow_engine::hyperflow_log::{self, LogError, TornEnd};
 use workflow_engine::model::{ProcessId, Workflow};
@@ -14,7 +15,7 @@ use workflow_engine::run::{self, PlanLimits};
 use workflow_engine::store::{History, NewRun, RunStore};
 
 use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
-use crate::cli::{Format, RunArgs};
+use crate::cli::{ExecutorKind, Format, RunArgs};
 use crate::exit::{Exit, invalid};
 use crate::problems::render;
 use crate::source::Source;
@@ -28,10 +29,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     }
     let workflow = Arc::new(source.load()?);
     refuse_impossible(&workflow, &args.execution)?;
+    let simulated =
+        args.execution.executor == ExecutorKind::Noop || args.execution.replay.is_some();
+    if !args.strict && !simulated {
+        tell_warnings(&source, &workflow);
+    }
     if args.strict {
         let warnings = source.warnings(&workflow);
         if !warnings.is_empty() {
-            let shown = render(&source.path, workflow.file_text(), &warnings, output::colours());
+            let shown = render(
+                &source.path,
+                workflow.file_text(),
+                &warnings,
+                output::colours(&std::io::stderr()),
+            );
             output::note(shown.trim_end());
             return Err(invalid("not run, because --strict makes warnings errors"));
         }
@@ -65,6 +76,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         Prepared { workflow, store, history, runs: folder, work_dir: source.work_dir },
         &args.execution,
     )
+}
+
+/// What can be foreseen from the workflow alone, such as functions that cannot be run here.
+fn tell_warnings(source: &Source, workflow: &Workflow) {
+    let warnings = workflow.warnings(&Surroundings::default());
+    if !warnings.is_empty() {
+        let colours = output::colours(&std::io::stderr());
+        output::note(render(&source.path, workflow.file_text(), &warnings, colours).trim_end());
+    }
 }
 
 /// Prints the tasks in the order in which they would start, with their commands.

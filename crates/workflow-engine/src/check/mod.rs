@@ -1,7 +1,7 @@
 //! What is wrong with a workflow, all of it at once, with places.
 //!
 //! The fast reading knows no positions. When it or the rules below find something, the text is read a
-//! second time by `places`, which keeps nothing but the offsets that were asked for.
+//! second time by `shape` and `locate`, which keep nothing but the offsets that were asked for.
 
 mod cursor;
 mod locate;
@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::model::{Builder, RefProblem, Variables, Workflow, read_json};
 
-pub use rules::Surroundings;
+pub use rules::{Surroundings, missing_inputs};
 pub(crate) use rules::{structural, warnings};
 
 /// How bad a problem is.

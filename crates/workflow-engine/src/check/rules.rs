@@ -1,13 +1,13 @@
 //! What must hold beyond types: references resolve, every process can fire, every input has a source.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Place, Problem, Step, has_bad_reference};
 use crate::exec::{FunctionSupport, support};
 use crate::graph;
 use crate::model::{
-    Control, Format, Kind, ProcessId, RefFault, RefList, RefProblem, SignalId, Workflow,
+    Control, Format, Kind, ProcessId, RefFault, RefList, RefProblem, Signal, SignalId, Workflow,
 };
 
 /// What warnings may look at.
@@ -198,7 +198,7 @@ pub(crate) fn structural(workflow: &Workflow, refs: &[RefProblem]) -> Vec<Proble
                 continue;
             }
             let port = workflow.consumers.of(signal)[0];
-            let process = workflow.rows.partition_point(|row| row.first_in <= port) as u32 - 1;
+            let process = process_of_port(workflow, port);
             let position = port - workflow.rows[process as usize].first_in;
             let message = format!(
                 "{} is an input of {}, but nothing produces it",
@@ -426,27 +426,43 @@ fn programs(workflow: &Workflow, surroundings: &Surroundings<'_>, problems: &mut
     }
 }
 
+/// Input files of the workflow that are not where the first task that reads them looks: in its `input_dir`
+/// and `work_dir` below the given directory.
+#[must_use]
+pub fn missing_inputs(workflow: &Workflow, work_dir: &Path) -> Vec<(SignalId, PathBuf)> {
+    let mut missing = Vec::new();
+    for signal in workflow.signals().filter(Signal::is_file) {
+        let Some(&port) = workflow.consumers.of(signal.id().0).first() else { continue };
+        if signal.producers().len() > 0 {
+            continue;
+        }
+        let reader = process_of_port(workflow, port);
+        let mut path = work_dir.to_owned();
+        if let Some(command) = workflow.process(ProcessId(reader)).command() {
+            path.extend(command.work_dir.iter().chain(&command.input_dir));
+        }
+        path.push(signal.name());
+        if !path.exists() {
+            missing.push((signal.id(), path));
+        }
+    }
+    missing
+}
+
+fn process_of_port(workflow: &Workflow, port: u32) -> u32 {
+    workflow.rows.partition_point(|row| row.first_in <= port) as u32 - 1
+}
+
 /// Missing input files are named one by one up to this many.
 const NAMED_FILES: usize = 20;
 
 fn input_files(workflow: &Workflow, surroundings: &Surroundings<'_>, problems: &mut Vec<Problem>) {
     let Some(dir) = surroundings.work_dir else { return };
-    let mut more = 0;
-    let mut named = 0;
-    for signal in workflow.signals() {
-        let wanted = signal.is_file()
-            && signal.producers().len() == 0
-            && !workflow.consumers.of(signal.id().0).is_empty();
-        if !wanted || dir.join(signal.name()).exists() {
-            continue;
-        }
-        if named == NAMED_FILES {
-            more += 1;
-            continue;
-        }
-        named += 1;
-        let message = format!("input file {} is not there", dir.join(signal.name()).display());
-        problems.push(Problem::warning("missing-input", signal_place(signal.id().0), message));
+    let missing = missing_inputs(workflow, dir);
+    let more = missing.len().saturating_sub(NAMED_FILES);
+    for (signal, path) in missing.into_iter().take(NAMED_FILES) {
+        let message = format!("input file {} is not there", path.display());
+        problems.push(Problem::warning("missing-input", signal_place(signal.0), message));
     }
     if more > 0 {
         let message = format!("{more} more input files are not there");

@@ -1,6 +1,6 @@
 //! Tasks as processes of this machine: one thread a slot, which makes a process and waits for it.
 //!
-//! What keeps a task cheap (see `docs/benchmarks.md`): `posix_spawn` (nothing here needs `pre_exec`, which
+//! What keeps a task cheap (measured in `docs/benchmarks.md`): `posix_spawn` (nothing here needs `pre_exec`, which
 //! would make it `fork`), output to scratch files that a silent task leaves empty for the next one, and
 //! no lookups per task. Every task is the leader of its own process group, which ends with it.
 
@@ -41,6 +41,9 @@ pub struct LocalOptions {
     pub slots: usize,
     /// Directory that tasks run in, absolute.
     pub work_dir: PathBuf,
+    /// This process is in that directory already and its standard input is empty: tasks inherit both,
+    /// which saves some system calls for each.
+    pub surroundings_set: bool,
     /// The run's folder, absolute: output of tasks is kept in its `logs`. `None`: output is discarded.
     pub run_dir: Option<PathBuf>,
     /// What to do about the files that the format says tasks make.
@@ -152,7 +155,8 @@ impl Executor for Local {
         }
         for slot in &self.inner.slots {
             let mut busy = lock(&slot.busy);
-            if busy.task == Some(task) {
+            // Asked once: a second SIGTERM would end many programs in disorder.
+            if busy.task == Some(task) && busy.stop != Some(how) {
                 busy.stop = Some(how);
                 if let Some(pid) = busy.pid {
                     signal_group(pid, how);
@@ -349,11 +353,12 @@ impl Inner {
         if left_behind {
             let _ = kill_process_group(pid, Signal::KILL);
         }
-        let mut outcome = match (reaped.status.code(), reaped.status.signal()) {
-            (Some(0), _) => Outcome::done(),
-            (Some(code), _) if stopped.is_none() => Outcome::failed(Failure::Exit(code)),
-            (None, Some(signal)) if stopped.is_none() => Outcome::failed(Failure::Signal(signal)),
-            _ => Outcome::failed(Failure::Stopped),
+        // What was asked to end has not done its work, whatever code it ends with.
+        let mut outcome = match (stopped, reaped.status.code(), reaped.status.signal()) {
+            (Some(_), _, _) => Outcome::failed(Failure::Stopped),
+            (None, Some(0), _) => Outcome::done(),
+            (None, Some(code), _) => Outcome::failed(Failure::Exit(code)),
+            (None, None, signal) => Outcome::failed(Failure::Signal(signal.unwrap_or_default())),
         };
         outcome.cpu = reaped.rusage.utime + reaped.rusage.stime;
         outcome.peak_memory_bytes = reaped.rusage.maxrss;
@@ -384,10 +389,13 @@ impl Inner {
             direct
         };
         let not_started = |error: io::Error| Failure::NotStarted(error.to_string());
-        spawn
-            .current_dir(dir)
-            .process_group(0)
-            .stdin(Self::stdio(&self.null).map_err(not_started)?);
+        spawn.process_group(0);
+        if !self.options.surroundings_set || command.work_dir.is_some() {
+            spawn.current_dir(dir);
+        }
+        if !self.options.surroundings_set {
+            spawn.stdin(Self::stdio(&self.null).map_err(not_started)?);
+        }
         for (name, value) in &command.env {
             spawn.env(name, value);
         }
@@ -431,7 +439,7 @@ impl Inner {
             if written == 0 && !tainted {
                 continue;
             }
-            let path = log_path(run_dir, task, suffix);
+            let path = crate::store::log_path(run_dir, task, suffix);
             let moved = path
                 .parent()
                 .map_or(Ok(()), fs::create_dir_all)
@@ -446,15 +454,4 @@ impl Inner {
         }
         logs
     }
-}
-
-/// Where the output of an attempt is kept: `logs/0/12-1-1.out` is process 12, firing 1, attempt 1; a
-/// folder holds a thousand processes.
-#[must_use]
-pub(crate) fn log_path(run_dir: &Path, task: TaskId, suffix: &str) -> PathBuf {
-    let number = task.process + 1;
-    run_dir
-        .join("logs")
-        .join((number / 1000).to_string())
-        .join(format!("{number}-{}-{}.{suffix}", task.firing, task.attempt))
 }

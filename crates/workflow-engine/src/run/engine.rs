@@ -570,8 +570,8 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     });
     let for_waker = Arc::downgrade(&shared);
     cancel.on_cancel(move || {
+        // Without the lock, so that an observer may cancel; missed, it is seen within 200 ms.
         if let Some(shared) = for_waker.upgrade() {
-            shared.lock().wake = true;
             shared.changed.notify_all();
         }
     });
@@ -589,7 +589,10 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     state.executor = None;
     let ended_at = shared.clock.micros();
     let status = state.status(&shared.workflow);
-    state.write(&Record::Closed(Closed { at_micros: ended_at, status: status.clone() }));
+    // Tasks that could not be ended are still to be found by the next engine: the run stays open.
+    if result.is_ok() {
+        state.write(&Record::Closed(Closed { at_micros: ended_at, status: status.clone() }));
+    }
     state.flush();
     if let Some(file) = &sync_file
         && let Some(journal) = &mut state.journal
@@ -714,7 +717,12 @@ fn attend<'s>(
         if state.wake {
             continue;
         }
-        let mut sleep = SYNC_EVERY;
+        let mut sleep = SYNC_EVERY.saturating_sub(last_sync.elapsed());
+        if sleep.is_zero() {
+            // Nothing was there to be synced.
+            last_sync = Instant::now();
+            sleep = SYNC_EVERY;
+        }
         if let Some(&Reverse((due, _))) = state.timers.peek() {
             sleep = sleep.min(Duration::from_micros(due.saturating_sub(now)));
         }

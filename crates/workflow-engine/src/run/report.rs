@@ -29,8 +29,10 @@ pub struct FailedTask {
 pub struct TypeReport {
     /// Its name.
     pub name: String,
-    /// Firings that ended well, those of earlier engines included.
+    /// Firings that ended well in this session.
     pub done: u64,
+    /// Firings that an earlier engine had finished; their times are not counted here.
+    pub kept: u64,
     /// Firings that failed for good.
     pub failed: u64,
     /// Sum of run times in seconds.
@@ -119,6 +121,7 @@ impl Report {
 #[derive(Debug, Clone, Copy, Default)]
 struct TypeTally {
     done: u64,
+    kept: u64,
     failed: u64,
     total_micros: u64,
     max_micros: u64,
@@ -181,22 +184,22 @@ impl Tally {
     pub(super) fn finished(&mut self, workflow: &Workflow, record: &TaskRecord) {
         self.ran(record);
         self.done += 1;
-        self.add_to_type(workflow, record);
+        self.add_to_type(workflow, record).done += 1;
     }
 
-    fn add_to_type(&mut self, workflow: &Workflow, record: &TaskRecord) {
+    fn add_to_type(&mut self, workflow: &Workflow, record: &TaskRecord) -> &mut TypeTally {
         let micros = record.took_micros();
         let tally = self.of_type(workflow, record.process);
-        tally.done += 1;
         tally.total_micros += micros;
         tally.max_micros = tally.max_micros.max(micros);
         tally.cpu_micros += record.cpu_micros;
         tally.peak_kib = tally.peak_kib.max(record.peak_kib);
+        tally
     }
 
     pub(super) fn failed(&mut self, workflow: &Workflow, record: &TaskRecord) {
         self.ran(record);
-        self.of_type(workflow, record.process).failed += 1;
+        self.add_to_type(workflow, record).failed += 1;
     }
 
     pub(super) fn stopped(&mut self, _workflow: &Workflow, process: u32) {
@@ -208,7 +211,7 @@ impl Tally {
         if record.done {
             self.fired[record.process as usize] = true;
             self.kept += 1;
-            self.add_to_type(workflow, record);
+            self.of_type(workflow, record.process).kept += 1;
         }
     }
 
@@ -230,6 +233,7 @@ impl Tally {
         let types = workflow.types.iter().zip(&self.types).map(|(name, tally)| TypeReport {
             name: name.clone(),
             done: tally.done,
+            kept: tally.kept,
             failed: tally.failed,
             total_seconds: seconds(tally.total_micros),
             max_seconds: seconds(tally.max_micros),

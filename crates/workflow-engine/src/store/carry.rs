@@ -33,6 +33,8 @@ pub struct Carried {
     pub history: History,
     /// Both workflows are the same in everything that matters (not in white space or order).
     pub identical: bool,
+    /// For each process of the old workflow the same one in the changed workflow, if it is there.
+    pub targets: Vec<Option<u32>>,
     /// How many firings were kept.
     pub kept: usize,
     /// What was done and is to be done again.
@@ -164,6 +166,7 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
     let mut carried = Carried {
         history: History::default(),
         identical: old_ids.whole.len() == new_ids.whole.len() && target.iter().all(Option::is_some),
+        targets: Vec::new(),
         kept: 0,
         changes: Vec::new(),
         added: 0,
@@ -218,6 +221,7 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
         .collect();
     let old_purposes: HashSet<u64> = old_ids.purpose.iter().copied().collect();
     carried.added = new_ids.purpose.iter().filter(|id| !old_purposes.contains(*id)).count();
+    carried.targets = target;
     carried.removed = old_ids.purpose.iter().filter(|id| !by_purpose.contains_key(*id)).count();
     carried
 }

@@ -7,10 +7,14 @@
 //!   lock            held while an engine is at work; names it
 //!   tasks           inherited open by every task: finds the tasks of a dead engine
 //!   logs/           output of the tasks that said something
+//!   slots/          scratch files of running tasks, gone when the engine ends
+//!   journal.torn    what was cut off a journal that ended in the middle of a record
+//!   journal.N, logs.N  before the Nth edit of the workflow
 //! ```
 
 mod carry;
 mod history;
+mod logs;
 mod orphans;
 
 use std::fs::{self, File, TryLockError};
@@ -20,16 +24,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::journal::{Begin, JournalError, Record, Session, Writer};
+use crate::journal::{Begin, Ended, JournalError, Record, Session, Writer};
 use crate::model::Variables;
 use crate::run::RunOptions;
 
 pub use carry::{Carried, Change, carry};
 pub use history::{Contents, History, RunState, TaskRecord, read};
 pub(crate) use history::{decode_outputs, encode_outputs};
+pub(crate) use logs::log_path;
+pub use logs::{TaskLog, task_logs};
 pub use orphans::{Orphan, OrphanError};
 
 const JOURNAL: &str = "journal";
+const LOGS: &str = "logs";
 const LOCK: &str = "lock";
 const MARKER: &str = "tasks";
 
@@ -178,8 +185,9 @@ impl RunStore {
         Ok((Self { dir: dir.to_owned(), begin: contents.begin.clone(), writer }, contents))
     }
 
-    /// Replaces the journal by one for a changed workflow that keeps only these records. The former
-    /// journal stays as `journal.N`, the former copy as it was.
+    /// Replaces the journal by one for a changed workflow that keeps what was carried over, and sorts the
+    /// logs by the changed workflow's numbers. The former journal stays as `journal.N`, the former logs as
+    /// `logs.N`, the former copy of the workflow as it was.
     ///
     /// # Errors
     /// When something cannot be written; the run is then as before.
@@ -188,7 +196,8 @@ impl RunStore {
         text: &str,
         variables: &Variables,
         processes: usize,
-        history: &History,
+        contents: &Contents,
+        carried: &Carried,
     ) -> Result<Self, StoreError> {
         let number = (2_u32..1_000_000)
             .find(|n| !self.dir.join(format!("workflow-{n}.json")).exists())
@@ -208,8 +217,13 @@ impl RunStore {
         }
         let mut writer = Writer::create(&fresh)?;
         writer.push(&Record::Begin(self.begin.clone()))?;
-        for record in &history.records {
-            writer.push(&Record::Ended(record.to_ended()))?;
+        let target = |process: u32| carried.targets.get(process as usize).copied().flatten();
+        for ended in &contents.ended {
+            if let Some(process) = target(ended.process) {
+                // Sizes of files go by signal numbers, which may have changed.
+                let files = Vec::new();
+                writer.push(&Record::Ended(Ended { process, files, ..ended.clone() }))?;
+            }
         }
         writer.flush()?;
         let file = writer.sync_handle()?;
@@ -217,7 +231,18 @@ impl RunStore {
         let path = self.dir.join(JOURNAL);
         let former = self.dir.join(format!("journal.{}", number - 1));
         fs::copy(&path, &former).map_err(io_error("copy", &former))?;
+        let logs = self.dir.join(LOGS);
+        let renumbered = carried.targets.iter().zip(0_u32..).any(|(to, at)| *to != Some(at));
+        let fresh_logs = self.dir.join("logs.new");
+        if renumbered && logs.exists() {
+            logs::renumber(&logs, &fresh_logs, target)?;
+        }
         fs::rename(&fresh, &path).map_err(io_error("replace", &path))?;
+        if renumbered && fresh_logs.exists() {
+            let former = self.dir.join(format!("{LOGS}.{}", number - 1));
+            fs::rename(&logs, &former).map_err(io_error("rename", &logs))?;
+            fs::rename(&fresh_logs, &logs).map_err(io_error("rename", &fresh_logs))?;
+        }
         let held = self.writer.release();
         self.writer =
             Writer::append(&path, file.metadata().map_err(io_error("read", &path))?.len())?;

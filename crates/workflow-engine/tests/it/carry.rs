@@ -47,7 +47,7 @@ fn edit_and_resume(old: &str, new: &str) -> (Vec<String>, store::Carried) {
     let (store, contents) = RunStore::open(&dir).unwrap();
     let carried = carry(&old, &contents.history, &new, &hashbrown_set());
     let store = store
-        .rewrite(new.file_text(), &Variables::new(), new.process_count(), &carried.history)
+        .rewrite(new.file_text(), &Variables::new(), new.process_count(), &contents, &carried)
         .unwrap();
     let run =
         Run::new(Arc::clone(&new)).options(options).store(store).history(carried.history.clone());
