@@ -46,6 +46,16 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A number with its noun: `1 edge`, `2 edges`, `3 processes`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    let plural = match (number, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{number} {noun}{plural}")
+}
+
 /// Bytes as people say them.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -61,6 +71,12 @@ pub(crate) fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_follow_their_numbers() {
+        assert_eq!(counted(1, "process"), "1 process");
+        assert_eq!(counted(0, "edge") + &counted(2, "process"), "0 edges2 processes");
+    }
 
     #[test]
     fn times_are_as_short_as_they_may_be() {

@@ -9,7 +9,7 @@ use workflow_engine::model::Workflow;
 
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, counted};
 use crate::problems::render;
 use crate::source::{Source, has_errors};
 
@@ -57,12 +57,12 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
                 let shape = workflow.shape();
                 writeln!(
                     out,
-                    "{}: {} processes, {} signals, {} edges, {} levels, at most {} at once",
+                    "{}: {}, {}, {}, {}, at most {} at once",
                     if workflow.name().is_empty() { "the workflow" } else { workflow.name() },
-                    workflow.process_count(),
-                    workflow.signal_count(),
-                    shape.edges,
-                    shape.levels,
+                    counted(workflow.process_count(), "process"),
+                    counted(workflow.signal_count(), "signal"),
+                    counted(shape.edges, "edge"),
+                    counted(shape.levels, "level"),
                     shape.width
                 )?;
             }

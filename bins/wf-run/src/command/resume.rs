@@ -13,7 +13,7 @@ use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
 use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impossible};
 use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
 use crate::exit::{Exit, invalid};
-use crate::output::{self, note};
+use crate::output::{self, counted, note};
 use crate::problems::render;
 use crate::{runs, source};
 
@@ -165,23 +165,19 @@ fn old_gone(old: &Workflow, history: &History, work_dir: &Path, args: &ResumeArg
 }
 
 fn explain(carried: &Carried) {
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
     note(&format!(
-        "the workflow was changed: {} finished task{} kept, {} process{} new, {} gone",
-        carried.kept,
-        plural(carried.kept),
-        carried.added,
-        if carried.added == 1 { "" } else { "es" },
+        "the workflow was changed: {} kept, {} new, {} gone",
+        counted(carried.kept, "finished task"),
+        counted(carried.added, "process"),
         carried.removed
     ));
     for change in &carried.changes {
         let again =
             if change.reason.contains("not in the workflow") { "dropped" } else { "to run again" };
         note(&format!(
-            "  {}: {} task{} {again}, because {}",
+            "  {}: {} {again}, because {}",
             change.type_name,
-            change.tasks,
-            plural(change.tasks),
+            counted(change.tasks, "task"),
             change.reason
         ));
     }

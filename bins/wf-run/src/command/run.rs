@@ -145,7 +145,7 @@ fn begun_by_hyperflow(log: &Path, workflow: &Arc<Workflow>) -> Result<History> {
         Err(error) => return Err(error.into()),
     };
     let done = imported.history.records.iter().filter(|record| record.done).count();
-    output::note(&format!("HyperFlow had finished {done} tasks; they are kept"));
+    output::note(&format!("HyperFlow had finished {}; kept", output::counted(done, "task")));
     if imported.torn {
         output::note("the log's last line was cut off; its task runs again");
     }

@@ -12,6 +12,7 @@ use std::process::{self, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::fs::fstat;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
 };
@@ -435,7 +436,7 @@ impl Inner {
         let mut logs = Vec::new();
         let Some(run_dir) = &self.options.run_dir else { return logs };
         for (which, suffix) in ["out", "err"].into_iter().enumerate() {
-            let written = scratch.files[which].metadata().map_or(0, |metadata| metadata.len());
+            let written = fstat(&scratch.files[which]).map_or(0, |status| status.st_size);
             if written == 0 && !tainted {
                 continue;
             }

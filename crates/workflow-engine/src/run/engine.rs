@@ -154,12 +154,10 @@ impl Shared {
             boot_micros: boot_micros(),
         };
         let mut state = self.lock();
-        if state.journal.is_none() {
-        } else if state.pumping {
+        if state.journal.is_some() {
+            // Goes to the kernel with the next result, or within 200 ms: nothing depends on it, since the
+            // tasks of a dead engine are found by their marker.
             state.inbox.push(Message::RunsAs(started));
-        } else {
-            state.write(&Record::Started(started));
-            state.flush();
         }
     }
 
@@ -242,6 +240,19 @@ impl State {
         {
             self.journal_failed(error);
         }
+    }
+
+    /// Journals the processes of tasks that are still at work.
+    fn flush_inbox_of_starts(&mut self) {
+        if self.pumping || !self.inbox.iter().all(|message| matches!(message, Message::RunsAs(_))) {
+            return;
+        }
+        for message in std::mem::take(&mut self.inbox) {
+            if let Message::RunsAs(started) = message {
+                self.write(&Record::Started(started));
+            }
+        }
+        self.flush();
     }
 
     /// Without a journal nothing may be shown as done: everything stops, and the run can be resumed.
@@ -660,6 +671,7 @@ fn attend<'s>(
     let mut last_sync = Instant::now();
     loop {
         state.wake = false;
+        state.flush_inbox_of_starts();
         let now = shared.clock.micros();
         let mut stops = state.fire_timers(now);
         let calls = cancel.calls();
