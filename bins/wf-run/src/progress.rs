@@ -315,11 +315,10 @@ fn draw_until_closed(shared: &Shared) {
     let live = shared.mode == ProgressMode::Live;
     let pause = if live { REDRAW } else { LINE_EVERY };
     let mut state = shared.lock();
-    loop {
+    while !state.closed {
         state = shared.wake.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         if state.closed {
-            erase(&mut state);
-            return;
+            break;
         }
         if live {
             let lines = shared.view(&state, terminal_width() - 1);
@@ -330,4 +329,5 @@ fn draw_until_closed(shared: &Shared) {
             note(&shared.line(&state));
         }
     }
+    erase(&mut state);
 }

@@ -9,6 +9,13 @@ use workflow_engine::run::CancelToken;
 
 use crate::output::note;
 
+/// The signals that this process ignores, as a bit set. Source: proc(5), `SigIgn`.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// Watches for signals until it is dropped.
 pub(crate) struct Watch {
     handle: Handle,
@@ -17,17 +24,20 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(token: CancelToken) -> Result<Self> {
-        let mut signals =
-            Signals::new([SIGINT, SIGTERM, SIGHUP]).context("failed to watch for signals")?;
+        // What was ignored when we were started (`nohup`) stays ignored.
+        let ignored = ignored_signals();
+        let wanted = [SIGINT, SIGTERM, SIGHUP];
+        let wanted = wanted.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let mut signals = Signals::new(wanted).context("failed to watch for signals")?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
             for (count, _) in signals.forever().enumerate() {
+                token.cancel();
                 if count == 0 {
                     note("stopping: tasks get SIGTERM; press Ctrl-C again to kill them");
                 } else if count == 1 {
                     note("killing the tasks");
                 }
-                token.cancel();
             }
         });
         Ok(Self { handle, thread: Some(thread) })

@@ -331,3 +331,73 @@ fn a_simulated_run_is_not_resumed_for_real() {
     assert_eq!(output_of(dir, &["resume"]).status.code(), Some(2));
     assert!(!dir.join("ran").exists());
 }
+
+#[test]
+fn a_failure_counts_although_another_task_asks_for_the_end() {
+    let mut workflow = chain(&["exit 3", "true"]);
+    workflow["processes"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "end", "function": "exit", "firingLimit": 1, "ins": [0], "outs": []}));
+    let folder = scratch(&workflow);
+    let ran = output_of(folder.path(), &["w.json", "--keep-going", "-j", "4"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stdout));
+}
+
+#[test]
+fn a_failed_run_is_a_failure_although_nobody_reads_its_summary() {
+    let folder = scratch(&chain(&["exit 3"]));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = wf_run_in(folder.path(), &["w.json"]).stdout(writer).status().unwrap();
+    assert_eq!(ended.code(), Some(1));
+}
+
+#[test]
+fn an_endless_simulation_can_be_stopped() {
+    let folder = scratch(&json!({
+        "processes": [{"name": "ping", "ins": [0], "outs": [1]}, {"name": "pong", "ins": [1], "outs": [0]}],
+        "signals": [{"name": "a", "data": [{}]}, {"name": "b"}], "ins": [0], "outs": []}));
+    let args = ["w.json", "--executor", "noop", "--progress", "none"];
+    let mut engine = wf_run_in(folder.path(), &args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_bool(|| folder.path().join(".windlass/runs").is_dir());
+    std::thread::sleep(Duration::from_millis(50));
+    kill_process(Pid::from_raw(i32::try_from(engine.id()).unwrap()).unwrap(), Signal::TERM)
+        .unwrap();
+    let code = wait_for(|| engine.try_wait().unwrap()).code();
+    assert_eq!(code, Some(130));
+}
+
+#[test]
+fn a_run_is_for_its_owner_only_and_records_only_the_variables_it_uses() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = scratch(&chain(&["echo {{greeting}}"]));
+    let mut run = wf_run_in(folder.path(), &["w.json"]);
+    run.env("HF_VAR_greeting", "hello").env("HF_VAR_token", "s3cret");
+    assert!(run.output().unwrap().status.success());
+    let runs = fs::read_dir(folder.path().join(".windlass/runs")).unwrap();
+    let run = runs.flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    assert_eq!(fs::metadata(&run).unwrap().permissions().mode() & 0o777, 0o700);
+    let journal = fs::read(run.join("journal")).unwrap();
+    let holds = |needle: &[u8]| journal.windows(needle.len()).any(|window| window == needle);
+    assert!(holds(b"hello") && !holds(b"s3cret"));
+}
+
+#[test]
+fn a_sequential_process_stays_sequential_after_a_failure_and_resume() {
+    // The first firing fails once; its second one must not overtake it at the resume.
+    let line = "if mkdir busy; then sleep 0.05; rmdir busy; [ -e mended ] || exit 1; else echo both > both; fi";
+    let folder = scratch(&json!({
+        "processes": [{"name": "p", "function": "command", "firingLimit": 2, "ins": [0], "outs": [],
+                       "config": {"executor": {"executable": "sh", "args": ["-c", line]}}}],
+        "signals": [{"name": "go", "data": [{}, {}]}], "ins": [0], "outs": []}));
+    let dir = folder.path();
+    assert_eq!(output_of(dir, &["w.json", "-j", "4"]).status.code(), Some(1));
+    fs::write(dir.join("mended"), "").unwrap();
+    assert_eq!(output_of(dir, &["resume", "-j", "4"]).status.code(), Some(0));
+    assert!(!dir.join("both").exists(), "two firings of one sequential process at once");
+}

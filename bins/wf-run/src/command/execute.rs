@@ -187,6 +187,7 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
             work_dir,
             surroundings_set: true,
             run_dir: Some(store.dir().to_owned()),
+            log_dir: Some(store.log_dir()),
             files: match args.files {
                 FilesMode::Off => Files::Off,
                 FilesMode::Auto => Files::Record,
@@ -214,18 +215,25 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     drop(watch);
     let report = report?;
     if !simulated && report.done > 0 {
-        history::learn(&runs, &report)?;
-    }
-    let mut out = std::io::stdout().lock();
-    match args.output {
-        Format::Json => writeln!(out, "{:#}", summary::json(&workflow, &id, &report))?,
-        Format::Text => {
-            write!(out, "{}", summary::text(&workflow, &id, &report, simulated, &resume_hint))?;
+        // What was learned is a help for the next run, not part of this one.
+        if let Err(error) = history::learn(&runs, &report) {
+            output::note(&format!("warning: {error:#}"));
         }
     }
-    Ok(match report.status {
+    let shown = match args.output {
+        Format::Json => format!("{:#}\n", summary::json(&workflow, &id, &report)),
+        Format::Text => summary::text(&workflow, &id, &report, simulated, &resume_hint),
+    };
+    let exit = match report.status {
         Status::Interrupted => Exit::Interrupted,
         status if status.is_success() => Exit::Ok,
         _ => Exit::Failed,
-    })
+    };
+    match std::io::stdout().lock().write_all(shown.as_bytes()) {
+        // That nobody reads the summary does not change what became of the run.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write the summary")
+        }
+        _ => Ok(exit),
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use workflow_engine::model::{Process, Workflow};
-use workflow_engine::store::{TaskLog, task_logs};
+use workflow_engine::store::{TaskLog, log_dir, task_logs};
 
 use crate::cli::LogsArgs;
 use crate::exit::{Exit, invalid};
@@ -49,7 +49,8 @@ impl<'a> Wanted<'a> {
 pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
     let folder = runs::folder_here(args.runs.as_deref());
     let dir = runs::find(&folder, args.run.as_deref())?;
-    let (_, workflow) = runs::open(&dir)?;
+    let (contents, workflow) = runs::open(&dir)?;
+    let log_dir = log_dir(&dir, &contents.begin);
     let wanted = Wanted::new(&args.task);
     let matching: Vec<Process<'_>> =
         workflow.processes().filter(|process| wanted.matches(process)).collect();
@@ -63,7 +64,7 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
     let mut out = std::io::stdout().lock();
     let mut shown = 0;
     for process in matching {
-        for TaskLog { path, task, .. } in task_logs(&dir, process.id().0)? {
+        for TaskLog { path, task, .. } in task_logs(&log_dir, process.id().0)? {
             if wanted.firing.is_some_and(|wanted| wanted != task.firing) {
                 continue;
             }

@@ -22,7 +22,11 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
     let dir = runs::find(&folder, args.run.as_deref())?;
     let (store, contents) = RunStore::open(&dir).context("cannot resume")?;
     if contents.torn {
-        note("the journal's last record was torn and was cut off; its task counts as not done");
+        note(&format!(
+            "the journal ended in {} bytes that are no whole record; they are kept in journal.torn, and \
+             tasks that only they knew of count as not done",
+            contents.torn_bytes
+        ));
     }
     refuse_other_executor(&contents, args)?;
     settle_orphans(&store, &contents, args)?;

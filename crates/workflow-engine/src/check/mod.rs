@@ -148,7 +148,7 @@ impl Workflow {
             let problem = Problem::error("too-large", Place::Bytes(0, 0), message);
             return Err((String::new(), Invalid { problems: vec![problem] }));
         };
-        problems.extend(refs.iter().map(|problem| rules::reference(&workflow, problem)));
+        problems.extend(rules::references(&workflow, &refs));
         problems.extend(structural(&workflow, &refs));
         if problems.is_empty() {
             return Ok(workflow);
@@ -209,7 +209,7 @@ fn build<'v>(
             if read_json(&patched, &mut rest).is_ok()
                 && let Ok((workflow, refs)) = rest.finish(patched)
             {
-                problems.extend(refs.iter().map(|problem| rules::reference(&workflow, problem)));
+                problems.extend(rules::references(&workflow, &refs));
                 problems.extend(structural(&workflow, &refs));
             }
         }

@@ -55,8 +55,16 @@ pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         .map(|(_, other)| other)
 }
 
-/// A reference that did not resolve, in words.
-pub(super) fn reference(workflow: &Workflow, problem: &RefProblem) -> Problem {
+/// For how many references a similar name is looked for among all signals.
+const SUGGESTIONS: usize = 50;
+
+/// References that did not resolve, in words.
+pub(super) fn references(workflow: &Workflow, refs: &[RefProblem]) -> Vec<Problem> {
+    let numbered = refs.iter().enumerate();
+    numbered.map(|(at, problem)| reference(workflow, problem, at < SUGGESTIONS)).collect()
+}
+
+fn reference(workflow: &Workflow, problem: &RefProblem, suggest: bool) -> Problem {
     let (mut steps, list) = match problem.list {
         RefList::ProcessIns(p) => (
             vec![Step::Key("processes"), Step::Index(p), Step::Key("ins")],
@@ -87,7 +95,8 @@ pub(super) fn reference(workflow: &Workflow, problem: &RefProblem) -> Problem {
         RefFault::Unknown { name } => {
             let message = format!("{list}: there is no signal `{name}`");
             let known = workflow.signals().map(|signal| signal.name());
-            let help = match nearest(name, known) {
+            let near = if suggest { nearest(name, known) } else { None };
+            let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add {{\"name\": \"{name}\"}} to `signals`"),
             };

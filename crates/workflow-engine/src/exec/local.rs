@@ -13,9 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::fstat;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use wait4::Wait4;
 
 use super::functions::{self, FunctionSupport, support};
@@ -47,6 +45,8 @@ pub struct LocalOptions {
     pub surroundings_set: bool,
     /// The run's folder, absolute: output of tasks is kept in its `logs`. `None`: output is discarded.
     pub run_dir: Option<PathBuf>,
+    /// Where logs are kept; `None`: in `logs` of the run's folder.
+    pub log_dir: Option<PathBuf>,
     /// What to do about the files that the format says tasks make.
     pub files: Files,
     /// Sleep the recorded run time, scaled by this, instead of running anything.
@@ -98,11 +98,16 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn open(dir: &Path, slot: usize) -> Result<Self, LocalError> {
-        let open = |name: String| {
+    fn open(dir: &Path, slot: usize) -> io::Result<Self> {
+        let open = |name: String| -> io::Result<(PathBuf, File)> {
             let path = dir.join(name);
-            let file = File::options().append(true).create(true).open(&path);
-            file.map(|file| (path.clone(), file)).map_err(|source| LocalError { path, source })
+            // Never what an earlier task may have left there.
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let file = File::options().append(true).create_new(true).open(&path)?;
+            Ok((path, file))
         };
         let (out_path, out) = open(format!("{slot}.out"))?;
         let (err_path, err) = open(format!("{slot}.err"))?;
@@ -134,9 +139,6 @@ impl Local {
             // Left by a dead engine: nothing there belongs to a finished task.
             let _ = fs::remove_dir_all(&dir);
             fs::create_dir_all(&dir).map_err(|source| LocalError { path: dir.clone(), source })?;
-            for (at, slot) in slots.iter().enumerate() {
-                *lock(&slot.scratch) = Some(Scratch::open(&dir, at)?);
-            }
         }
         let inner = Arc::new(Inner { options, null, slots });
         let for_pool = Arc::clone(&inner);
@@ -257,13 +259,27 @@ impl Inner {
     }
 
     fn keep_log(&self, slot: usize, attempt: &Attempt, log: &str, mut outcome: Outcome) -> Outcome {
-        if !log.is_empty()
-            && let Some(scratch) = &mut *lock(&self.slots[slot].scratch)
-            && scratch.files[0].write_all(log.as_bytes()).is_ok()
+        let mut scratch = lock(&self.slots[slot].scratch);
+        if log.is_empty() || self.provide_scratch(slot, &mut scratch).is_err() {
+            return outcome;
+        }
+        if let Some(files) = &mut *scratch
+            && files.files[0].write_all(log.as_bytes()).is_ok()
         {
-            outcome.logs = self.collect_logs(scratch, attempt.id(), false);
+            outcome.logs = self.collect_logs(&mut scratch, attempt.id());
         }
         outcome
+    }
+
+    /// Opens the slot's scratch files, unless they are open or no output is kept.
+    fn provide_scratch(&self, slot: usize, scratch: &mut Option<Scratch>) -> Result<(), Failure> {
+        if let (None, Some(run_dir)) = (&scratch, &self.options.run_dir) {
+            let opened = Scratch::open(&run_dir.join("slots"), slot).map_err(|error| {
+                Failure::NotStarted(format!("cannot open files for its output: {error}"))
+            })?;
+            *scratch = Some(opened);
+        }
+        Ok(())
     }
 
     fn directory(&self, command: &Command) -> PathBuf {
@@ -319,6 +335,9 @@ impl Inner {
     fn run_command(&self, slot: usize, attempt: &Attempt, command: &Command) -> Outcome {
         let dir = self.directory(command);
         let mut scratch = lock(&self.slots[slot].scratch);
+        if let Err(failure) = self.provide_scratch(slot, &mut scratch) {
+            return Outcome::failed(failure);
+        }
         let child = match self.spawn(&dir, command, scratch.as_ref()) {
             Ok(child) => child,
             Err(failure) => return Outcome::failed(failure),
@@ -345,15 +364,13 @@ impl Inner {
             busy.pid = None;
             busy.stop
         };
+        // What a task leaves running in its process group ends with it, as it would in a container. The
+        // leader is not reaped yet, so the id is still the group's.
+        signal_group(pid, Stop::Kill);
         let reaped = match child.wait4() {
             Ok(reaped) => reaped,
             Err(error) => return Outcome::failed(Failure::Lost(format!("wait4: {error}"))),
         };
-        // What a task leaves running in its process group ends with it, as it would in a container.
-        let left_behind = test_kill_process_group(pid).is_ok();
-        if left_behind {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
         // What was asked to end has not done its work, whatever code it ends with.
         let mut outcome = match (stopped, reaped.status.code(), reaped.status.signal()) {
             (Some(_), _, _) => Outcome::failed(Failure::Stopped),
@@ -363,9 +380,7 @@ impl Inner {
         };
         outcome.cpu = reaped.rusage.utime + reaped.rusage.stime;
         outcome.peak_memory_bytes = reaped.rusage.maxrss;
-        if let Some(scratch) = &mut *scratch {
-            outcome.logs = self.collect_logs(scratch, attempt.id(), left_behind);
-        }
+        outcome.logs = self.collect_logs(&mut scratch, attempt.id());
         outcome
     }
 
@@ -430,28 +445,31 @@ impl Inner {
         })
     }
 
-    /// Moves what the task wrote to its own log files. Empty scratch files stay for the next task, unless
-    /// something may still write to them.
-    fn collect_logs(&self, scratch: &mut Scratch, task: TaskId, tainted: bool) -> Vec<PathBuf> {
+    /// Moves what the task wrote to its own log files. Empty scratch files stay for the next task; if any of
+    /// the moves fails, the next task gets new ones.
+    fn collect_logs(&self, scratch: &mut Option<Scratch>, task: TaskId) -> Vec<PathBuf> {
         let mut logs = Vec::new();
-        let Some(run_dir) = &self.options.run_dir else { return logs };
+        let (Some(files), Some(run_dir)) = (scratch.as_ref(), &self.options.run_dir) else {
+            return logs;
+        };
+        let log_dir = self.options.log_dir.clone().unwrap_or_else(|| run_dir.join("logs"));
+        let mut used = false;
         for (which, suffix) in ["out", "err"].into_iter().enumerate() {
-            let written = fstat(&scratch.files[which]).map_or(0, |status| status.st_size);
-            if written == 0 && !tainted {
+            if fstat(&files.files[which]).map_or(0, |status| status.st_size) == 0 {
                 continue;
             }
-            let path = crate::store::log_path(run_dir, task, suffix);
+            used = true;
+            let path = crate::store::log_path(&log_dir, task, suffix);
             let moved = path
                 .parent()
                 .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::rename(&scratch.paths[which], &path));
+                .and_then(|()| fs::rename(&files.paths[which], &path));
             if moved.is_ok() {
                 logs.push(path);
             }
-            let fresh = File::options().append(true).create(true).open(&scratch.paths[which]);
-            if let Ok(fresh) = fresh {
-                scratch.files[which] = fresh;
-            }
+        }
+        if used {
+            *scratch = None;
         }
         logs
     }

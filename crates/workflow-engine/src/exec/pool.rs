@@ -1,10 +1,15 @@
 //! Threads that run attempts by a function: the base of the local executor, and the short way to an own one.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::{Attempt, Executor, Failure, Outcome, Stop, TaskId};
+
+/// How long a pool that is dropped waits for its threads.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Queue {
@@ -86,8 +91,12 @@ impl Pool {
                 let run = Arc::clone(&run);
                 std::thread::spawn(move || {
                     while let Some(attempt) = inner.next() {
-                        let outcome = run(slot, &attempt);
-                        attempt.finish(outcome);
+                        // A panic is that task's failure; the thread goes on with the next one.
+                        let outcome = catch_unwind(AssertUnwindSafe(|| run(slot, &attempt)));
+                        attempt.finish(outcome.unwrap_or_else(|_| {
+                            let why = "the executor's function panicked".to_owned();
+                            Outcome::failed(Failure::Lost(why))
+                        }));
                     }
                 })
             })
@@ -125,9 +134,37 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.inner.lock().closed = true;
         self.inner.work.notify_all();
+        let until = Instant::now() + LAST_WAIT;
         for thread in self.threads.drain(..) {
-            // A thread that panicked has dropped its attempt, which reported the loss.
-            let _ = thread.join();
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            // One that hangs in a task that cannot be killed must not hang everyone else.
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Variables, Workflow};
+    use crate::run::{Run, RunOptions};
+
+    #[test]
+    fn a_panic_fails_its_task_and_leaves_the_thread_for_the_next() {
+        let text = r#"{"processes": [{"name": "a", "firingLimit": 1, "ins": [0], "outs": []},
+                                     {"name": "b", "firingLimit": 1, "ins": [0], "outs": []}],
+                       "signals": [{"name": "go", "data": [{}]}], "ins": [0], "outs": []}"#;
+        let workflow = Arc::new(Workflow::parse(text, &Variables::new()).unwrap());
+        let pool = Pool::new(1, |task| {
+            assert_eq!(task.process().name(), "b", "this panic is part of the test");
+            Outcome::done()
+        });
+        let options = RunOptions { slots: 1, keep_going: true, ..RunOptions::default() };
+        let report = Run::new(workflow).options(options).execute(Arc::new(pool)).unwrap();
+        assert_eq!((report.done, report.failed.len()), (1, 1));
     }
 }

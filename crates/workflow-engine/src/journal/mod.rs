@@ -77,6 +77,8 @@ pub(crate) struct Writer {
     durable: bool,
     /// Time spent in `write` and `fdatasync`, in nanoseconds.
     pub(crate) spent_nanos: u64,
+    /// What is to be on disk with the first records.
+    sync_too: Vec<File>,
     /// Open while the journal is: the run's lock and marker.
     held: Vec<File>,
 }
@@ -121,6 +123,7 @@ impl Writer {
             unsynced: true,
             durable: false,
             spent_nanos: 0,
+            sync_too: Vec::new(),
             held: Vec::new(),
         }
     }
@@ -133,6 +136,16 @@ impl Writer {
     /// Keeps a file open as long as the journal is written.
     pub(crate) fn hold(&mut self, file: File) {
         self.held.push(file);
+    }
+
+    /// Has a file or folder synced with the first records.
+    pub(crate) fn sync_too(&mut self, file: File) {
+        self.sync_too.push(file);
+    }
+
+    /// What is still to be synced with the journal.
+    pub(crate) fn take_sync_too(&mut self) -> Vec<File> {
+        std::mem::take(&mut self.sync_too)
     }
 
     /// Gives the held files up.

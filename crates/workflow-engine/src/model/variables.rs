@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Variables {
     values: BTreeMap<String, String>,
     unset: RefCell<BTreeSet<String>>,
+    used: RefCell<BTreeSet<String>>,
 }
 
 impl Variables {
@@ -34,6 +35,14 @@ impl Variables {
     /// All set variables, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Those that a workflow has used so far, with their values.
+    #[must_use]
+    pub fn used(&self) -> Vec<(String, String)> {
+        let used = self.used.borrow();
+        let used = self.values.iter().filter(|(name, _)| used.contains(*name));
+        used.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Names that were used in the workflow but are not set (they expanded to empty text).
@@ -66,7 +75,12 @@ impl Variables {
             let name = &after[opening..opening + close];
             let name = name.strip_prefix('&').unwrap_or(name).trim();
             match self.values.get(name) {
-                Some(value) => out.push_str(value),
+                Some(value) => {
+                    out.push_str(value);
+                    if !self.used.borrow().contains(name) {
+                        self.used.borrow_mut().insert(name.to_owned());
+                    }
+                }
                 None => drop(self.unset.borrow_mut().insert(name.to_owned())),
             }
             rest = &after[opening + close + closing.len()..];

@@ -78,7 +78,7 @@ impl Net {
     pub(super) fn next_group(&self, process: u32) -> Option<Vec<u32>> {
         let (_, join) = self.group_size(process)?;
         let special = self.specials.get(&process)?;
-        if special.group_fired || join == 0 {
+        if special.group_fired || join == 0 || special.arrivals.len() < join {
             return None;
         }
         let mut ports = Vec::with_capacity(join);

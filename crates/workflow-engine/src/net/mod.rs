@@ -356,6 +356,8 @@ impl Net {
             let queue = &mut self.queues[port as usize];
             let was_empty = queue.len == 0;
             match self.rules[process as usize] {
+                // Neither needed nor looked at by a process that is no join.
+                Rule::Counter if !is_required(&workflow, signal) => {}
                 Rule::Counter => {
                     self.tokens.push(queue, token.clone());
                     if was_empty {

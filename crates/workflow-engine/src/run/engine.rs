@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     clock: Clock,
+    cancel: CancelToken,
 }
 
 /// Times of a run: microseconds since its epoch.
@@ -122,6 +123,8 @@ struct State {
     /// The sleeping thread has something new to look at.
     wake: bool,
     phase: Phase,
+    /// An earlier engine's task asked for the end: only what was at work then is brought to its end.
+    exiting: bool,
     journal: Option<Writer>,
     journal_error: Option<JournalError>,
     observer: Option<Box<dyn Observer>>,
@@ -166,19 +169,28 @@ impl Shared {
         let mut state = self.lock();
         state.inbox.push(Message::Finished { task, outcome, at_micros });
         if !state.pumping {
-            drop(self.pump(state));
+            drop(self.pump(state, None));
         }
     }
 
-    /// Applies what has come in and starts what follows, until there is nothing of either.
-    fn pump<'s>(self: &'s Arc<Self>, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+    /// Applies what has come in and starts what follows, until there is nothing of either or `until` has
+    /// come.
+    fn pump<'s>(
+        self: &'s Arc<Self>,
+        mut state: MutexGuard<'s, State>,
+        until: Option<Instant>,
+    ) -> MutexGuard<'s, State> {
         state.pumping = true;
         let mut batch = Vec::new();
-        loop {
+        // What is still in the inbox then is taken up at the next call.
+        while !until.is_some_and(|until| !state.inbox.is_empty() && Instant::now() >= until) {
             for message in std::mem::take(&mut state.inbox) {
                 state.apply(&self.workflow, message);
             }
             state.flush();
+            if self.cancel.calls() > 0 {
+                state.interrupt();
+            }
             let now = self.clock.micros();
             while state.phase == Phase::Running
                 && let Some(ready) = state.ready.take()
@@ -258,6 +270,8 @@ impl State {
     /// Without a journal nothing may be shown as done: everything stops, and the run can be resumed.
     fn journal_failed(&mut self, error: JournalError) {
         self.journal = None;
+        // What did not reach the kernel is not shown as done.
+        self.events.clear();
         self.journal_error.get_or_insert(error);
         self.interrupt();
     }
@@ -272,10 +286,13 @@ impl State {
     }
 
     fn tell(&mut self) {
-        if let Some(observer) = &mut self.observer {
-            for event in self.events.drain(..) {
-                observer.event(&event);
+        match &mut self.observer {
+            Some(observer) => {
+                for event in self.events.drain(..) {
+                    observer.event(&event);
+                }
             }
+            None => self.events.clear(),
         }
     }
 
@@ -297,6 +314,9 @@ impl State {
             (Err(Failure::Stopped | Failure::Signal(_)), Some(limit)) => {
                 Err(Failure::TimedOut(limit))
             }
+            (Err(Failure::Stopped), None) if !stopping => {
+                Err(Failure::Lost("stopped by its executor, unasked".to_owned()))
+            }
             // What a stop brings down is not the task's fault.
             (Err(Failure::Signal(_)), None) if stopping => Err(Failure::Stopped),
             (result, _) => result,
@@ -316,7 +336,7 @@ impl State {
                 if task.attempt.saturating_sub(uncounted) <= retries && self.phase == Phase::Running
                 {
                     let jitter = self.jitter();
-                    retry_in = Some(self.options.retry.delay(task.attempt, jitter));
+                    retry_in = Some(self.options.retry.delay(task.attempt - uncounted, jitter));
                 }
                 Verdict::Failed { failure: failure.clone(), last: retry_in.is_none() }
             }
@@ -394,7 +414,7 @@ impl State {
     }
 
     fn queue_enabled(&mut self, now: u64) {
-        if self.phase != Phase::Running {
+        if self.phase != Phase::Running || self.exiting {
             self.enabled.clear();
             return;
         }
@@ -451,6 +471,8 @@ impl State {
                 Timer::Kill(task) => {
                     if self.running.contains_key(&task) {
                         stops.push((task, Stop::Kill));
+                        let again = now + SYNC_EVERY.as_micros() as u64;
+                        self.timers.push(Reverse((again, Timer::Kill(task))));
                     }
                 }
                 Timer::Interval { process, millis } => {
@@ -470,12 +492,15 @@ impl State {
     fn status(&self, workflow: &Workflow) -> Status {
         match self.phase {
             Phase::Interrupted => return Status::Interrupted,
-            Phase::Exited => return Status::Exited,
-            Phase::Failed => return Status::Failed,
+            Phase::Exited if self.failed.is_empty() => return Status::Exited,
+            Phase::Exited | Phase::Failed => return Status::Failed,
             Phase::Running => {}
         }
         if !self.failed.is_empty() {
             return Status::Failed;
+        }
+        if self.exiting {
+            return Status::Exited;
         }
         let waiting = self.net.waiting_for_outside();
         if !waiting.is_empty() {
@@ -514,9 +539,26 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     let mut enabled = Vec::new();
     net.start(&mut enabled);
     let mut ended = false;
+    // A firing that failed last of its process is taken as still at work: what comes after it waits for it.
+    let mut latest: HashMap<u32, u32> = HashMap::new();
+    if !history.failed.is_empty() {
+        let records = history.records.iter().map(|record| (record.process, record.firing));
+        for (process, firing) in records.chain(history.attempts.keys().copied()) {
+            let known = latest.entry(process).or_insert(firing);
+            *known = firing.max(*known);
+        }
+    }
+    let mut passed_over = hashbrown::HashSet::new();
     for record in &history.records {
         ended |= record.ends_workflow;
         tally.replayed(&workflow, record);
+        let key = (record.process, record.firing);
+        if history.failed.contains(&key) {
+            if latest.get(&record.process).is_none_or(|&latest| latest <= record.firing) {
+                continue;
+            }
+            passed_over.insert(key);
+        }
         replay(&mut net, record, &mut enabled);
     }
     // Attempts are numbered on. A crash takes no tries away; what had failed for good has all of them anew.
@@ -539,7 +581,7 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
         enabled.retain(|firing| !done.contains(&(firing.process, firing.number)));
     }
     for firing in &enabled {
-        if history.failed.contains(&(firing.process, firing.number)) {
+        if passed_over.contains(&(firing.process, firing.number)) {
             net.revive(firing.process);
         }
     }
@@ -562,7 +604,8 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
             inbox: Vec::new(),
             pumping: false,
             wake: false,
-            phase: if ended { Phase::Exited } else { Phase::Running },
+            phase: Phase::Running,
+            exiting: false,
             journal,
             journal_error: None,
             observer,
@@ -578,6 +621,7 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
         workflow,
         changed: Condvar::new(),
         clock,
+        cancel: cancel.clone(),
     });
     let for_waker = Arc::downgrade(&shared);
     cancel.on_cancel(move || {
@@ -588,12 +632,19 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     });
 
     let mut state = shared.lock();
+    if ended {
+        let earlier = std::mem::take(&mut state.enabled);
+        let was_at_work =
+            |firing: &Firing| state.earlier.contains_key(&(firing.process, firing.number));
+        state.enabled = earlier.into_iter().filter(was_at_work).collect();
+    }
     state.queue_enabled(now);
+    state.exiting = ended;
     for (process, millis) in state.net.interval_sources() {
         let due = now.saturating_add(millis.saturating_mul(1000));
         state.timers.push(Reverse((due, Timer::Interval { process, millis })));
     }
-    let state = shared.pump(state);
+    let state = shared.pump(state, Some(Instant::now() + SYNC_EVERY));
     let result = attend(&shared, state, executor.as_ref(), &cancel, sync_file.as_ref());
     cancel.forget_waker();
     let mut state = shared.lock();
@@ -610,7 +661,9 @@ pub(super) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<Report, 
     {
         let before = Instant::now();
         let path = journal.path().to_owned();
-        file.sync_data().map_err(|source| JournalError::Write { path, source })?;
+        let too = journal.take_sync_too();
+        let synced = too.iter().try_for_each(File::sync_all).and_then(|()| file.sync_data());
+        synced.map_err(|source| JournalError::Write { path, source })?;
         journal.spent_nanos += before.elapsed().as_nanos() as u64;
     }
     result?;
@@ -698,7 +751,7 @@ fn attend<'s>(
             state = shared.lock();
         }
         if !state.pumping && (!state.inbox.is_empty() || !state.ready.is_empty()) {
-            state = shared.pump(state);
+            state = shared.pump(state, Some(Instant::now() + SYNC_EVERY));
         }
         if state.is_over() && !state.pumping {
             return Ok(());
@@ -713,11 +766,13 @@ fn attend<'s>(
         let sync_due = state.journal.as_ref().is_some_and(|journal| journal.unsynced)
             && last_sync.elapsed() >= SYNC_EVERY;
         if sync_due && let Some(file) = sync_file {
+            let mut too = Vec::new();
             if let Some(journal) = &mut state.journal {
                 journal.unsynced = false;
+                too = journal.take_sync_too();
             }
             drop(state);
-            let synced = file.sync_data();
+            let synced = too.iter().try_for_each(File::sync_all).and_then(|()| file.sync_data());
             last_sync = Instant::now();
             state = shared.lock();
             if let Err(source) = synced {
@@ -727,6 +782,9 @@ fn attend<'s>(
             continue;
         }
         if state.wake {
+            continue;
+        }
+        if !state.pumping && !state.inbox.is_empty() {
             continue;
         }
         let mut sleep = SYNC_EVERY.saturating_sub(last_sync.elapsed());

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::History;
 use crate::graph;
-use crate::model::{ProcessId, Workflow};
+use crate::model::{Count, ProcessId, SignalId, Workflow};
 
 /// Why tasks of one type run again (or run at all).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +78,27 @@ fn identities(workflow: &Workflow, gone: &HashSet<u32>) -> Identities {
         command.update(&row.firing_limit.to_le_bytes());
         command.update(canonical(process.config_json()).as_bytes());
         if let Some(rare) = workflow.rare(process.id().0) {
-            command.update(format!("{rare:?}").as_bytes());
+            // Signals by name: their numbers change when others are added.
+            let named = |signal: u32| workflow.signal(SignalId(signal)).name();
+            let sticky: Vec<&str> = rare.sticky.iter().map(|&signal| named(signal)).collect();
+            let in_counts: Vec<(u32, String)> = rare
+                .in_counts
+                .iter()
+                .map(|&(at, count)| match count {
+                    Count::Fixed(count) => (at, count.to_string()),
+                    Count::Signal(signal) => (at, format!(":{}", named(signal))),
+                })
+                .collect();
+            let out_counts: Vec<(u32, &str)> =
+                rare.out_counts.iter().map(|&(at, signal)| (at, named(signal))).collect();
+            let numbers = (
+                rare.parlevel,
+                rare.ordering,
+                rare.join_count,
+                rare.active_branches,
+                rare.firing_interval_ms,
+            );
+            command.update(format!("{numbers:?}{sticky:?}{in_counts:?}{out_counts:?}").as_bytes());
         }
         ids.command.push(command.digest());
 
@@ -160,7 +180,7 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
         new_ids.whole.iter().enumerate().map(|(at, &id)| (id, at as u32)).collect();
     let by_purpose: HashMap<u64, u32> =
         new_ids.purpose.iter().enumerate().map(|(at, &id)| (id, at as u32)).collect();
-    let target: Vec<Option<u32>> =
+    let mut target: Vec<Option<u32>> =
         old_ids.whole.iter().map(|id| by_identity.get(id).copied()).collect();
 
     let mut carried = Carried {
@@ -172,6 +192,12 @@ pub fn carry(old: &Workflow, history: &History, new: &Workflow, gone: &HashSet<u
         added: 0,
         removed: 0,
     };
+    if !carried.identical {
+        // A task that asked for the end of the workflow asks again when what is new is done.
+        for record in history.records.iter().filter(|record| record.ends_workflow) {
+            target[record.process as usize] = None;
+        }
+    }
     let mut changes: BTreeMap<(Arc<str>, &'static str), usize> = BTreeMap::new();
     for record in &history.records {
         let process = record.process as usize;

@@ -166,8 +166,10 @@ pub struct Contents {
     pub last_micros: u64,
     /// Bytes of sound journal.
     pub valid_bytes: u64,
-    /// The last record was torn.
+    /// The journal ends in something that is no whole record.
     pub torn: bool,
+    /// Bytes of it.
+    pub torn_bytes: u64,
 }
 
 /// Reads the journal in a run's folder, without taking its lock.
@@ -190,6 +192,7 @@ pub fn read(dir: &Path) -> Result<Contents, StoreError> {
         last_micros: 0,
         valid_bytes: 0,
         torn: false,
+        torn_bytes: 0,
     };
     let mut running: HashMap<(u32, u32, u32), Started> = HashMap::new();
     while let Some(record) = reader.next()? {
@@ -223,6 +226,8 @@ pub fn read(dir: &Path) -> Result<Contents, StoreError> {
     contents.running.sort_unstable_by_key(|started| (started.process, started.firing));
     contents.valid_bytes = reader.valid();
     contents.torn = reader.is_torn();
+    let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+    contents.torn_bytes = length.saturating_sub(contents.valid_bytes);
     Ok(contents)
 }
 

@@ -1,6 +1,6 @@
 //! Log files of tasks: where they are, and what they are called.
 //!
-//! `logs/0/12-1-2.err` is what process 12, firing 1, attempt 2 wrote to standard error; a folder holds a
+//! `logs/0/12-1-2.err` (`logs-2/...` after the first edit of the workflow) is what process 12, firing 1, attempt 2 wrote to standard error; a folder holds a
 //! thousand processes.
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{LOGS, StoreError, io_error};
 use crate::exec::TaskId;
+use crate::journal::Begin;
 
 /// One log file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,15 @@ fn relative(task: TaskId, suffix: &str) -> PathBuf {
 }
 
 /// Where the output of an attempt is kept.
-pub(crate) fn log_path(run_dir: &Path, task: TaskId, suffix: &str) -> PathBuf {
-    run_dir.join(LOGS).join(relative(task, suffix))
+pub(crate) fn log_path(log_dir: &Path, task: TaskId, suffix: &str) -> PathBuf {
+    log_dir.join(relative(task, suffix))
+}
+
+/// The folder of a run's logs: each version of its workflow has its own, because numbers change.
+#[must_use]
+pub fn log_dir(run_dir: &Path, begin: &Begin) -> PathBuf {
+    let version = begin.copy.trim_start_matches("workflow").trim_end_matches(".json");
+    run_dir.join(format!("{LOGS}{version}"))
 }
 
 fn parse(path: PathBuf) -> Option<TaskLog> {
@@ -58,12 +66,12 @@ fn in_folder(folder: &Path) -> Result<Vec<TaskLog>, StoreError> {
     }
 }
 
-/// The logs of one process of a run, by firing and attempt.
+/// The logs of one process, by firing and attempt.
 ///
 /// # Errors
 /// When the folder of logs cannot be read.
-pub fn task_logs(run_dir: &Path, process: u32) -> Result<Vec<TaskLog>, StoreError> {
-    let mut logs = in_folder(&run_dir.join(LOGS).join(folder_of(process)))?;
+pub fn task_logs(log_dir: &Path, process: u32) -> Result<Vec<TaskLog>, StoreError> {
+    let mut logs = in_folder(&log_dir.join(folder_of(process)))?;
     logs.retain(|log| log.task.process == process);
     logs.sort_by_key(|log| (log.task, log.is_stderr));
     Ok(logs)

@@ -9,7 +9,7 @@
 //!   logs/           output of the tasks that said something
 //!   slots/          scratch files of running tasks, gone when the engine ends
 //!   journal.torn    what was cut off a journal that ended in the middle of a record
-//!   journal.N, logs.N  before the Nth edit of the workflow
+//!   journal.N       the journal before an edit of the workflow; logs-N: the logs after it
 //! ```
 
 mod carry;
@@ -19,6 +19,7 @@ mod orphans;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ pub use carry::{Carried, Change, carry};
 pub use history::{Contents, History, RunState, TaskRecord, read};
 pub(crate) use history::{decode_outputs, encode_outputs};
 pub(crate) use logs::log_path;
-pub use logs::{TaskLog, task_logs};
+pub use logs::{TaskLog, log_dir, task_logs};
 pub use orphans::{Orphan, OrphanError};
 
 const JOURNAL: &str = "journal";
@@ -143,21 +144,21 @@ impl RunStore {
         let (id, dir) = (1_u32..)
             .map(|n| if n == 1 { id.clone() } else { format!("{id}-{n}") })
             .map(|id| (new.runs_dir.join(&id), id))
-            .find_map(|(dir, id)| match fs::create_dir(&dir) {
+            .find_map(|(dir, id)| match fs::DirBuilder::new().mode(0o700).create(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
                 result => Some(result.map(|()| (id, dir.clone())).map_err(io_error("make", &dir))),
             })
             .unwrap_or_else(|| Ok((String::new(), PathBuf::new())))?;
         let lock = take_lock(&dir, &id)?;
         let copy = "workflow.json";
-        fs::write(dir.join(copy), new.text).map_err(io_error("write", &dir.join(copy)))?;
+        let written = write_new(&dir.join(copy), new.text)?;
         let begin = Begin {
             run: id,
             epoch_micros,
             source: new.source.to_string_lossy().into_owned(),
             copy: copy.to_owned(),
             work_dir: new.work_dir.to_string_lossy().into_owned(),
-            variables: new.variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            variables: new.variables.used(),
             processes: new.processes as u32,
             workflow_hash: text_hash(new.text),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
@@ -167,6 +168,11 @@ impl RunStore {
         writer.flush()?;
         writer.hold(lock);
         writer.hold(open_marker(&dir)?);
+        // The journal is worth nothing without these.
+        for folder in [&dir, new.runs_dir] {
+            writer.sync_too(File::open(folder).map_err(io_error("open", folder))?);
+        }
+        writer.sync_too(written);
         Ok(Self { dir, begin, writer })
     }
 
@@ -185,9 +191,9 @@ impl RunStore {
         Ok((Self { dir: dir.to_owned(), begin: contents.begin.clone(), writer }, contents))
     }
 
-    /// Replaces the journal by one for a changed workflow that keeps what was carried over, and sorts the
-    /// logs by the changed workflow's numbers. The former journal stays as `journal.N`, the former logs as
-    /// `logs.N`, the former copy of the workflow as it was.
+    /// Replaces the journal by one for a changed workflow that keeps what was carried over, with the logs
+    /// under the changed workflow's numbers. The former journal stays as `journal.N`; the former logs and
+    /// the former copy of the workflow stay as they were.
     ///
     /// # Errors
     /// When something cannot be written; the run is then as before.
@@ -203,10 +209,12 @@ impl RunStore {
             .find(|n| !self.dir.join(format!("workflow-{n}.json")).exists())
             .unwrap_or(u32::MAX);
         let copy = format!("workflow-{number}.json");
-        fs::write(self.dir.join(&copy), text).map_err(io_error("write", &self.dir.join(&copy)))?;
+        let copy_path = self.dir.join(&copy);
+        let written = write_new(&copy_path, text)?;
+        written.sync_all().map_err(io_error("sync", &copy_path))?;
         self.begin = Begin {
             copy,
-            variables: variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            variables: variables.used(),
             processes: processes as u32,
             workflow_hash: text_hash(text),
             ..self.begin
@@ -231,18 +239,13 @@ impl RunStore {
         let path = self.dir.join(JOURNAL);
         let former = self.dir.join(format!("journal.{}", number - 1));
         fs::copy(&path, &former).map_err(io_error("copy", &former))?;
-        let logs = self.dir.join(LOGS);
-        let renumbered = carried.targets.iter().zip(0_u32..).any(|(to, at)| *to != Some(at));
-        let fresh_logs = self.dir.join("logs.new");
-        if renumbered && logs.exists() {
-            logs::renumber(&logs, &fresh_logs, target)?;
+        // The logs under their new numbers are complete before the journal says that these count.
+        let former_logs = log_dir(&self.dir, &contents.begin);
+        if former_logs.exists() {
+            logs::renumber(&former_logs, &log_dir(&self.dir, &self.begin), target)?;
         }
         fs::rename(&fresh, &path).map_err(io_error("replace", &path))?;
-        if renumbered && fresh_logs.exists() {
-            let former = self.dir.join(format!("{LOGS}.{}", number - 1));
-            fs::rename(&logs, &former).map_err(io_error("rename", &logs))?;
-            fs::rename(&fresh_logs, &logs).map_err(io_error("rename", &fresh_logs))?;
-        }
+        sync_dir(&self.dir)?;
         let held = self.writer.release();
         self.writer =
             Writer::append(&path, file.metadata().map_err(io_error("read", &path))?.len())?;
@@ -267,6 +270,12 @@ impl RunStore {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the logs of its tasks are kept.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        log_dir(&self.dir, &self.begin)
     }
 
     /// The run's id.
@@ -324,6 +333,18 @@ impl RunStore {
         self.writer.flush()?;
         Ok(self.writer)
     }
+}
+
+/// Writes a file that was not there.
+fn write_new(path: &Path, text: &str) -> Result<File, StoreError> {
+    let mut file = File::create(path).map_err(io_error("write", path))?;
+    file.write_all(text.as_bytes()).map_err(io_error("write", path))?;
+    Ok(file)
+}
+
+/// Has the disk know which files a folder holds.
+fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(io_error("sync", path))
 }
 
 /// Identifies the kernel's run; empty where the system does not say.

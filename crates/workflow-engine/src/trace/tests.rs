@@ -63,6 +63,7 @@ fn contents(ended: Vec<Ended>) -> Contents {
         state: RunState::Closed(Status::Failed),
         valid_bytes: 0,
         torn: false,
+        torn_bytes: 0,
     }
 }
 

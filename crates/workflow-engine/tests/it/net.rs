@@ -404,3 +404,18 @@ fn variables_are_expanded_in_every_field_and_only_then_judged() {
     let invalid = Workflow::parse(text, &variables).unwrap_err();
     assert!(invalid.to_string().contains("firingLimit"), "{invalid}");
 }
+
+#[test]
+fn a_merge_signal_to_a_process_that_is_no_join_fires_nothing() {
+    let fired = finished(
+        json!([
+            {"name": "M", "firingLimit": 1, "ins": ["go"], "outs": ["x"]},
+            {"name": "P", "firingLimit": 1, "ins": ["x", "m"], "outs": []}
+        ]),
+        json!([
+            {"name": "go", "data": [1]}, {"name": "x"},
+            {"name": "m", "control": "merge", "data": [{}, {}]}
+        ]),
+    );
+    assert_eq!(fired.len(), 2, "{fired:?}");
+}
