@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::Kind;
 use super::builder::{Builder, NewProcess, NewSignal, RawRef, RefList};
@@ -14,13 +14,49 @@ use super::command::Str;
 /// The `workflow` object of an instance.
 #[derive(serde::Deserialize)]
 pub(crate) struct Document<'a> {
+    /// Since 1.5: what the tasks are.
     #[serde(borrow)]
-    specification: Specification<'a>,
+    specification: Option<Specification<'a>>,
+    /// Since 1.5: how they ran.
     #[serde(borrow, default)]
     execution: Execution<'a>,
+    /// Up to 1.4: both in one.
+    #[serde(borrow)]
+    tasks: Option<Vec<FlatTask<'a>>>,
+}
+
+/// A task of 1.4: it names its relatives by name, and its files with their direction.
+#[derive(serde::Deserialize)]
+struct FlatTask<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    category: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    parents: Vec<Str<'a>>,
+    #[serde(borrow, default)]
+    children: Vec<Str<'a>>,
+    #[serde(borrow, default)]
+    files: Vec<FlatFile<'a>>,
+    #[serde(rename = "runtimeInSeconds")]
+    runtime: Option<f64>,
+    #[serde(borrow)]
+    command: Option<&'a serde_json::value::RawValue>,
 }
 
 #[derive(serde::Deserialize)]
+struct FlatFile<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow)]
+    path: Option<Str<'a>>,
+    #[serde(borrow)]
+    link: Str<'a>,
+}
+
+#[derive(serde::Deserialize, Default)]
 struct Specification<'a> {
     #[serde(borrow)]
     tasks: Vec<Task<'a>>,
@@ -77,10 +113,73 @@ fn type_of(name: &str) -> &str {
     }
 }
 
+/// Turns tasks of 1.4 into the form of 1.5. Ids become unique: the name, with the id unless the name holds it.
+/// Source: the WfCommons project's description of how instances are migrated.
+fn from_flat<'a>(tasks: Vec<FlatTask<'a>>) -> (Specification<'a>, Execution<'a>) {
+    let id_of = |at: usize, task: &FlatTask<'a>| match &task.id {
+        None => format!("{}_{at}", task.name.0),
+        Some(Str(id)) if task.name.0.contains(&**id) => task.name.0.clone().into_owned(),
+        Some(Str(id)) => format!("{}_{id}", task.name.0),
+    };
+    let ids: Vec<String> = tasks.iter().enumerate().map(|(at, task)| id_of(at, task)).collect();
+    let mut known: HashMap<String, String> = HashMap::with_capacity(2 * tasks.len());
+    for (task, id) in tasks.iter().zip(&ids) {
+        for name in task.id.iter().chain([&task.name]) {
+            known.entry(name.0.clone().into_owned()).or_insert_with(|| id.clone());
+        }
+    }
+    let mut specification = Specification::default();
+    let mut execution = Execution::default();
+    let mut seen = HashSet::new();
+    let owned = |text: String| Str(Cow::Owned(text));
+    for (task, id) in tasks.into_iter().zip(ids) {
+        let mut inputs = Vec::new();
+        let mut outputs = Vec::new();
+        for file in task.files {
+            let path = file.path.map(|Str(path)| path).unwrap_or_default();
+            let name = format!("{path}{}", file.name.0);
+            if seen.insert(name.clone()) {
+                specification.files.push(File { id: owned(name.clone()) });
+            }
+            let is_input = file.link.0.eq_ignore_ascii_case("input");
+            if is_input { inputs.push(owned(name)) } else { outputs.push(owned(name)) }
+        }
+        // A relative that is not known keeps its name, and is reported as unknown.
+        let relative = |Str(name): Str<'a>| match known.get(&*name) {
+            Some(id) => owned(id.clone()),
+            None => Str(name),
+        };
+        execution.tasks.push(Executed {
+            id: owned(id.clone()),
+            runtime: task.runtime.unwrap_or(0.0),
+            command: task.command,
+        });
+        specification.tasks.push(Task {
+            name: task.category.unwrap_or(task.name),
+            id: owned(id),
+            parents: task.parents.into_iter().map(relative).collect(),
+            children: task.children.into_iter().map(relative).collect(),
+            inputs,
+            outputs,
+        });
+    }
+    (specification, execution)
+}
+
 impl Document<'_> {
     /// Turns the instance into processes and signals; the error names the first inconsistency.
     pub(crate) fn build(self, builder: &mut Builder<'_>) -> Result<(), String> {
-        let tasks = &self.specification.tasks;
+        let (specification, execution) = match (self.specification, self.tasks) {
+            (Some(specification), _) => (specification, self.execution),
+            (None, Some(tasks)) => from_flat(tasks),
+            (None, None) => {
+                return Err(
+                    "`workflow` has neither `specification` (WfFormat since 1.5) nor `tasks` (1.4)"
+                        .to_owned(),
+                );
+            }
+        };
+        let tasks = &specification.tasks;
         let mut task_index: HashMap<&str, u32> = HashMap::with_capacity(tasks.len());
         for (at, task) in tasks.iter().enumerate() {
             if task_index.insert(&task.id.0, at as u32).is_some() {
@@ -88,14 +187,13 @@ impl Document<'_> {
             }
         }
         let mut signals: HashMap<&str, u32> = HashMap::new();
-        for file in &self.specification.files {
+        for file in &specification.files {
             let next = signals.len() as u32;
             if signals.insert(&file.id.0, next).is_some() {
                 return Err(format!("two files have the id `{}`", file.id.0));
             }
         }
-        let mut names: Vec<&str> =
-            self.specification.files.iter().map(|file| &*file.id.0).collect();
+        let mut names: Vec<&str> = specification.files.iter().map(|file| &*file.id.0).collect();
         let mut ins: Vec<Vec<u32>> = Vec::with_capacity(tasks.len());
         let mut outs: Vec<Vec<u32>> = Vec::with_capacity(tasks.len());
         for task in tasks {
@@ -188,7 +286,7 @@ impl Document<'_> {
             });
         }
         let executed: HashMap<&str, &Executed<'_>> =
-            self.execution.tasks.iter().map(|task| (&*task.id.0, task)).collect();
+            execution.tasks.iter().map(|task| (&*task.id.0, task)).collect();
         let refs = |ids: Vec<u32>| ids.into_iter().map(|id| RawRef::Index(u64::from(id))).collect();
         for ((task, ins), outs) in tasks.iter().zip(ins).zip(outs) {
             let run = executed.get(&*task.id.0);
@@ -233,5 +331,22 @@ mod tests {
         assert_eq!(type_of("blast_ID"), "blast_ID");
         assert_eq!(type_of("_ID12"), "_ID12");
         assert_eq!(type_of("plain"), "plain");
+    }
+
+    #[test]
+    fn version_1_4_names_relatives_by_name_and_files_by_direction() {
+        let text = r#"{"name": "old", "schemaVersion": "1.4", "workflow": {"makespanInSeconds": 3, "tasks": [
+            {"name": "make", "id": "ID01", "type": "compute", "children": ["use_ID02"], "runtimeInSeconds": 1.5,
+             "files": [{"link": "output", "name": "a", "path": "d/", "sizeInBytes": 1}]},
+            {"name": "use_ID02", "id": "ID02", "category": "use", "parents": ["make"], "runtimeInSeconds": 2,
+             "files": [{"link": "input", "name": "a", "path": "d/", "sizeInBytes": 1},
+                       {"link": "input", "name": "given", "sizeInBytes": 1}]}]}}"#;
+        let workflow = Workflow::parse(text, &Variables::new()).unwrap();
+        let names: Vec<_> = workflow.processes().map(|p| (p.name(), p.type_name())).collect();
+        assert_eq!(names, [("make_ID01", "make"), ("use_ID02", "use")]);
+        assert_eq!(workflow.recorded_seconds(ProcessId(0)), Some(1.5));
+        assert_eq!(workflow.shape().edges, 1);
+        let inputs: Vec<_> = workflow.process(ProcessId(1)).inputs().map(|s| s.name()).collect();
+        assert_eq!(inputs, ["d/a", "given"]);
     }
 }
