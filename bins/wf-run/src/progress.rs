@@ -307,8 +307,11 @@ fn erase(state: &mut State) {
 }
 
 fn terminal_width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stderr())
-        .map_or(80, |size| usize::from(size.ws_col).max(20))
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        // Some terminals do not say.
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).max(20),
+        _ => 80,
+    }
 }
 
 fn draw_until_closed(shared: &Shared) {
