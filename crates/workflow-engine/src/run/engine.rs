@@ -232,7 +232,7 @@ impl Shared {
         }
         let running = Running { firing, queued_micros, started_micros: now, timed_out: None };
         state.running.insert(id, running);
-        state.tally.started(&self.workflow, id.process);
+        state.tally.started(id.process);
         if state.observer.is_some() {
             state.events.push(Event::Started { task: id });
         }
@@ -373,7 +373,6 @@ impl State {
                 }
             }
             Err(Failure::Stopped) => {
-                self.tally.stopped(workflow, process);
                 self.events.push(Event::Stopped { task });
             }
             Err(failure) => {
@@ -384,7 +383,6 @@ impl State {
                     retry_in,
                 });
                 if let Some(delay) = retry_in {
-                    self.tally.stopped(workflow, process);
                     let ready = Ready::new(running.firing, task.attempt + 1, now);
                     self.waiting.insert((process, number), ready);
                     let due = now + u64::try_from(delay.as_micros()).unwrap_or(u64::MAX / 2);

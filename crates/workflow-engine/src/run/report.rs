@@ -177,7 +177,7 @@ impl Tally {
         self.missing.extend(files.iter().filter(|(_, size)| size.is_none()).map(|(s, _)| *s));
     }
 
-    pub(super) fn started(&mut self, _workflow: &Workflow, process: u32) {
+    pub(super) fn started(&mut self, process: u32) {
         self.fired[process as usize] = true;
     }
 
@@ -200,10 +200,6 @@ impl Tally {
     pub(super) fn failed(&mut self, workflow: &Workflow, record: &TaskRecord) {
         self.ran(record);
         self.add_to_type(workflow, record).failed += 1;
-    }
-
-    pub(super) fn stopped(&mut self, _workflow: &Workflow, process: u32) {
-        self.fired[process as usize] = true;
     }
 
     /// Counts what an earlier engine finished.

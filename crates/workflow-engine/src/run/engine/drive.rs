@@ -13,7 +13,6 @@ use crate::exec::{Executor, Stop, TaskId};
 use crate::journal::{Closed, JournalError, Record, Writer};
 use crate::model::{ProcessId, SignalId, Workflow};
 use crate::net::{Firing, Net, Outputs};
-use crate::run::options::CancelToken;
 use crate::run::ready::ReadyQueue;
 use crate::run::report::{Report, Tally};
 use crate::run::{Run, RunError, priorities};
@@ -153,7 +152,7 @@ pub(in crate::run) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<
         state.timers.push(Reverse((due, Timer::Interval { process, millis })));
     }
     let state = shared.pump(state, Some(Instant::now() + SYNC_EVERY));
-    let result = attend(&shared, state, executor.as_ref(), &cancel, sync_file.as_ref());
+    let result = attend(&shared, state, executor.as_ref(), sync_file.as_ref());
     cancel.forget_waker();
     let mut state = shared.lock();
     state.executor = None;
@@ -223,7 +222,6 @@ fn attend<'s>(
     shared: &'s Arc<Shared>,
     mut state: MutexGuard<'s, State>,
     executor: &dyn Executor,
-    cancel: &CancelToken,
     sync_file: Option<&File>,
 ) -> Result<(), RunError> {
     let mut cancelled = 0;
@@ -235,7 +233,7 @@ fn attend<'s>(
         state.flush_inbox_of_starts();
         let now = shared.clock.micros();
         let mut stops = state.fire_timers(now);
-        let calls = cancel.calls();
+        let calls = shared.cancel.calls();
         if calls > cancelled {
             state.interrupt();
             kill_at =
