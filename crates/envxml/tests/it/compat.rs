@@ -1,0 +1,122 @@
+//! `envgen`'s goldens: byte for byte where `envgen` sorted its output, canonically equal where it did not.
+
+use envxml::Document;
+use envxml::catalogue::Catalogue;
+use envxml::compat::{self, Request};
+use envxml::tree::canonical;
+
+use crate::data::shared;
+
+/// The words of a shell command: `\` and `$'...\n'` as bash's `printf %q` writes them.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut rest = text.trim().chars();
+    let mut quoted = false;
+    let mut at_start = true;
+    while let Some(character) = rest.next() {
+        let word = words.last_mut().unwrap();
+        match character {
+            '\\' => match rest.next() {
+                Some('n') if quoted => word.push('\n'),
+                Some(other) => word.push(other),
+                None => {}
+            },
+            '\'' if quoted => quoted = false,
+            '$' if at_start => {
+                assert_eq!(rest.next(), Some('\''));
+                quoted = true;
+            }
+            ' ' if !quoted => {
+                words.push(String::new());
+                at_start = true;
+                continue;
+            }
+            other => word.push(other),
+        }
+        at_start = false;
+    }
+    words
+}
+
+fn request(words: &[String]) -> Request {
+    let mut request = Request::default();
+    let mut words = words.iter().skip(1);
+    while let Some(flag) = words.next() {
+        let mut next = || words.next().unwrap().clone();
+        let number = |text: String| text.parse().unwrap();
+        match flag.to_lowercase().as_str() {
+            "-env" => drop(next()),
+            "-ip" => request.addresses.push_str(&next()),
+            "-supportnodes" => request.support_nodes = number(next()),
+            "-roxienodes" => request.roxie_nodes = number(next()),
+            "-thornodes" => request.thor_nodes = number(next()),
+            "-espnodes" => request.esp_nodes = number(next()),
+            "-slavespernode" => request.slaves_per_node = number(next()),
+            "-thorchannelsperslave" => request.thor_channels_per_slave = number(next()),
+            "-roxiechannelsperslave" => request.roxie_channels_per_slave = number(next()),
+            "-roxieondemand" => request.roxie_on_demand = next() == "1",
+            "-assign_ips" => request.assigned.push((next(), next())),
+            "-override" => request.overrides.push(next()),
+            "-o" => {
+                let value = next();
+                let (name, dir) = value.split_once('=').unwrap();
+                request.directories.push((name.to_owned(), dir.to_owned()));
+            }
+            "-set_xpath_attrib_value" => request.xpath_values.push((next(), next(), next())),
+            other => panic!("{other}"),
+        }
+    }
+    request
+}
+
+#[test]
+fn the_goldens_come_out() {
+    let Some(folder) = shared("envgen", "the_goldens_come_out") else { return };
+    let mut seen = 0;
+    let mut failed = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "cmd") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let version = if name.starts_with("72") { "7.2" } else { "10" };
+        let catalogue = Catalogue::for_version(version).unwrap().catalogue;
+        let request = request(&words(&std::fs::read_to_string(&path).unwrap()));
+        let sorted = request.overrides.is_empty() && request.xpath_values.is_empty();
+        let expected = std::fs::read_to_string(path.with_extension("xml"));
+        let messages = std::fs::read_to_string(path.with_extension("err")).unwrap();
+        // Lines of a log hold times; what follows them is envgen's message.
+        let messages: String = messages
+            .lines()
+            .filter(|line| !line.starts_with("0000"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let result = compat::generate(&request, catalogue, "HOST", &|_| None);
+        let same = match (&result, &expected) {
+            (Ok(made), Ok(text)) => {
+                let alike = if sorted {
+                    made.document.to_envgen_text() == *text
+                } else {
+                    canonical(&made.document.root)
+                        == canonical(&Document::parse(text).unwrap().root)
+                };
+                alike && made.warnings.concat().trim() == messages.trim()
+            }
+            (Err(error), Err(_)) => error.to_string().trim() == messages.trim(),
+            _ => false,
+        };
+        if !same {
+            let made = result.map(|made| made.document.to_envgen_text());
+            std::fs::write(
+                std::env::temp_dir().join(&name),
+                format!("{}", made.unwrap_or_else(|e| e.to_string())),
+            )
+            .unwrap();
+            failed.push(name);
+        }
+        seen += 1;
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+    assert!(seen >= 38, "only {seen} goldens");
+}
