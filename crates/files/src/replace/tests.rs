@@ -33,10 +33,11 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_new_file_is_readable_for_all() {
+fn a_new_file_has_what_the_umask_leaves_of_0644() {
     let (folder, path) = scratch();
     assert_eq!(replace(&path, b"1", Backup::Bak).unwrap(), Outcome::Created);
-    assert_eq!((text(&path).as_str(), mode(&path) & 0o744), ("1", 0o644));
+    assert_eq!(text(&path), "1");
+    assert_eq!((mode(&path) & 0o600, mode(&path) & !0o644), (0o600, 0));
     assert_eq!(names(folder.path()), ["environment.xml"]);
 }
 
