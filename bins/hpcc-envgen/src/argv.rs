@@ -24,7 +24,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 
-use crate::envgen_args::value_count;
+use envxml::compat::arguments::value_count;
 
 /// The subcommand that takes envgen's options, and that is meant where the first argument is an option.
 const GENERATE: &str = "generate";

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use cli::{Exit, counted};
 
-use crate::envgen_args::{ArgumentError, EnvgenArgs, option_names};
+use envxml::compat::arguments::{ArgumentError, EnvgenArgs, option_names};
 
 pub use usage::USAGE;
 

@@ -10,66 +10,16 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+pub use self::arguments::{ArgumentError, EnvgenArgs};
 use crate::catalogue::Catalogue;
 use crate::tree::Document;
 
 pub mod addresses;
+pub mod arguments;
 mod change;
 mod hash;
 mod validate;
 mod wizard;
-
-/// What a command line of `envgen` asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// All `-ip` values and the contents of all `-ipfile` files, one after the other.
-    pub addresses: String,
-    /// `-supportnodes`.
-    pub support_nodes: i32,
-    /// `-roxienodes`.
-    pub roxie_nodes: i32,
-    /// `-thornodes`.
-    pub thor_nodes: i32,
-    /// `-espnodes`.
-    pub esp_nodes: i32,
-    /// `-slavesPerNode`.
-    pub slaves_per_node: i32,
-    /// `-thorChannelsPerSlave`.
-    pub thor_channels_per_slave: i32,
-    /// `-roxieChannelsPerSlave`.
-    pub roxie_channels_per_slave: i32,
-    /// `-roxieondemand`.
-    pub roxie_on_demand: bool,
-    /// `-o`: categories and their folders.
-    pub directories: Vec<(String, String)>,
-    /// `-override`: each as it was typed.
-    pub overrides: Vec<String>,
-    /// `-set_xpath_attrib_value`: path, attribute with `@`, value.
-    pub xpath_values: Vec<(String, String, String)>,
-    /// `-assign_ips`: build set and its addresses as they were typed.
-    pub assigned: Vec<(String, String)>,
-}
-
-impl Default for Request {
-    /// What `envgen` takes where a flag is absent.
-    fn default() -> Self {
-        Self {
-            addresses: String::new(),
-            support_nodes: 1,
-            roxie_nodes: 1,
-            thor_nodes: 1,
-            esp_nodes: 1,
-            slaves_per_node: 1,
-            thor_channels_per_slave: 1,
-            roxie_channels_per_slave: 1,
-            roxie_on_demand: true,
-            directories: Vec::new(),
-            overrides: Vec::new(),
-            xpath_values: Vec::new(),
-            assigned: Vec::new(),
-        }
-    }
-}
 
 /// An environment as `envgen` would have written it.
 #[derive(Debug, Clone)]
@@ -101,6 +51,8 @@ pub type Resolver<'r> = &'r dyn Fn(&str) -> Option<IpAddr>;
 
 /// Generates an environment as `envgen` does.
 ///
+/// `addresses` holds all `-ip` values and the contents of all `-ipfile` files, one directly after the other.
+///
 /// # Errors
 ///
 /// As `envgen`: when an address cannot be used, when there are too few for a component, when a backup
@@ -109,23 +61,24 @@ pub type Resolver<'r> = &'r dyn Fn(&str) -> Option<IpAddr>;
 /// ```
 /// use envxml::{catalogue::Catalogue, compat};
 ///
-/// let request = compat::Request { addresses: "10.1.0.1".into(), ..Default::default() };
-/// let generated = compat::generate(&request, Catalogue::newest(), "host", &|_| None)?;
+/// let arguments = compat::EnvgenArgs { thor_nodes: 0, ..Default::default() };
+/// let generated = compat::generate(&arguments, "10.1.0.1", Catalogue::newest(), "host", &|_| None)?;
 /// assert!(generated.document.to_envgen_text().contains("netAddress=\"10.1.0.1\""));
 /// # Ok::<(), compat::CompatError>(())
 /// ```
 pub fn generate(
-    request: &Request,
+    arguments: &EnvgenArgs,
+    addresses: &str,
     catalogue: &Catalogue,
     host_label: &str,
     resolver: Resolver<'_>,
 ) -> Result<Generated, CompatError> {
-    let lists = addresses::Lists::new(request, resolver)?;
-    let blueprint = wizard::blueprint(request, &lists, catalogue, resolver)?;
+    let lists = addresses::Lists::new(addresses, &arguments.assigned, resolver)?;
+    let blueprint = wizard::blueprint(arguments, &lists, catalogue, resolver)?;
     let mut document = blueprint.document(catalogue, host_label);
     let mut warnings = Vec::new();
-    change::overrides(&mut document, &request.overrides, &mut warnings)?;
-    change::xpath_values(&mut document, &request.xpath_values)?;
+    change::overrides(&mut document, &arguments.overrides, &mut warnings)?;
+    change::xpath_values(&mut document, &arguments.xpath_values)?;
     validate::backup_nodes(&document)?;
     Ok(Generated { document, warnings })
 }

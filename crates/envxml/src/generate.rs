@@ -187,14 +187,14 @@ pub struct ComputerNames {
 impl ComputerNames {
     /// The name that `envgen` gives to a computer: two octets, and a suffix where that is taken.
     pub fn of_octets(&mut self, third: u8, fourth: u8) -> String {
-        self.unique(format!("node{third:03}{fourth:03}"))
+        self.unique(&format!("node{third:03}{fourth:03}"))
     }
 
     /// A name, with a suffix where it is taken: `a`, `a_2`, `a_3`.
-    pub fn unique(&mut self, plain: String) -> String {
-        let mut name = plain.clone();
+    pub fn unique(&mut self, plain: &str) -> String {
+        let mut name = plain.to_owned();
         while !self.taken.insert(name.clone()) {
-            let suffix = self.next.entry(plain.clone()).or_insert(1);
+            let suffix = self.next.entry(plain.to_owned()).or_insert(1);
             *suffix += 1;
             name = format!("{plain}_{suffix}");
         }

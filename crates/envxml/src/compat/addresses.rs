@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{CompatError, Request, Resolver};
+use super::{CompatError, Resolver};
 
 /// All lists of a request, checked.
 pub(super) struct Lists {
@@ -16,10 +16,14 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    pub(super) fn new(request: &Request, resolver: Resolver<'_>) -> Result<Self, CompatError> {
-        let general = checked(&request.addresses, resolver)?;
+    pub(super) fn new(
+        general: &str,
+        typed: &[(String, String)],
+        resolver: Resolver<'_>,
+    ) -> Result<Self, CompatError> {
+        let general = checked(general, resolver)?;
         let mut assigned = Vec::new();
-        for (build_set, list) in &request.assigned {
+        for (build_set, list) in typed {
             assigned.push((build_set.clone(), checked(list, resolver)?));
         }
         Ok(Self { general, assigned })

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::addresses::{Lists, numeric};
-use super::{CompatError, Request, Resolver, hash};
+use super::{CompatError, EnvgenArgs, Resolver, hash};
 use crate::catalogue::Catalogue;
 use crate::generate::{
     Blueprint, ComponentPlan, ComputerNames, Deployment, Machine, TopologyCluster,
@@ -27,7 +27,7 @@ const TOPOLOGY: [(&str, &[&str]); 4] = [
 ];
 
 pub(super) fn blueprint(
-    request: &Request,
+    request: &EnvgenArgs,
     lists: &Lists,
     catalogue: &Catalogue,
     resolver: Resolver<'_>,
@@ -92,7 +92,7 @@ struct Wizard<'l> {
 }
 
 impl<'l> Wizard<'l> {
-    fn new(request: &Request, lists: &'l Lists) -> Self {
+    fn new(request: &EnvgenArgs, lists: &'l Lists) -> Self {
         let mut general = lists.general.clone();
         let mut support_nodes = request.support_nodes.cast_unsigned();
         let mut support = Vec::new();
@@ -272,7 +272,7 @@ impl<'l> Wizard<'l> {
     fn deploy(
         &mut self,
         build_set: &str,
-        request: &Request,
+        request: &EnvgenArgs,
         blueprint: &Blueprint,
     ) -> Result<Deployment, CompatError> {
         let wanted = match build_set {
@@ -354,7 +354,7 @@ fn machines(wizard: &Wizard<'_>, resolver: Resolver<'_>) -> Vec<Machine> {
 }
 
 /// The catalogue's categories with those of `-o`; new ones come in the order of a hash table.
-fn directories(request: &Request, catalogue: &Catalogue) -> Vec<(String, String)> {
+fn directories(request: &EnvgenArgs, catalogue: &Catalogue) -> Vec<(String, String)> {
     let mut categories = catalogue.directories.categories.clone();
     let order = hash::order(request.directories.iter().map(|(name, _)| name.as_str()));
     for name in order {

@@ -10,7 +10,7 @@ pub(super) fn is_blank(character: char) -> bool {
 /// A value of blanks only has no field; otherwise there is one more field than there are separators.
 ///
 /// ```
-/// use hpcc_envgen::envgen_args::fields;
+/// use envxml::compat::arguments::fields;
 ///
 /// assert_eq!(fields("esp, @method,", ','), ["esp", "@method", ""]);
 /// assert!(fields(" ", ',').is_empty());

@@ -64,7 +64,7 @@ pub(super) fn find(argument: &OsStr) -> Option<(&'static str, EnvgenOption)> {
 /// How many values follow an argument that is one of envgen's options; `None` for everything else.
 ///
 /// ```
-/// use hpcc_envgen::envgen_args::value_count;
+/// use envxml::compat::arguments::value_count;
 ///
 /// assert_eq!(value_count("-Assign_IPs".as_ref()), Some(2));
 /// assert_eq!(value_count("--compat".as_ref()), None);
