@@ -3,6 +3,7 @@
 //! - [`tree`] reads the file without losing a byte and writes it back, or in `envgen`'s own layout.
 //! - [`catalogue`] knows what the components of an HPCC version consist of.
 //! - [`compat`] places components on machines exactly as `envgen` does.
+//! - [`place`] places them by role: nobody gets a machine of another role.
 //! - [`generate`] writes a placement down as an environment.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //!
@@ -11,6 +12,7 @@
 pub mod catalogue;
 pub mod compat;
 pub mod generate;
+pub mod place;
 pub mod tree;
 pub mod view;
 
