@@ -87,19 +87,14 @@ pub fn read_address_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)
             "roxie_ips.txt" => vec![RoleKey::single(Role::Roxie)],
             "esp_ips.txt" => vec![RoleKey::single(Role::Esp)],
             // Here the rest is the cluster: the scripts have cut off what follows it.
-            file => match name::meaning(file, Extent::Whole).filter(|_| !file.contains('.')) {
-                Some(meaning) => meaning.keys,
-                None => {
-                    found.problems.push(
-                        Problem::warning(
-                            "unknown-file",
-                            format!("{file} is no file of a role, and is left out"),
-                        )
-                        .help("name it TYPE or TYPE-CLUSTER, such as support or thor-thor1"),
-                    );
+            file => {
+                let meaning = name::meaning(file, Extent::Whole).filter(|_| !file.contains('.'));
+                let Some(meaning) = meaning else {
+                    found.problems.push(unknown_file(file));
                     continue;
-                }
-            },
+                };
+                meaning.keys
+            }
         };
         let is_of_2016 = file.ends_with("_ips.txt");
         for address in addresses(file, text, &mut found.problems) {
@@ -118,6 +113,11 @@ pub fn read_address_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)
         found.problems.extend(found.placement.validate());
     }
     found
+}
+
+fn unknown_file(file: &str) -> Problem {
+    Problem::warning("unknown-file", format!("{file} is no file of a role, and is left out"))
+        .help("name it TYPE or TYPE-CLUSTER, such as support or thor-thor1")
 }
 
 /// The addresses of one file, each once.

@@ -33,7 +33,7 @@ pub(crate) fn classify(pod: &Pod, problems: &mut Vec<Problem>) -> Option<(Vec<Ro
         Ok(Some(keys)) => Some((keys, Evidence::Labels)),
         Ok(None) => by_app(pod).map(|keys| (keys, Evidence::AppLabels)),
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return None;
         }
     };
@@ -82,12 +82,13 @@ pub(crate) fn path(pod: &Pod) -> DataPath {
     DataPath::from([format!("{}/{}", pod.namespace, pod.name)])
 }
 
-fn by_labels(pod: &Pod) -> Result<Option<Vec<RoleKey>>, Problem> {
+fn by_labels(pod: &Pod) -> Result<Option<Vec<RoleKey>>, Box<Problem>> {
     let Some(role) = pod.labels.get(ROLE_LABEL) else { return Ok(None) };
     let fault = |label: &str, fault: String| {
-        Problem::error("bad-label", format!("pod {}: {fault}", pod.name))
+        let problem = Problem::error("bad-label", format!("pod {}: {fault}", pod.name))
             .at(path(pod).join("metadata").join("labels").join(label))
-            .help(format!("mend the label {label}, or remove it"))
+            .help(format!("mend the label {label}, or remove it"));
+        Box::new(problem)
     };
     let roles = name::roles_of(role).ok_or_else(|| {
         let known = Role::ALL.map(Role::as_str).join(", ");
@@ -103,6 +104,10 @@ fn by_labels(pod: &Pod) -> Result<Option<Vec<RoleKey>>, Problem> {
 fn by_app(pod: &Pod) -> Option<Vec<RoleKey>> {
     let cluster = pod.labels.get("cluster");
     let app = pod.labels.get("app").map(|app| app.strip_prefix("svc-").unwrap_or(app));
+    // All pods of a release may be labelled so; only a pod of that name carries everything.
+    if app == Some("hpcc") {
+        return None;
+    }
     let meaning = match (app, cluster) {
         (Some(app), _) => name::meaning(app, Extent::Whole)?,
         // The manifests of 2019 label their support pods with `cluster: support` and nothing else.

@@ -12,7 +12,7 @@ use crate::found::{FoundPod, LeftOut, Reason};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "missing", rename_all = "kebab-case")]
 pub enum Missing {
-    /// A pod with a role is not there yet.
+    /// A pod with a role is not there yet, or not there again.
     Pod {
         /// Its name.
         name: String,
@@ -97,12 +97,19 @@ pub fn missing(
     pods: &[FoundPod],
     left_out: &[LeftOut],
 ) -> Vec<Missing> {
+    let satisfied = |key: &RoleKey| {
+        required.get(key).is_some_and(|want| placement.machines(key).len() >= *want as usize)
+    };
+    let is_awaited = |pod: &LeftOut| {
+        let returns = pod.stem.is_some() && pod.ordinal.is_some() && pod.reason.is_leaving();
+        pod.reason.is_temporary() || (returns && !pod.roles.iter().all(satisfied))
+    };
     let mut missing = Vec::new();
-    for pod in left_out.iter().filter(|pod| pod.reason.is_temporary()) {
+    for pod in left_out.iter().filter(|pod| is_awaited(pod)) {
         let (name, roles) = (pod.name.clone(), pod.roles.clone());
         missing.push(Missing::Pod { name, roles, reason: pod.reason });
     }
-    missing.extend(holes(placement, required, pods, left_out));
+    missing.extend(holes(pods, left_out, &satisfied, &is_awaited));
     for (key, want) in required {
         let have = placement.machines(key).len();
         // A machine that carries everything carries this as well.
@@ -146,14 +153,11 @@ pub fn missing(
 /// Numbers between 0 and the highest that a stateful set does not have. A role that has all the machines that
 /// are wanted has no holes: a set may begin at another number than 0.
 fn holes(
-    placement: &Placement,
-    required: &BTreeMap<RoleKey, u32>,
     pods: &[FoundPod],
     left_out: &[LeftOut],
+    satisfied: &impl Fn(&RoleKey) -> bool,
+    is_awaited: &impl Fn(&LeftOut) -> bool,
 ) -> Vec<Missing> {
-    let satisfied = |key: &RoleKey| {
-        required.get(key).is_some_and(|want| placement.machines(key).len() >= *want as usize)
-    };
     let mut sets: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     let mut unsatisfied: BTreeSet<&str> = BTreeSet::new();
     for pod in pods {
@@ -164,17 +168,15 @@ fn holes(
             }
         }
     }
-    // Those that are on their way were named already.
-    let mut expected = sets.clone();
-    for pod in left_out {
+    // Those that are awaited were named already.
+    for pod in left_out.iter().filter(|pod| is_awaited(pod)) {
         if let (Some(stem), Some(ordinal)) = (&pod.stem, pod.ordinal)
-            && let Some(known) = expected.get_mut(stem.as_str())
-            && pod.reason.is_temporary()
+            && let Some(known) = sets.get_mut(stem.as_str())
         {
             known.insert(ordinal);
         }
     }
-    let holes = expected.into_iter().filter(|(stem, _)| unsatisfied.contains(stem));
+    let holes = sets.into_iter().filter(|(stem, _)| unsatisfied.contains(stem));
     holes
         .filter_map(|(stem, known)| {
             let last = known.last().copied()?;

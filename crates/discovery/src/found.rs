@@ -54,6 +54,13 @@ impl Reason {
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Pending | Self::NotReady | Self::NoAddress | Self::Unknown)
     }
+
+    /// Whether the pod is on its way out. A stateful set makes it again under the same name, unless it shrinks;
+    /// other controllers have made another one already.
+    #[must_use]
+    pub fn is_leaving(self) -> bool {
+        matches!(self, Self::Terminating | Self::Finished)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -260,6 +267,15 @@ pub fn discover(pods: &[Pod], options: &Options<'_>) -> Found {
     found.version = one_version(&versions, &mut found.problems);
     if !found.placement.is_empty() {
         found.problems.extend(found.placement.validate());
+    }
+    if let Some(spec) = options.spec {
+        let renamed = found.placement.adopt_names(spec);
+        let roles = found.pods.iter_mut().flat_map(|pod| &mut pod.roles);
+        for key in roles.chain(found.left_out.iter_mut().flat_map(|pod| &mut pod.roles)) {
+            if let Some(name) = renamed.get(key) {
+                *key = name.clone();
+            }
+        }
     }
     let required = options.spec.map(ClusterSpec::required).unwrap_or_default();
     found.missing = missing(&found.placement, &required, &found.pods, &found.left_out);

@@ -1,4 +1,4 @@
-//! Finds the machines of an HPCC cluster: from PodLists, the live API, and the address files of older scripts.
+//! Finds the machines of an HPCC cluster: from lists of pods, the live API, and the address files of older scripts.
 //!
 //! The way is always the same: read pods, [`discover`] which are part of the cluster and in what role, and
 //! look at what is [`Missing`] before the placement is used.

@@ -75,7 +75,7 @@ fn contract_2019(name: &str, extent: Extent) -> Option<Meaning> {
     let (kind, rest) = name.split_once('-').unwrap_or((name, ""));
     if name == "hpcc" || kind == "hpcc" {
         let keys = match rest {
-            "" => vec![RoleKey::single(Role::Node)],
+            rest if rest.chars().all(|c| c.is_ascii_digit()) => vec![RoleKey::single(Role::Node)],
             rest if rest == "admin" || rest.starts_with("admin-") => {
                 vec![RoleKey::single(Role::Admin)]
             }
@@ -187,6 +187,7 @@ mod tests {
         assert_eq!(name("backup-b1-0"), "backupnode 2019");
         assert_eq!(name("thor_roxie-tr1"), "thor-slave/tr1+roxie/tr1 2019");
         assert_eq!(name("hpcc"), "node 2019");
+        assert_eq!(name("hpcc-0"), "node 2019");
         assert_eq!(name("hpcc-admin"), "admin 2019");
         assert_eq!(name("hpcc-web"), "-");
         assert_eq!(name("nginx-1"), "-");

@@ -40,7 +40,7 @@ pub enum PodListError {
     },
 }
 
-/// Reads a PodList, a List, an array of pods or a single pod. Fields that are not known are passed over.
+/// Reads a `PodList`, a `List`, an array of pods or a single pod. Fields that are not known are passed over.
 ///
 /// `cluster_domain` ends the host names of pods with a headless service; `cluster.local` nearly everywhere.
 ///

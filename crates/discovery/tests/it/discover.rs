@@ -1,7 +1,10 @@
 //! Which pods are part of a cluster, and in what role.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use discovery::{Options, discover, read_pods};
 use insta::assert_snapshot;
+use proptest::collection::btree_map;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -137,6 +140,58 @@ fn a_pod_on_the_network_of_its_host_has_the_hosts_address() {
     let on_host = pod("esp-esp1").set("/spec", "hostNetwork", json!(true));
     let found = find(&[on_host], &Options::default());
     assert_eq!(addresses(&found, "esp/esp1"), ["192.168.7.1"]);
+}
+
+#[test]
+fn a_label_of_the_whole_release_makes_no_node_of_its_pods() {
+    let pods: Vec<Value> = of_2019_sets().into_iter().map(|pod| pod.label("app", "hpcc")).collect();
+    let found = find(&pods, &Options::default());
+    assert_eq!(found.placement, find(&of_2019_sets(), &Options::default()).placement);
+    assert!(found.accept(false).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn the_instances_of_each_role_are_exactly_its_pods(
+        sizes in btree_map("(thor|thormaster|roxie|esp)-[a-z]{1,3}|support|dali|sasha|eclcc-x", 1..9_usize, 0..9),
+        kind in 0..3,
+    ) {
+        let mut pods = Vec::new();
+        let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (at, (name, size)) in sizes.iter().enumerate() {
+            for nth in 0..*size {
+                let ip = format!("10.{at}.0.{nth}");
+                let pod = match kind {
+                    0 => stateful(name, nth),
+                    1 => deployed(name, &format!("x{nth}z")),
+                    _ => replicated(name, &format!("x{nth}z")),
+                };
+                pods.push(pod.ip(&ip));
+                expected.entry(role_of(name)).or_default().insert(ip);
+            }
+        }
+        let found = find(&pods, &Options::default());
+        let placed: BTreeMap<String, BTreeSet<String>> = found
+            .placement
+            .iter()
+            .map(|(key, machines)| {
+                (key.to_string(), machines.iter().map(|m| m.address.to_string()).collect())
+            })
+            .collect();
+        prop_assert_eq!(placed, expected);
+    }
+}
+
+/// The role of a set by its name.
+fn role_of(name: &str) -> String {
+    let (kind, cluster) = name.split_once('-').unwrap_or((name, ""));
+    let role = match kind {
+        "thor" => "thor-slave",
+        "thormaster" => "thor-master",
+        "eclcc" => "eclccserver",
+        kind => kind,
+    };
+    if cluster.is_empty() { role.to_owned() } else { format!("{role}/{cluster}") }
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Change for Value {
     }
 }
 
-/// A pod of a StatefulSet with a headless service.
+/// A pod of a stateful set with a headless service.
 pub(crate) fn stateful(set: &str, ordinal: usize) -> Value {
     pod(&format!("{set}-{ordinal}"))
         .owner("StatefulSet", set)
@@ -109,7 +109,7 @@ pub(crate) fn deployed(deployment: &str, end: &str) -> Value {
         .label("app", deployment)
 }
 
-/// A pod of a ReplicationController.
+/// A pod of a replication controller.
 pub(crate) fn replicated(controller: &str, end: &str) -> Value {
     pod(&format!("{controller}-{end}")).owner("ReplicationController", controller)
 }
@@ -128,7 +128,7 @@ pub(crate) fn of_2016() -> Vec<Value> {
     pods.into_iter().map(|pod| pod.image(image)).collect()
 }
 
-/// The ReplicationControllers and single pods of 2019.
+/// The replication controllers and single pods of 2019.
 pub(crate) fn of_2019_controllers() -> Vec<Value> {
     let clustered = |name: &str, end: &str, ip: &str| {
         let cluster = name.split_once('-').unwrap().1;
@@ -146,7 +146,7 @@ pub(crate) fn of_2019_controllers() -> Vec<Value> {
     ]
 }
 
-/// The StatefulSets of 2019, with a single pod for Dali.
+/// The stateful sets of 2019, with a single pod for Dali.
 pub(crate) fn of_2019_sets() -> Vec<Value> {
     let mut pods = vec![
         pod("dali").ip("10.2.0.1"),
@@ -193,7 +193,7 @@ pub(crate) fn labelled() -> Vec<Value> {
     ]
 }
 
-/// A PodList as `kubectl get pods -o json` prints it.
+/// A list as `kubectl get pods -o json` prints it.
 pub(crate) fn list(pods: &[Value]) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": pods, "metadata": {"resourceVersion": ""}})
         .to_string()

@@ -321,6 +321,18 @@ impl ClusterSpec {
         rules::check(self)
     }
 
+    /// The one cluster that has a role, if exactly one is named.
+    #[must_use]
+    pub fn only_cluster(&self, role: Role) -> Option<&ClusterName> {
+        let (first, more) = match role {
+            Role::ThorMaster | Role::ThorSlave => (self.thor.keys().next(), self.thor.len()),
+            Role::Roxie => (self.roxie.keys().next(), self.roxie.len()),
+            Role::Esp => (self.esp.keys().next(), self.esp.len()),
+            _ => return None,
+        };
+        first.filter(|_| more == 1)
+    }
+
     /// How many machines each role has to have, where that was said. A cluster that is named but not counted
     /// needs one at least.
     #[must_use]
