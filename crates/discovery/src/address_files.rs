@@ -109,9 +109,7 @@ pub fn read_address_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)
     for address in all_of_2016.into_iter().filter(|address| !others_of_2016.contains(address)) {
         found.placement.insert(RoleKey::single(Role::Support), Machine::new(address));
     }
-    if !found.placement.is_empty() {
-        found.problems.extend(found.placement.validate());
-    }
+    found.problems.extend(found.placement.validate());
     found
 }
 

@@ -265,9 +265,7 @@ pub fn discover(pods: &[Pod], options: &Options<'_>) -> Found {
         });
     }
     found.version = one_version(&versions, &mut found.problems);
-    if !found.placement.is_empty() {
-        found.problems.extend(found.placement.validate());
-    }
+    found.problems.extend(found.placement.validate());
     if let Some(spec) = options.spec {
         let renamed = found.placement.adopt_names(spec);
         let roles = found.pods.iter_mut().flat_map(|pod| &mut pod.roles);

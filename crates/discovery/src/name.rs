@@ -86,8 +86,13 @@ fn contract_2019(name: &str, extent: Extent) -> Option<Meaning> {
     if rest == "controller" || rest.starts_with("controller-") {
         return None;
     }
-    // `master` alone is a word of 2016.
-    let roles = roles_of(kind).filter(|_| kind != "master")?;
+    // Nobody calls a cluster `master`: `thor-master-thor1` is a role with a dash in it.
+    let (roles, rest) = match rest.split_once('-').unwrap_or((rest, "")) {
+        ("master", cluster) if kind == "thor" => (vec![Role::ThorMaster], cluster),
+        ("slave", cluster) if kind == "thor" => (vec![Role::ThorSlave], cluster),
+        // `master` alone is a word of 2016.
+        _ => (roles_of(kind).filter(|_| kind != "master")?, rest),
+    };
     let field = match extent {
         Extent::Whole => rest,
         Extent::Field => rest.split('-').next().unwrap_or_default(),
@@ -186,6 +191,8 @@ mod tests {
         assert_eq!(name("scheduler-s1-0"), "eclscheduler/s1 2019");
         assert_eq!(name("backup-b1-0"), "backupnode 2019");
         assert_eq!(name("thor_roxie-tr1"), "thor-slave/tr1+roxie/tr1 2019");
+        assert_eq!(name("thor-master-thor1-0"), "thor-master/thor1 2019");
+        assert_eq!(name("thor-slave-0"), "thor-slave 2019");
         assert_eq!(name("hpcc"), "node 2019");
         assert_eq!(name("hpcc-0"), "node 2019");
         assert_eq!(name("hpcc-admin"), "admin 2019");

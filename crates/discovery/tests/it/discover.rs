@@ -53,6 +53,17 @@ fn a_single_pod_carries_everything() {
     assert!(found.accept(false).is_ok());
 }
 
+#[test]
+fn a_set_without_machines_is_refused_even_if_it_may_be_partial() {
+    for pods in
+        [vec![], vec![pod("dali").pending()], vec![pod("web").image("nginx").ip("10.0.0.1")]]
+    {
+        let found = find(&pods, &Options::default());
+        assert!(found.accept(true).is_err());
+        assert!(found.problems.iter().any(|problem| problem.code == "no-machines"));
+    }
+}
+
 /// The pods of 2016, and pods in every state that keeps them out.
 fn with_others() -> Vec<Value> {
     let thor = |end: &str| replicated("thor-controller", end).label("app", "thor");

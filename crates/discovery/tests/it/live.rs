@@ -176,7 +176,7 @@ async fn a_kubeconfig_is_read_and_its_context_chosen() {
     let path = folder.path().join("config");
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "one",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": true}}],
         "users": [{"name": "u", "user": {}}],
         "contexts": [
             {"name": "one", "context": {"cluster": "c", "user": "u"}},
@@ -186,6 +186,10 @@ async fn a_kubeconfig_is_read_and_its_context_chosen() {
     let namespace = async |context| live::connect(Some(&path), context).await.map(|c| c.namespace);
     assert_eq!(namespace(None).await.unwrap(), "default");
     assert_eq!(namespace(Some("two")).await.unwrap(), "prod");
+    // Nobody listens on port 1. That may change, so waiting would go on.
+    let connection = live::connect(Some(&path), None).await.unwrap();
+    let error = live::list_pods(&connection.client, "hpcc", "cluster.local").await.unwrap_err();
+    assert!(error.is_temporary(), "{error:?}");
     let error = namespace(Some("three")).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to use the kubeconfig");
     let error =

@@ -95,6 +95,14 @@ fn what_is_read_can_be_written_and_read_again() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_right() {
+    let page = include_str!("../../../../docs/hpcc-cluster.md");
+    let (_, example) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    assert_eq!(shown(example), "");
+}
+
+#[test]
 fn a_cluster_of_which_nothing_is_said_but_its_name() {
     let spec = read("thor: {thor1: {}}\nroxie:\n  roxie1:\n");
     assert_eq!((spec.thor.len(), spec.roxie.len()), (1, 1));
