@@ -23,6 +23,7 @@ use crate::tree::{Document, XPath};
 mod address;
 mod argument;
 mod attributes;
+mod binding;
 mod component;
 mod content;
 mod error;

@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 pub mod compat;
+pub mod edit;
 pub mod generate;
 pub mod tree;
 pub mod view;

@@ -31,7 +31,7 @@ pub enum Problem {
         like: Option<String>,
     },
     /// There is no such component.
-    #[error("there is no {tag}{}{}", named(.name.as_ref()), have(.have))]
+    #[error("there is no {tag}{}{}", named(.name.as_ref()), there_are(.have))]
     NoComponent {
         /// The tag.
         tag: String,
@@ -120,7 +120,7 @@ fn named(name: Option<&String>) -> String {
     name.map_or_else(String::new, |name| format!(" with the name {name:?}"))
 }
 
-fn have(names: &[String]) -> String {
+fn there_are(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
@@ -129,4 +129,18 @@ fn have(names: &[String]) -> String {
 
 fn list(references: &[Reference]) -> String {
     references.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Problem {
+    /// The first of the errors of an address list, which has at least one.
+    pub(super) fn from_first(errors: Vec<super::AddressError>, list: &str) -> Self {
+        errors.into_iter().next().map_or_else(
+            || Self::Value {
+                what: "an address".to_owned(),
+                value: list.to_owned(),
+                message: "expected an address".to_owned(),
+            },
+            Self::Address,
+        )
+    }
 }

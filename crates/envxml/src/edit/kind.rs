@@ -6,10 +6,10 @@ use crate::tree::Element;
 /// A kind of component in one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
-    pub category: Category,
-    pub tag: String,
+    pub(super) category: Category,
+    pub(super) tag: String,
     /// The build set; `None` when the kind was named by a tag that several build sets share.
-    pub build_set: Option<String>,
+    pub(super) build_set: Option<String>,
 }
 
 /// Short names, in lower case, with build set and tag.
@@ -74,7 +74,7 @@ const HARDWARE: &[(&str, &str)] = &[
 
 impl Kind {
     /// The kind that a subject names in an environment.
-    pub fn of(subject: &Subject, root: &Element) -> Result<Self, Problem> {
+    pub(super) fn of(subject: &Subject, root: &Element) -> Result<Self, Problem> {
         let lower = subject.component.to_ascii_lowercase();
         let found = match subject.category {
             Category::Hardware => HARDWARE
@@ -97,7 +97,7 @@ impl Kind {
     }
 
     /// Whether an element below `Software` is of this kind.
-    pub fn fits(&self, element: &Element) -> bool {
+    pub(super) fn fits(&self, element: &Element) -> bool {
         if element.name() != self.tag {
             return false;
         }
@@ -109,7 +109,7 @@ impl Kind {
     }
 
     /// The tag of a node.
-    pub fn node_tag(&self, part: Option<NodePart>) -> &'static str {
+    pub(super) fn node_tag(&self, part: Option<NodePart>) -> &'static str {
         match (self.tag.as_str(), part) {
             ("ThorCluster", Some(NodePart::Master)) => "ThorMasterProcess",
             ("ThorCluster", _) => "ThorSlaveProcess",
@@ -120,7 +120,7 @@ impl Kind {
     }
 
     /// All tags of nodes.
-    pub fn node_tags(&self) -> &'static [&'static str] {
+    pub(super) fn node_tags(&self) -> &'static [&'static str] {
         match self.tag.as_str() {
             "ThorCluster" => &["ThorMasterProcess", "ThorSlaveProcess", "ThorSpareProcess"],
             "RoxieCluster" => &["RoxieServerProcess"],

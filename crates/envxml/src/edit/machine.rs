@@ -14,20 +14,20 @@ const DOMAIN: &str = "localdomain";
 
 impl Work {
     /// All computers.
-    pub fn computers(&self) -> Vec<NodePath> {
+    pub(super) fn computers(&self) -> Vec<NodePath> {
         let Ok(hardware) = self.part(Category::Hardware) else { return Vec::new() };
         self.children(&hardware, |element| element.name() == "Computer")
     }
 
     /// The first computer with a value.
-    pub fn computer_with(&self, attribute: &str, value: &str) -> Option<NodePath> {
+    pub(super) fn computer_with(&self, attribute: &str, value: &str) -> Option<NodePath> {
         let has = |place: &NodePath| self.value(place, attribute).as_deref() == Some(value);
         self.computers().into_iter().find(has)
     }
 
     /// The name of the computer with an address, which is added when it is not there. `agents` asks for the file
     /// transfer agent where only `envgen2`'s own changes are made.
-    pub fn machine(&mut self, address: &str, agents: bool) -> Result<String, Problem> {
+    pub(super) fn machine(&mut self, address: &str, agents: bool) -> Result<String, Problem> {
         let known = self.computer_with("netAddress", address);
         let is_new = known.is_none();
         let name = match known.and_then(|place| self.value(&place, "name")) {
@@ -47,7 +47,7 @@ impl Work {
     }
 
     /// Adds a computer; gives its name.
-    pub fn add_computer(&mut self, address: &str, attributes: &[Assignment]) -> Result<String, Problem> {
+    pub(super) fn add_computer(&mut self, address: &str, attributes: &[Assignment]) -> Result<String, Problem> {
         let hardware = self.part(Category::Hardware)?;
         let all = self.computers();
         let names: Vec<String> = all.iter().filter_map(|place| self.value(place, "name")).collect();
@@ -89,7 +89,7 @@ impl Work {
     }
 
     /// Puts an agent on a computer where it does not run yet.
-    pub fn agent(&mut self, tag: &'static str, computer: &str, address: &str) -> Result<(), Problem> {
+    pub(super) fn agent(&mut self, tag: &'static str, computer: &str, address: &str) -> Result<(), Problem> {
         let Some(place) = self.of_tag(tag).into_iter().next() else {
             self.warn(format!("there is no {tag} to run on {computer}"));
             return Ok(());
@@ -102,7 +102,7 @@ impl Work {
     }
 
     /// Gives a computer another address, another name, or both, everywhere.
-    pub fn change_computer(&mut self, place: &[usize], name: Option<&str>, address: Option<&str>) {
+    pub(super) fn change_computer(&mut self, place: &[usize], name: Option<&str>, address: Option<&str>) {
         let old_name = self.value(place, "name").unwrap_or_default();
         let old_address = self.value(place, "netAddress").unwrap_or_default();
         let new_name = name.unwrap_or(&old_name).to_owned();
@@ -131,7 +131,7 @@ impl Work {
     }
 
     /// All elements below one.
-    pub fn below(&self, place: &[usize]) -> Vec<NodePath> {
+    pub(super) fn below(&self, place: &[usize]) -> Vec<NodePath> {
         let mut found = Vec::new();
         for child in self.children(place, |_| true) {
             let inner = self.below(&child);
@@ -142,7 +142,7 @@ impl Work {
     }
 
     /// Where something runs on a computer that is not one of the agents.
-    pub fn users_of(&self, computer: &str) -> Vec<NodePath> {
+    pub(super) fn users_of(&self, computer: &str) -> Vec<NodePath> {
         let Ok(software) = self.part(Category::Software) else { return Vec::new() };
         let address = self
             .computer_with("name", computer)
@@ -161,7 +161,7 @@ impl Work {
     }
 
     /// Where the agents of a computer are.
-    pub fn agents_on(&self, computer: &str) -> Vec<NodePath> {
+    pub(super) fn agents_on(&self, computer: &str) -> Vec<NodePath> {
         let components = AGENTS.iter().flat_map(|tag| self.of_tag(tag));
         let instances = components.flat_map(|component| {
             self.children(&component, |e| e.get("computer").as_deref() == Some(computer))
@@ -170,7 +170,7 @@ impl Work {
     }
 
     /// Removes the machines that lost their last work, with their agents.
-    pub fn remove_idle(&mut self) {
+    pub(super) fn remove_idle(&mut self) {
         if self.is_envgen2() {
             return;
         }

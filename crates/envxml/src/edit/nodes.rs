@@ -7,7 +7,7 @@ use crate::tree::NodePath;
 
 impl Work {
     /// Puts a component on machines.
-    pub fn add_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
+    pub(super) fn add_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
         let subject = software(&nodes.component, &nodes.name);
         let (kind, found) = self.find(&subject)?;
         let tag = self.node_tag(&kind, nodes.part, &nodes.name)?;
@@ -51,7 +51,7 @@ impl Work {
     }
 
     /// Takes a component off machines.
-    pub fn remove_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
+    pub(super) fn remove_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
         let (kind, found) = self.find_some(&software(&nodes.component, &nodes.name))?;
         let tag = self.node_tag(&kind, nodes.part, &nodes.name)?;
         let Some(component) = found.first() else { return Ok(()) };
@@ -71,7 +71,7 @@ impl Work {
     }
 
     /// Moves a node to another machine.
-    pub fn move_node(
+    pub(super) fn move_node(
         &mut self,
         component: &str,
         name: &str,
@@ -175,7 +175,7 @@ impl Work {
     }
 
     /// A component's node on a computer.
-    pub fn node_on(
+    pub(super) fn node_on(
         &self,
         component: &[usize],
         tag: &str,
@@ -190,7 +190,7 @@ impl Work {
     }
 
     /// A component's node at an address, or on the computer with this name.
-    pub fn node_at(&self, component: &[usize], tag: &str, address: &str) -> Option<NodePath> {
+    pub(super) fn node_at(&self, component: &[usize], tag: &str, address: &str) -> Option<NodePath> {
         let computer = self.computer_with("netAddress", address);
         let computer = computer.and_then(|place| self.value(&place, "name"));
         let on = self.node_on(component, tag, computer.as_deref().unwrap_or(address), address);
@@ -201,7 +201,7 @@ impl Work {
     }
 
     /// Adds a node of a component.
-    pub fn add_instance(
+    pub(super) fn add_instance(
         &mut self,
         component: &[usize],
         kind: &Kind,
@@ -231,7 +231,7 @@ impl Work {
 
     /// Sets what a Thor cluster says about its nodes: `computer`, and `localThor` where all slaves run beside the
     /// master.
-    pub fn derive(&mut self, component: &[usize]) {
+    pub(super) fn derive(&mut self, component: &[usize]) {
         let is_thor = self.at(component).is_ok_and(|element| element.name() == "ThorCluster");
         if !is_thor || self.is_envgen2() {
             return;
@@ -253,7 +253,7 @@ impl Work {
     }
 
     /// The nodes of a component leave their machines.
-    pub fn leave_all(&mut self, component: &[usize], kind: &Kind) {
+    pub(super) fn leave_all(&mut self, component: &[usize], kind: &Kind) {
         let tags = kind.node_tags();
         for place in self.children(component, |e| tags.contains(&e.name())) {
             self.leave_node(&place);

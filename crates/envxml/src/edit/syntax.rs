@@ -8,20 +8,20 @@ use super::{Assignment, Child, Selector};
 /// A part of an argument that knows where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'t> {
-    pub text: &'t str,
+    pub(super) text: &'t str,
     /// The first character's place, from 1.
-    pub at: usize,
+    pub(super) at: usize,
 }
 
 /// What is wrong with an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    pub at: usize,
-    pub message: String,
+    pub(super) at: usize,
+    pub(super) message: String,
 }
 
 impl<'t> Piece<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         Self { text, at: 1 }
     }
 
@@ -36,30 +36,30 @@ impl<'t> Piece<'t> {
     }
 
     /// The place after the last character.
-    pub fn end(self) -> usize {
+    pub(super) fn end(self) -> usize {
         self.at + self.text.chars().count()
     }
 
-    pub fn fault(self, message: impl Into<String>) -> Fault {
+    pub(super) fn fault(self, message: impl Into<String>) -> Fault {
         Fault { at: self.at, message: message.into() }
     }
 
-    pub fn fault_at_end(self, message: impl Into<String>) -> Fault {
+    pub(super) fn fault_at_end(self, message: impl Into<String>) -> Fault {
         Fault { at: self.end(), message: message.into() }
     }
 
     /// What stands before and after the first of a character.
-    pub fn split_once(self, separator: char) -> Option<(Self, Self)> {
+    pub(super) fn split_once(self, separator: char) -> Option<(Self, Self)> {
         let byte = self.text.find(separator)?;
         Some((self.upto(byte), self.from(byte + separator.len_utf8())))
     }
 
     /// What stands before, and what stands after the first of a character, if it is there.
-    pub fn cut(self, separator: char) -> (Self, Option<Self>) {
+    pub(super) fn cut(self, separator: char) -> (Self, Option<Self>) {
         self.split_once(separator).map_or((self, None), |(before, after)| (before, Some(after)))
     }
 
-    pub fn split(self, separator: char) -> Vec<Self> {
+    pub(super) fn split(self, separator: char) -> Vec<Self> {
         let mut pieces = Vec::new();
         let mut rest = self;
         while let Some((piece, after)) = rest.split_once(separator) {
@@ -71,7 +71,7 @@ impl<'t> Piece<'t> {
     }
 
     /// Cuts at each `:` behind which a new part begins. A `:` inside a value (`fe80::1`, `http://...`) stays.
-    pub fn parts(self) -> Vec<Self> {
+    pub(super) fn parts(self) -> Vec<Self> {
         let mut pieces = Vec::new();
         let mut rest = self;
         let mut from = 0;

@@ -9,8 +9,8 @@ use crate::tree::{Document, Element, NodePath};
 
 /// Edits in progress.
 pub(super) struct Work {
-    pub document: Document,
-    pub options: EditOptions,
+    pub(super) document: Document,
+    pub(super) options: EditOptions,
     edit: usize,
     outcome: Outcome,
     errors: Vec<EditError>,
@@ -19,54 +19,54 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub fn new(document: Document, options: EditOptions) -> Self {
+    pub(super) fn new(document: Document, options: EditOptions) -> Self {
         let outcome = Outcome::default();
         Self { document, options, edit: 0, outcome, errors: Vec::new(), left: Vec::new() }
     }
 
     /// Notes that a computer may have nothing to do any more.
-    pub fn leave(&mut self, computer: String) {
+    pub(super) fn leave(&mut self, computer: String) {
         self.left.push((self.edit, computer));
     }
 
-    pub fn start(&mut self, edit: usize) {
+    pub(super) fn start(&mut self, edit: usize) {
         self.edit = edit;
     }
 
     /// The index of the edit in progress.
-    pub fn edit(&self) -> usize {
+    pub(super) fn edit(&self) -> usize {
         self.edit
     }
 
-    pub fn fail(&mut self, problem: Problem) {
+    pub(super) fn fail(&mut self, problem: Problem) {
         self.errors.push(EditError { edit: self.edit, problem });
     }
 
-    pub fn warn(&mut self, message: String) {
+    pub(super) fn warn(&mut self, message: String) {
         self.outcome.warnings.push(Warning { edit: self.edit, message });
     }
 
     /// Whether only that is changed which `envgen2` changes.
-    pub fn is_envgen2(&self) -> bool {
+    pub(super) fn is_envgen2(&self) -> bool {
         self.options.style == Style::Envgen2
     }
 
-    pub fn root(&self) -> &Element {
+    pub(super) fn root(&self) -> &Element {
         &self.document.root
     }
 
     /// The element at a place that was found before.
-    pub fn at(&self, place: &[usize]) -> Result<&Element, Problem> {
+    pub(super) fn at(&self, place: &[usize]) -> Result<&Element, Problem> {
         self.document.root.at(place).ok_or(Problem::NoPart("element at a place that was found"))
     }
 
     /// An attribute of the element at a place.
-    pub fn value(&self, place: &[usize], name: &str) -> Option<String> {
+    pub(super) fn value(&self, place: &[usize], name: &str) -> Option<String> {
         Some(self.document.root.at(place)?.get(name)?.into_owned())
     }
 
     /// The element's path, for people.
-    pub fn path(&self, place: &[usize]) -> String {
+    pub(super) fn path(&self, place: &[usize]) -> String {
         let mut element = self.root();
         let mut steps = Vec::new();
         for index in place {
@@ -80,7 +80,7 @@ impl Work {
     }
 
     /// Sets an attribute, unless it has the value already.
-    pub fn set(&mut self, place: &[usize], name: &str, value: &str) {
+    pub(super) fn set(&mut self, place: &[usize], name: &str, value: &str) {
         let path = self.path(place);
         let Some(element) = self.document.root.at_mut(place) else { return };
         let before = element.get(name).map(std::borrow::Cow::into_owned);
@@ -92,7 +92,7 @@ impl Work {
     }
 
     /// Removes an attribute, if it is there.
-    pub fn unset(&mut self, place: &[usize], name: &str) -> bool {
+    pub(super) fn unset(&mut self, place: &[usize], name: &str) -> bool {
         let path = self.path(place);
         let Some(element) = self.document.root.at_mut(place) else { return false };
         let before = element.get(name).map(std::borrow::Cow::into_owned);
@@ -104,7 +104,7 @@ impl Work {
     }
 
     /// Adds a child and gives its place.
-    pub fn insert(&mut self, parent: &[usize], child: Element) -> Result<NodePath, Problem> {
+    pub(super) fn insert(&mut self, parent: &[usize], child: Element) -> Result<NodePath, Problem> {
         let index = self
             .document
             .insert(parent, child)
@@ -116,7 +116,7 @@ impl Work {
     }
 
     /// Removes an element. Places behind it in its parent are no longer valid.
-    pub fn remove(&mut self, place: &[usize]) {
+    pub(super) fn remove(&mut self, place: &[usize]) {
         let path = self.path(place);
         if self.document.remove(place) {
             self.record(path, Change::Removed);
@@ -124,7 +124,7 @@ impl Work {
     }
 
     /// Removes elements, the last first, so that places stay valid.
-    pub fn remove_all(&mut self, mut places: Vec<NodePath>) {
+    pub(super) fn remove_all(&mut self, mut places: Vec<NodePath>) {
         places.sort();
         for place in places.iter().rev() {
             self.remove(place);
@@ -136,7 +136,7 @@ impl Work {
     }
 
     /// Where the children of the element at a place are that fit.
-    pub fn children(&self, parent: &[usize], fits: impl Fn(&Element) -> bool) -> Vec<NodePath> {
+    pub(super) fn children(&self, parent: &[usize], fits: impl Fn(&Element) -> bool) -> Vec<NodePath> {
         let Some(element) = self.document.root.at(parent) else { return Vec::new() };
         let nodes = element.nodes().iter().enumerate();
         nodes
@@ -146,7 +146,7 @@ impl Work {
     }
 
     /// Where a part of the environment is.
-    pub fn part(&self, category: Category) -> Result<NodePath, Problem> {
+    pub(super) fn part(&self, category: Category) -> Result<NodePath, Problem> {
         let tag = match category {
             Category::Hardware => "Hardware",
             Category::Software => "Software",
@@ -162,13 +162,13 @@ impl Work {
     }
 
     /// Where the components with a tag are.
-    pub fn of_tag(&self, tag: &str) -> Vec<NodePath> {
+    pub(super) fn of_tag(&self, tag: &str) -> Vec<NodePath> {
         let Ok(software) = self.part(Category::Software) else { return Vec::new() };
         self.children(&software, |element| element.name() == tag)
     }
 
     /// A subject's kind, and where the components are that it names; none when there are none.
-    pub fn find(&self, subject: &Subject) -> Result<(Kind, Vec<NodePath>), Problem> {
+    pub(super) fn find(&self, subject: &Subject) -> Result<(Kind, Vec<NodePath>), Problem> {
         let kind = Kind::of(subject, self.root())?;
         let part = self.part(subject.category)?;
         let name = subject.name.as_deref();
@@ -179,7 +179,7 @@ impl Work {
     }
 
     /// As [`Self::find`], but there must be one.
-    pub fn find_some(&self, subject: &Subject) -> Result<(Kind, Vec<NodePath>), Problem> {
+    pub(super) fn find_some(&self, subject: &Subject) -> Result<(Kind, Vec<NodePath>), Problem> {
         let (kind, places) = self.find(subject)?;
         if places.is_empty() {
             return Err(self.missing(&kind, subject.name.clone()));
@@ -188,7 +188,7 @@ impl Work {
     }
 
     /// That a component is missing, with the names of those that are there.
-    pub fn missing(&self, kind: &Kind, name: Option<String>) -> Problem {
+    pub(super) fn missing(&self, kind: &Kind, name: Option<String>) -> Problem {
         let have = self.part(kind.category).map(|part| self.children(&part, |e| kind.fits(e)));
         let have = have.unwrap_or_default();
         let have = have.iter().filter_map(|place| self.value(place, "name")).take(8).collect();
@@ -196,7 +196,7 @@ impl Work {
     }
 
     /// Carries one edit out.
-    pub fn carry_out(&mut self, edit: &Edit) -> Result<(), Problem> {
+    pub(super) fn carry_out(&mut self, edit: &Edit) -> Result<(), Problem> {
         match edit {
             Edit::Add { subject, like, attributes } => self.add(subject, like.as_deref(), attributes),
             Edit::AddElement { subject, selector, attributes, children } => {
@@ -233,7 +233,7 @@ impl Work {
     }
 
     /// Looks at the references, and gives the changed document or all errors.
-    pub fn finish(mut self, before: &Document) -> Result<(Document, Outcome), Vec<EditError>> {
+    pub(super) fn finish(mut self, before: &Document) -> Result<(Document, Outcome), Vec<EditError>> {
         self.remove_idle();
         for (gone, references) in reference::lost(before, &self.document) {
             let edit = self.who_removed(&gone);
