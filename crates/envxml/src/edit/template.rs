@@ -212,9 +212,18 @@ pub(super) fn component(work: &Work, kind: &Kind, name: &str) -> Result<Element,
         catalogue.build_sets.iter().find(of_tag).map(|set| set.name().to_owned()).unwrap_or_default()
     });
     let values = Values { root, catalogue, name, build_set: &build_set };
-    let all = work.options.style == Style::Envgen2;
+    let all = if work.options.style == Style::Envgen2 {
+        Fill::Everything
+    } else if known.attributes.values().any(|attribute| attribute.generate.is_some()) {
+        Fill::Generated
+    } else {
+        Fill::Defaults
+    };
     let mut element = Element::new(kind.tag.as_str());
     values.fill(&mut element, &known.attributes, all);
+    element.set("build", &values.build());
+    element.set("buildSet", &build_set);
+    element.set("name", name);
     for child in &known.children {
         let nodes = kind.node_tags().contains(&child.tag.as_str());
         if child.generate && !nodes {
@@ -279,6 +288,17 @@ fn element_of(Template(tag, attributes, children): &Template) -> Element {
     element
 }
 
+/// Which attributes of the catalogue a new component gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    /// Those that `envgen` generates.
+    Generated,
+    /// Those with a default, for a component that is never generated.
+    Defaults,
+    /// All that the schema has, as `envgen2` does.
+    Everything,
+}
+
 /// What the rules of a new component's attributes ask for.
 struct Values<'v> {
     root: &'v Element,
@@ -288,20 +308,33 @@ struct Values<'v> {
 }
 
 impl Values<'_> {
-    /// Writes the attributes that are generated; `all` writes the others too, as `envgen2` does.
-    fn fill(&self, element: &mut Element, attributes: &Attributes, all: bool) {
+    fn fill(&self, element: &mut Element, attributes: &Attributes, which: Fill) {
         for (name, attribute) in attributes {
             let default = attribute.default.as_deref();
-            let value = match &attribute.generate {
-                Some(rule) => self.value(rule, default, all),
-                None if all => default.unwrap_or_default().to_owned(),
-                None => continue,
+            let value = match (&attribute.generate, which) {
+                (_, Fill::Everything) if attribute.kind.is_none() && default.is_none() => {
+                    // Not in the schema: only a generator writes it.
+                    match name.as_str() {
+                        "computer" => String::new(),
+                        _ => continue,
+                    }
+                }
+                (Some(rule), which) => self.value(rule, default, which),
+                (None, Fill::Everything) => default.unwrap_or_default().to_owned(),
+                (None, Fill::Defaults) if default.is_some() => default.unwrap_or_default().to_owned(),
+                (None, _) => continue,
             };
             element.set(name, &value);
         }
     }
 
-    fn value(&self, rule: &Rule, default: Option<&str>, plain: bool) -> String {
+    fn build(&self) -> String {
+        let build = self.root.child("Programs").and_then(|all| all.child("Build"));
+        let own = build.and_then(|build| build.get("name"));
+        own.map_or_else(|| self.catalogue.build.name.clone(), Cow::into_owned)
+    }
+
+    fn value(&self, rule: &Rule, default: Option<&str>, which: Fill) -> String {
         let setting = |name: &str| {
             let own = self.root.child("EnvSettings").and_then(|all| all.child(name));
             own.map(Element::text).unwrap_or_else(|| {
@@ -312,18 +345,18 @@ impl Values<'_> {
         let default = || default.unwrap_or_default().to_owned();
         match rule {
             Rule::Name => self.name.to_owned(),
-            Rule::Build => {
-                let build = self.root.child("Programs").and_then(|all| all.child("Build"));
-                let own = build.and_then(|build| build.get("name"));
-                own.map_or_else(|| self.catalogue.build.name.clone(), Cow::into_owned)
-            }
+            Rule::Build => self.build(),
             Rule::BuildSet => self.build_set.to_owned(),
             Rule::Dali => {
                 let software = self.root.child("Software");
                 let dali = software.and_then(|all| all.child("DaliServerProcess"));
                 dali.and_then(|dali| dali.get("name")).unwrap_or_default().into_owned()
             }
-            Rule::Value(_) | Rule::Nodes { .. } if plain => default(),
+            Rule::Value(_) | Rule::Nodes { .. } | Rule::Folder | Rule::Queue
+                if which == Fill::Everything =>
+            {
+                default()
+            }
             Rule::Value(value) => value.clone(),
             Rule::Nodes { many, .. } => many.clone(),
             Rule::EnvironmentFile => format!("{}/environment.xml", setting("configs")),
