@@ -11,6 +11,7 @@
 
 pub mod catalogue;
 pub mod compat;
+pub mod edit;
 pub mod generate;
 pub mod place;
 pub mod tree;
