@@ -1,3 +1,5 @@
 //! The library as its users see it.
 
 mod data;
+mod diff;
+mod small;

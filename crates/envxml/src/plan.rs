@@ -1,0 +1,4 @@
+//! plan
+/// plan
+#[derive(Debug)]
+pub struct RestartPlan;
