@@ -6,16 +6,23 @@
 //! - [`place`] places them by role: nobody gets a machine of another role.
 //! - [`generate`] writes a placement down as an environment.
 //! - [`view`] shows the machines, components and instances that a tree describes.
+//! - [`edit`] changes an environment: `envgen2`'s operations.
+//! - [`diff`] compares two environments: machines, components, instances, attributes.
+//! - [`plan`] tells from two environments what must restart, in which order, and what may be lost.
 //!
 //! The crate does no input or output of its own: it takes text and gives text.
 
 pub mod catalogue;
 pub mod compat;
+pub mod diff;
 pub mod edit;
 pub mod generate;
 pub mod place;
+pub mod plan;
 pub mod tree;
 pub mod view;
 
+pub use diff::Diff;
+pub use plan::RestartPlan;
 pub use tree::{Document, Element, ReadError};
 pub use view::Environment;

@@ -2,3 +2,5 @@
 
 mod compat;
 mod data;
+mod diff;
+mod small;
