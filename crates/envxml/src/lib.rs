@@ -5,6 +5,7 @@
 //! - [`compat`] places components on machines exactly as `envgen` does.
 //! - [`place`] places them by role: nobody gets a machine of another role.
 //! - [`generate`] writes a placement down as an environment.
+//! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //! - [`edit`] changes an environment: `envgen2`'s operations.
 //! - [`diff`] compares two environments: machines, components, instances, attributes.
@@ -17,6 +18,7 @@ pub mod compat;
 pub mod diff;
 pub mod edit;
 pub mod generate;
+pub mod list;
 pub mod place;
 pub mod plan;
 pub mod tree;

@@ -4,3 +4,4 @@ mod compat;
 mod data;
 mod diff;
 mod small;
+mod list;
