@@ -345,7 +345,8 @@ impl fmt::Display for Applied {
             Change::Added => write!(f, "{}: added", self.path),
             Change::Removed => write!(f, "{}: removed", self.path),
             Change::Attribute { name, before, after } => {
-                let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
+                let show =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
                 write!(f, "{}/@{name}: {} -> {}", self.path, show(before), show(after))
             }
         }

@@ -181,8 +181,7 @@ fn own(
     stripped: bool,
 ) -> Vec<Fact> {
     let mut facts = facts::Facts::new(source);
-    let machine =
-        if kind == Kind::Thor { deployed.component } else { deployed.instance };
+    let machine = if kind == Kind::Thor { deployed.component } else { deployed.instance };
     let system = source.system(machine);
     if !system.eq_ignore_ascii_case("linux") {
         facts.put("operating system", system);

@@ -3,5 +3,5 @@
 mod compat;
 mod data;
 mod diff;
-mod small;
 mod list;
+mod small;

@@ -12,7 +12,13 @@ use crate::tree::Element;
 
 /// Children of an esp that leave no trace of their own.
 const UNCOPIED: [&str; 7] = [
-    "EspBinding", "Instance", "HTTPS", "ProtocolX", "ESPCacheGroup", "AuthDomain", "EspControlBinding",
+    "EspBinding",
+    "Instance",
+    "HTTPS",
+    "ProtocolX",
+    "ESPCacheGroup",
+    "AuthDomain",
+    "EspControlBinding",
 ];
 
 /// What all instances share.
@@ -42,7 +48,8 @@ pub(super) fn esp(facts: &mut Facts<'_>, esp: &Element) {
     }
     protocols(facts, esp);
     let method = methods.first().cloned().unwrap_or_default();
-    let protocol = esp.children("EspBinding").find_map(|one| one.get("protocol")).unwrap_or_default();
+    let protocol =
+        esp.children("EspBinding").find_map(|one| one.get("protocol")).unwrap_or_default();
     let port = value(esp, "controlPort");
     let control = match (&*port, &*protocol) {
         ("", "https") => "18010",
@@ -100,19 +107,28 @@ fn copied(facts: &mut Facts<'_>, element: &Element) {
 }
 
 fn protocols(facts: &mut Facts<'_>, esp: &Element) {
-    let uses = |wanted: &str| esp.children("EspBinding").any(|one| value(one, "protocol") == wanted);
-    let http =
-        uses("http") && !esp.children("EspProtocol").any(|one| value(one, "name") == "http");
+    let uses =
+        |wanted: &str| esp.children("EspBinding").any(|one| value(one, "protocol") == wanted);
+    let http = uses("http") && !esp.children("EspProtocol").any(|one| value(one, "name") == "http");
     let https = uses("https");
     facts.put("uses http", http.to_string());
     facts.put("uses https", https.to_string());
     if http || https {
-        facts.put("attribute EspProcess/@maxRequestEntityLength", largest_request(facts.source, esp));
+        facts.put(
+            "attribute EspProcess/@maxRequestEntityLength",
+            largest_request(facts.source, esp),
+        );
     }
     if https {
         for name in [
-            "certificateFileName", "privateKeyFileName", "passphrase", "cipherList",
-            "enableVerification", "requireAddressMatch", "acceptSelfSigned", "CA_Certificates_Path",
+            "certificateFileName",
+            "privateKeyFileName",
+            "passphrase",
+            "cipherList",
+            "enableVerification",
+            "requireAddressMatch",
+            "acceptSelfSigned",
+            "CA_Certificates_Path",
             "trustedPeers",
         ] {
             let first = esp.children("HTTPS").find_map(|one| one.get(name)).unwrap_or_default();

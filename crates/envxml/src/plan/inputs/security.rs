@@ -9,8 +9,13 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.present(
         dali,
         &[
-            "ldapProtocol", "authMethod", "maxConnections", "filesDefaultUser",
-            "filesDefaultPassword", "reqSignatureExpiry", "allowedClockVariance",
+            "ldapProtocol",
+            "authMethod",
+            "maxConnections",
+            "filesDefaultUser",
+            "filesDefaultPassword",
+            "reqSignatureExpiry",
+            "allowedClockVariance",
         ],
     );
     facts.values(dali, &["checkScopeScans"]);
@@ -19,8 +24,13 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.values(
         server,
         &[
-            "filesBasedn", "groupsBasedn", "modulesBasedn", "sudoersBasedn", "usersBasedn",
-            "workunitsBasedn", "serverType",
+            "filesBasedn",
+            "groupsBasedn",
+            "modulesBasedn",
+            "sudoersBasedn",
+            "usersBasedn",
+            "workunitsBasedn",
+            "serverType",
         ],
     );
     if server.child("Instance").is_some() {
@@ -31,9 +41,20 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.present(
         server,
         &[
-            "ldapPort", "ldapSecurePort", "ldapTimeoutSecs", "cacheTimeout", "workunitsBasedn",
-            "modulesBasedn", "systemBasedn", "systemCommonName", "systemUser", "systemPassword",
-            "usersBasedn", "groupsBasedn", "viewsBasedn", "serverType",
+            "ldapPort",
+            "ldapSecurePort",
+            "ldapTimeoutSecs",
+            "cacheTimeout",
+            "workunitsBasedn",
+            "modulesBasedn",
+            "systemBasedn",
+            "systemCommonName",
+            "systemUser",
+            "systemPassword",
+            "usersBasedn",
+            "groupsBasedn",
+            "viewsBasedn",
+            "serverType",
         ],
     );
 }
@@ -49,7 +70,8 @@ pub(super) fn esp_ldap(facts: &mut Facts<'_>, name: &str) {
     for server in facts.source.tagged("LDAPServerProcess") {
         if value(server, "name") == name {
             addresses(facts, server);
-            let unread = ["ldapAuthMethod", "ldapConnections", "build", "buildSet", "name", "computer"];
+            let unread =
+                ["ldapAuthMethod", "ldapConnections", "build", "buildSet", "name", "computer"];
             facts.all_given(server, &unread);
             if server.child("Instance").is_none() {
                 let address = facts.source.address(&value(server, "computer"));
@@ -94,8 +116,20 @@ pub(super) enum Rules {
 
 /// Services that ECL Watch is made of, as features name them.
 const FAMILY: [&str; 15] = [
-    "ws_workunits", "ws_topology", "ws_dfu", "ws_dfuxref", "ws_fs", "ws_fileio", "ws_packageprocess",
-    "ws_roxiequery", "ws_machine", "ws_account", "ws_access", "ws_config", "ws_esdlconfig", "ws_elk",
+    "ws_workunits",
+    "ws_topology",
+    "ws_dfu",
+    "ws_dfuxref",
+    "ws_fs",
+    "ws_fileio",
+    "ws_packageprocess",
+    "ws_roxiequery",
+    "ws_machine",
+    "ws_account",
+    "ws_access",
+    "ws_config",
+    "ws_esdlconfig",
+    "ws_elk",
     "ws_store",
 ];
 
@@ -111,7 +145,8 @@ pub(super) fn rights(
     match method {
         "basic" => {
             facts.put("authentication", "basic");
-            for one in binding.children("Authenticate").filter(|one| !value(one, "path").is_empty()) {
+            for one in binding.children("Authenticate").filter(|one| !value(one, "path").is_empty())
+            {
                 facts.values(one, &["path"]);
             }
             return;
@@ -140,7 +175,11 @@ pub(super) fn rights(
         }
     }
     for (tag, flag, names) in [
-        ("AuthenticateFeature", "authenticate", &["name", "path", "resource", "access", "description"][..]),
+        (
+            "AuthenticateFeature",
+            "authenticate",
+            &["name", "path", "resource", "access", "description"][..],
+        ),
         ("AuthenticateSetting", "include", &["path", "resource", "description"][..]),
     ] {
         for one in binding.children(tag).filter(|one| value(one, flag) == "Yes") {

@@ -8,11 +8,22 @@ use crate::tree::Element;
 
 /// Attributes of ECL Watch that are used when they are not empty.
 const WATCH_GIVEN: [&str; 16] = [
-    "ActivityInfoCacheSeconds", "enableLogDaliConnection", "warnIfCpuLoadOver", "warnIfFreeStorageUnder",
-    "warnIfFreeMemoryUnder", "enableRoxieOnDemand", "allowNewRoxieOnDemandQuery",
-    "enableSystemUseRewrite", "processesInPreflightCheck", "viewTimeout",
-    "clusterQueryStateThreadPoolSize", "AWUsCacheTimeout", "syntaxCheckQueue", "NodeGroupCacheMinutes",
-    "disableUppercaseTranslation", "MachineUsageCacheMinutes",
+    "ActivityInfoCacheSeconds",
+    "enableLogDaliConnection",
+    "warnIfCpuLoadOver",
+    "warnIfFreeStorageUnder",
+    "warnIfFreeMemoryUnder",
+    "enableRoxieOnDemand",
+    "allowNewRoxieOnDemandQuery",
+    "enableSystemUseRewrite",
+    "processesInPreflightCheck",
+    "viewTimeout",
+    "clusterQueryStateThreadPoolSize",
+    "AWUsCacheTimeout",
+    "syntaxCheckQueue",
+    "NodeGroupCacheMinutes",
+    "disableUppercaseTranslation",
+    "MachineUsageCacheMinutes",
 ];
 
 /// All services in the order of the first binding of each.
@@ -95,7 +106,13 @@ fn bound(
 fn known(set: &str) -> bool {
     !matches!(
         set,
-        "" | "esp_wubilling" | "espadl" | "ws_log" | "ws_notify" | "WsSAML" | "WsScreening" | "WsXForm"
+        "" | "esp_wubilling"
+            | "espadl"
+            | "ws_log"
+            | "ws_notify"
+            | "WsSAML"
+            | "WsScreening"
+            | "WsXForm"
     )
 }
 
@@ -121,16 +138,24 @@ fn watch(facts: &mut Facts<'_>, esp: &Element, service: &Element) {
     facts.present(
         service,
         &[
-            "integrateKibana", "kibanaAddress", "kibanaPort", "kibanaEntryPointURI",
-            "reportElasticHealth", "elasticSearchAddresses", "elasticSearchPort",
-            "reportLogStashHealth", "logStashAddresses", "logStashPort",
+            "integrateKibana",
+            "kibanaAddress",
+            "kibanaPort",
+            "kibanaEntryPointURI",
+            "reportElasticHealth",
+            "elasticSearchAddresses",
+            "elasticSearchPort",
+            "reportLogStashHealth",
+            "logStashAddresses",
+            "logStashPort",
         ],
     );
     let target = value(service, "defaultTargetCluster");
     if !target.is_empty() {
         facts.values(service, &["defaultTargetCluster"]);
         let mut clusters = facts.source.topologies().flat_map(|one| one.children("Cluster"));
-        let cluster = clusters.find(|one| value(one, "name") == target && one.attribute("prefix").is_some());
+        let cluster =
+            clusters.find(|one| value(one, "name") == target && one.attribute("prefix").is_some());
         let prefix = cluster.map(|one| value(one, "prefix"));
         facts.put("prefix of the default target cluster", prefix.unwrap_or_default());
     }
@@ -147,7 +172,10 @@ fn watch(facts: &mut Facts<'_>, esp: &Element, service: &Element) {
         facts.values(
             service,
             &[
-                "ZAPEmailServer", "ZAPEmailTo", "ZAPEmailFrom", "ZAPEmailServerPort",
+                "ZAPEmailServer",
+                "ZAPEmailTo",
+                "ZAPEmailFrom",
+                "ZAPEmailServerPort",
                 "ZAPEmailMaxAttachmentSize",
             ],
         );
@@ -198,7 +226,8 @@ fn properties(facts: &mut Facts<'_>, service: &Element, binding: &Element) {
     let Some(properties) = service.child("Properties") else { return };
     let protocol = value(binding, "protocol");
     let mut bindings = properties.children("Binding");
-    let own = bindings.find(|one| value(one, "protocol") == protocol).and_then(|one| one.get("type"));
+    let own =
+        bindings.find(|one| value(one, "protocol") == protocol).and_then(|one| one.get("type"));
     let own = own.filter(|kind| !kind.is_empty());
     facts.put("type of the binding", own.unwrap_or_else(|| value(properties, "bindingType")));
     facts.values(properties, &["type", "plugin"]);
@@ -222,7 +251,13 @@ fn generic(facts: &mut Facts<'_>, service: &Element, kind: &str) {
 fn ecl(facts: &mut Facts<'_>, service: &Element) {
     facts.given(
         service,
-        &["roxieTimeout", "httpCallerIdHeader", "httpGlobalIdHeader", "xsltMaxDepth", "xsltMaxVars"],
+        &[
+            "roxieTimeout",
+            "httpCallerIdHeader",
+            "httpGlobalIdHeader",
+            "xsltMaxDepth",
+            "xsltMaxVars",
+        ],
     );
     // The transformation asks for a misspelled attribute and then writes the right one once more.
     let twice = !value(service, "workunitTimout").is_empty();

@@ -16,12 +16,21 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.present(
         dali,
         &[
-            "recoverFromIncErrors", "snmpSendWarnings", "enableSNMP", "enableSysLog",
-            "snmpErrorMsgLevel", "msgLevel", "lightweightCoalesce", "keepStores",
-            "backupLargeWarningThreshold", "backupSoftQueueLimit", "backupSoftQueueLimitDelay",
+            "recoverFromIncErrors",
+            "snmpSendWarnings",
+            "enableSNMP",
+            "enableSysLog",
+            "snmpErrorMsgLevel",
+            "msgLevel",
+            "lightweightCoalesce",
+            "keepStores",
+            "backupLargeWarningThreshold",
+            "backupSoftQueueLimit",
+            "backupSoftQueueLimitDelay",
         ],
     );
-    facts.given(dali, &["IdlePeriod", "IdleRate", "MinTime", "StartTime", "EndTime", "environment"]);
+    facts
+        .given(dali, &["IdlePeriod", "IdleRate", "MinTime", "StartTime", "EndTime", "environment"]);
     let backup = value(dali, "backupComputer");
     if !backup.is_empty() {
         facts.put("address of the backup computer", facts.source.address(&backup));
@@ -59,7 +68,13 @@ pub(super) fn dfu_server(facts: &mut Facts<'_>, server: &Element) {
 pub(super) fn ecl_agent(facts: &mut Facts<'_>, agent: &Element) {
     facts.values(
         agent,
-        &["allowedPipePrograms", "defaultMemoryLimitMB", "name", "traceLevel", "thorConnectTimeout"],
+        &[
+            "allowedPipePrograms",
+            "defaultMemoryLimitMB",
+            "name",
+            "traceLevel",
+            "thorConnectTimeout",
+        ],
     );
     facts.dali(agent);
     for name in ["logDir", "pluginDirectory"] {
@@ -118,23 +133,54 @@ fn copied(facts: &mut Facts<'_>, element: &Element, translates_log: bool) {
 pub(super) fn sasha(facts: &mut Facts<'_>, sasha: &Element) {
     facts.dali(sasha);
     facts.put("attribute SashaServerProcess/@logDir", value(sasha, "logDir").replace('\\', "/"));
-    facts.flags(
-        sasha,
-        &["enableSNMP", "enableSysLog", "snmpSendWarnings", "xrefEclWatchProvider"],
-    );
+    facts.flags(sasha, &["enableSNMP", "enableSysLog", "snmpSendWarnings", "xrefEclWatchProvider"]);
     facts.directories();
     facts.values(
         sasha,
         &[
-            "name", "autoRestartInterval", "LDSroot", "WUlimit", "WUcutoff", "WUbackup", "WUinterval",
-            "WUat", "WUduration", "WUthrottle", "WUretryinterval", "keepResultFiles",
-            "DFUrecoveryLimit", "DFUrecoveryCutoff", "DFUrecoveryInterval", "DFUrecoveryAt",
-            "DFUWUlimit", "DFUWUcutoff", "DFUWUinterval", "DFUWUat", "DFUWUduration",
-            "DFUWUthrottle", "cachedWUlimit", "cachedWUinterval", "cachedWUat", "coalesceInterval",
-            "coalesceAt", "minDeltaSize", "recoverDeltaErrors", "xrefInterval", "xrefAt", "xrefList",
-            "xrefCutoff", "xrefMaxScanThreads", "xrefMaxMemory", "ExpiryInterval", "ExpiryAt",
-            "thorQMonQueues", "thorQMonInterval", "thorQMonSwitchMinTime", "dafsmonInterval",
-            "dafsmonAt", "dafsmonList",
+            "name",
+            "autoRestartInterval",
+            "LDSroot",
+            "WUlimit",
+            "WUcutoff",
+            "WUbackup",
+            "WUinterval",
+            "WUat",
+            "WUduration",
+            "WUthrottle",
+            "WUretryinterval",
+            "keepResultFiles",
+            "DFUrecoveryLimit",
+            "DFUrecoveryCutoff",
+            "DFUrecoveryInterval",
+            "DFUrecoveryAt",
+            "DFUWUlimit",
+            "DFUWUcutoff",
+            "DFUWUinterval",
+            "DFUWUat",
+            "DFUWUduration",
+            "DFUWUthrottle",
+            "cachedWUlimit",
+            "cachedWUinterval",
+            "cachedWUat",
+            "coalesceInterval",
+            "coalesceAt",
+            "minDeltaSize",
+            "recoverDeltaErrors",
+            "xrefInterval",
+            "xrefAt",
+            "xrefList",
+            "xrefCutoff",
+            "xrefMaxScanThreads",
+            "xrefMaxMemory",
+            "ExpiryInterval",
+            "ExpiryAt",
+            "thorQMonQueues",
+            "thorQMonInterval",
+            "thorQMonSwitchMinTime",
+            "dafsmonInterval",
+            "dafsmonAt",
+            "dafsmonList",
         ],
     );
     facts.given(sasha, &["suspendCoalescerDuringXref", "PersistExpiryDefault", "ExpiryDefault"]);
@@ -145,8 +191,13 @@ pub(super) fn spark(facts: &mut Facts<'_>, spark: &Element) {
     facts.present(
         spark,
         &[
-            "SPARK_EXECUTOR_CORES", "SPARK_EXECUTOR_MEMORY", "SPARK_MASTER_WEBUI_PORT",
-            "SPARK_MASTER_PORT", "SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "SPARK_WORKER_PORT",
+            "SPARK_EXECUTOR_CORES",
+            "SPARK_EXECUTOR_MEMORY",
+            "SPARK_MASTER_WEBUI_PORT",
+            "SPARK_MASTER_PORT",
+            "SPARK_WORKER_CORES",
+            "SPARK_WORKER_MEMORY",
+            "SPARK_WORKER_PORT",
             "ThorClusterName",
         ],
     );
@@ -167,8 +218,13 @@ pub(super) fn ldap(facts: &mut Facts<'_>, ldap: &Element) {
     facts.values(
         ldap,
         &[
-            "filesBasedn", "resourcesBasedn", "sudoersBasedn", "systemBasedn", "usersBasedn",
-            "workunitsBasedn", "sharedCache",
+            "filesBasedn",
+            "resourcesBasedn",
+            "sudoersBasedn",
+            "systemBasedn",
+            "usersBasedn",
+            "workunitsBasedn",
+            "sharedCache",
         ],
     );
 }

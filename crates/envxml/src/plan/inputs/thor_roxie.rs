@@ -9,8 +9,16 @@ use crate::tree::Element;
 /// `thor.xml` and `setvars`: they know the master but not the slaves, which come from Dali's group.
 pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     let own = [
-        "build", "buildSet", "computer", "description", "directory", "daliServers", "pluginsPath",
-        "externalProgDir", "nodeGroup", "outputNodeGroup",
+        "build",
+        "buildSet",
+        "computer",
+        "description",
+        "directory",
+        "daliServers",
+        "pluginsPath",
+        "externalProgDir",
+        "nodeGroup",
+        "outputNodeGroup",
     ];
     facts.all_given(thor, &own);
     let name = value(thor, "name");
@@ -55,8 +63,16 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
 /// `RoxieTopology.xml`, `slaves` and `roxievars`: every server knows all servers.
 pub(super) fn roxie(facts: &mut Facts<'_>, roxie: &Element) {
     let own = [
-        "thorHost", "buildSet", "queryDir", "logDir", "siteCertificate", "pluginsPath",
-        "daliServers", "querySets", "targetAliases", "pluginDirectory",
+        "thorHost",
+        "buildSet",
+        "queryDir",
+        "logDir",
+        "siteCertificate",
+        "pluginsPath",
+        "daliServers",
+        "querySets",
+        "targetAliases",
+        "pluginDirectory",
     ];
     facts.all_given(roxie, &own);
     facts.dali(roxie);
@@ -76,7 +92,10 @@ pub(super) fn roxie(facts: &mut Facts<'_>, roxie: &Element) {
         for _ in cluster.children("RoxieCluster").filter(|one| value(one, "process") == name) {
             facts.put("target cluster", value(cluster, "name"));
             if let Some(alias) = cluster.attribute("alias") {
-                facts.put(format!("alias of target cluster {}", value(cluster, "name")), alias.value());
+                facts.put(
+                    format!("alias of target cluster {}", value(cluster, "name")),
+                    alias.value(),
+                );
             }
         }
     }
@@ -111,7 +130,13 @@ pub(super) fn roxie(facts: &mut Facts<'_>, roxie: &Element) {
 
 fn servers(facts: &mut Facts<'_>, roxie: &Element) {
     let unread = [
-        "netAddress", "computer", "name", "port", "level", "listenQueue", "numThreads",
+        "netAddress",
+        "computer",
+        "name",
+        "port",
+        "level",
+        "listenQueue",
+        "numThreads",
         "requestArrayThreads",
     ];
     let mut computers = HashSet::new();
