@@ -41,7 +41,9 @@ mod work;
 
 pub use address::{AddressError, addresses};
 pub use argument::{ArgumentError, Files, parse, values_of};
+pub(crate) use content::elements as content_elements;
 pub use error::{EditError, Problem};
+pub(crate) use kind::{distance, nearest};
 pub use reference::Reference;
 
 /// One change.
@@ -345,7 +347,8 @@ impl fmt::Display for Applied {
             Change::Added => write!(f, "{}: added", self.path),
             Change::Removed => write!(f, "{}: removed", self.path),
             Change::Attribute { name, before, after } => {
-                let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
+                let show =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
                 write!(f, "{}/@{name}: {} -> {}", self.path, show(before), show(after))
             }
         }

@@ -3,6 +3,8 @@
 //! - [`tree`] reads the file without losing a byte and writes it back, or in `envgen`'s own layout.
 //! - [`catalogue`] knows what the components of an HPCC version consist of.
 //! - [`compat`] places components on machines exactly as `envgen` does.
+//! - [`edit`] changes an environment: the operations of `envgen2`.
+//! - [`config_dir`] reads the configuration directory of 2019 into edits.
 //! - [`generate`] writes a placement down as an environment.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //!
@@ -10,6 +12,7 @@
 
 pub mod catalogue;
 pub mod compat;
+pub mod config_dir;
 pub mod edit;
 pub mod generate;
 pub mod tree;

@@ -466,11 +466,8 @@ fn binding(piece: Piece<'_>, action: Action) -> Result<Edit, Fault> {
     let esp_name = word(esp, "an ESP's name")?;
     let key = binding.map(|binding| word(binding, "a binding's name")).transpose()?;
     let mut attributes = attributes.map_or(Ok(Vec::new()), assignments)?;
-    let subject = Subject {
-        category: Category::Software,
-        component: "esp".to_owned(),
-        name: Some(esp_name),
-    };
+    let subject =
+        Subject { category: Category::Software, component: "esp".to_owned(), name: Some(esp_name) };
     let path = vec!["EspBinding".to_owned()];
     let (missing, expected) = match action {
         Action::Add => (attributes.is_empty(), "expected @name=BINDING^service=SERVICE"),
@@ -491,11 +488,9 @@ fn binding(piece: Piece<'_>, action: Action) -> Result<Edit, Fault> {
         Action::Modify => {
             Edit::Modify { subject, selector: Some(Selector { path, key }), attributes }
         }
-        Action::Remove => Edit::Remove {
-            subject,
-            selector: Some(Selector { path, key }),
-            conditions: attributes,
-        },
+        Action::Remove => {
+            Edit::Remove { subject, selector: Some(Selector { path, key }), conditions: attributes }
+        }
     })
 }
 
@@ -595,13 +590,10 @@ fn override_(piece: Piece<'_>) -> Result<Edit, Fault> {
 }
 
 fn path(piece: Piece<'_>) -> Result<XPath, Fault> {
-    let path: XPath = piece
-        .text
-        .parse()
-        .map_err(|error: crate::tree::XPathError| Fault {
-            at: piece.at + error.at - 1,
-            message: error.message,
-        })?;
+    let path: XPath = piece.text.parse().map_err(|error: crate::tree::XPathError| Fault {
+        at: piece.at + error.at - 1,
+        message: error.message,
+    })?;
     if path.attribute.is_some() {
         return Err(piece.fault("expected a path of elements, without an attribute"));
     }

@@ -35,7 +35,8 @@ impl Work {
 
     /// Warns of a value that the attribute can hardly mean.
     fn look_at(&mut self, place: &[usize], name: &str, before: Option<&str>, value: &str) {
-        let yes_or_no = |text: &str| matches!(text, "true" | "false" | "yes" | "no" | "1" | "0" | "");
+        let yes_or_no =
+            |text: &str| matches!(text, "true" | "false" | "yes" | "no" | "1" | "0" | "");
         let is_boolean = before.is_some_and(|before| before == "true" || before == "false");
         let path = self.path(place);
         let Ok(element) = self.at(place) else { return };
@@ -97,7 +98,10 @@ impl Work {
             return Err(Problem::NoElement { within, wanted });
         }
         let renames = attributes.iter().any(|a| a.name == "name");
-        if renames && places.len() > 1 && attributes.iter().any(|a| a.name == "name" && a.old.is_none()) {
+        if renames
+            && places.len() > 1
+            && attributes.iter().any(|a| a.name == "name" && a.old.is_none())
+        {
             return Err(Problem::Ambiguous { wanted: kind.tag, count: places.len() });
         }
         let mut count = 0;
@@ -130,7 +134,8 @@ impl Work {
                     self.set(&place, attribute, new);
                 }
             }
-            let in_topology = tag == kind.tag && self.value(&place, "process").as_deref() == Some(old);
+            let in_topology =
+                tag == kind.tag && self.value(&place, "process").as_deref() == Some(old);
             if in_topology {
                 self.set(&place, "process", new);
             }
@@ -148,18 +153,26 @@ impl Work {
     }
 
     /// Changes a machine's name or address everywhere.
-    fn modify_computer(&mut self, subject: &Subject, attributes: &[Assignment]) -> Result<(), Problem> {
+    fn modify_computer(
+        &mut self,
+        subject: &Subject,
+        attributes: &[Assignment],
+    ) -> Result<(), Problem> {
         let find = |name: &str| attributes.iter().find(|a| a.name == name);
         let address = find("ip").or_else(|| find("netAddress"));
         let name = find("name");
         let by_old = |attribute: &str, assignment: Option<&Assignment>| {
             let old = assignment?.old.as_deref()?;
-            Some((format!("Hardware/Computer[@{attribute}='{old}']"), self.computer_with(attribute, old)))
+            Some((
+                format!("Hardware/Computer[@{attribute}='{old}']"),
+                self.computer_with(attribute, old),
+            ))
         };
         let by_name = subject.name.as_deref().map(|name| {
             (format!("Hardware/Computer[@name='{name}']"), self.computer_with("name", name))
         });
-        let found = by_name.or_else(|| by_old("name", name)).or_else(|| by_old("netAddress", address));
+        let found =
+            by_name.or_else(|| by_old("name", name)).or_else(|| by_old("netAddress", address));
         let Some((wanted, place)) = found else {
             let count = self.computers().len();
             return Err(Problem::Ambiguous { wanted: "Hardware/Computer".to_owned(), count });
@@ -227,7 +240,8 @@ impl Work {
         if components.is_empty() {
             self.warn_of_build_set(build_set);
         }
-        let assignment = [Assignment { name: attribute.to_owned(), value: value.to_owned(), old: None }];
+        let assignment =
+            [Assignment { name: attribute.to_owned(), value: value.to_owned(), old: None }];
         for component in components {
             let Ok(element) = self.at(&component) else { continue };
             let mut places: Vec<NodePath> = element
@@ -253,7 +267,8 @@ impl Work {
             .flat_map(|build| build.children("BuildSet"))
             .filter_map(|set| set.get("name").map(std::borrow::Cow::into_owned));
         let catalogue = template::catalogue(self.root()).build_sets.iter();
-        let names: Vec<String> = in_file.chain(catalogue.map(|set| set.name().to_owned())).collect();
+        let names: Vec<String> =
+            in_file.chain(catalogue.map(|set| set.name().to_owned())).collect();
         if names.iter().any(|name| name == build_set) {
             self.warn(format!("no component has the build set {build_set:?}, so nothing was set"));
             return;
@@ -264,7 +279,12 @@ impl Work {
     }
 
     /// Sets an attribute of what a path names.
-    pub(super) fn set_path(&mut self, path: &XPath, attribute: &str, value: &str) -> Result<(), Problem> {
+    pub(super) fn set_path(
+        &mut self,
+        path: &XPath,
+        attribute: &str,
+        value: &str,
+    ) -> Result<(), Problem> {
         let mut places = self.root().select_paths(path);
         if places.len() > 1 && self.is_envgen2() {
             return Err(Problem::Ambiguous { wanted: path.to_string(), count: places.len() });
@@ -275,7 +295,8 @@ impl Work {
             self.warn(format!("{there} was not there and was added"));
             places.push(place);
         }
-        let assignment = [Assignment { name: attribute.to_owned(), value: value.to_owned(), old: None }];
+        let assignment =
+            [Assignment { name: attribute.to_owned(), value: value.to_owned(), old: None }];
         for place in places {
             self.assign(&place, &assignment);
         }
@@ -291,7 +312,8 @@ impl Work {
             place = match found.into_iter().next() {
                 Some(inner) => place.into_iter().chain(inner).collect(),
                 None => {
-                    let within = if place.is_empty() { "the environment".into() } else { self.path(&place) };
+                    let within =
+                        if place.is_empty() { "the environment".into() } else { self.path(&place) };
                     let element = element_of(step)
                         .ok_or_else(|| Problem::NoElement { within, wanted: one.to_string() })?;
                     self.insert(&place, element)?
@@ -307,9 +329,12 @@ impl Work {
         let all = self.children(&software, |e| e.name() == "Directories");
         let directories = match all.into_iter().next() {
             Some(place) => place,
-            None => self.insert(&software, Element::new("Directories").with("name", "HPCCSystems"))?,
+            None => {
+                self.insert(&software, Element::new("Directories").with("name", "HPCCSystems"))?
+            }
         };
-        let is_it = |e: &Element| e.name() == "Category" && e.get("name").as_deref() == Some(category);
+        let is_it =
+            |e: &Element| e.name() == "Category" && e.get("name").as_deref() == Some(category);
         match self.children(&directories, is_it).into_iter().next() {
             Some(place) => self.set(&place, "dir", folder),
             None => {

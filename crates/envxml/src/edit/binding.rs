@@ -6,9 +6,17 @@ use crate::tree::{Element, NodePath};
 
 impl Work {
     /// Adds a binding to an ESP.
-    pub(super) fn add_binding(&mut self, esp: &[usize], attributes: &[Assignment]) -> Result<(), Problem> {
+    pub(super) fn add_binding(
+        &mut self,
+        esp: &[usize],
+        attributes: &[Assignment],
+    ) -> Result<(), Problem> {
         let value = |name: &str| {
-            attributes.iter().find(|a| a.name == name).map(|a| a.value.as_str()).filter(|v| !v.is_empty())
+            attributes
+                .iter()
+                .find(|a| a.name == name)
+                .map(|a| a.value.as_str())
+                .filter(|v| !v.is_empty())
         };
         let fail = |work: &Self, message: &str| Problem::Node {
             path: format!("{}/EspBinding", work.path(esp)),
@@ -70,9 +78,8 @@ impl Work {
 /// Fills in what the service says and what every binding has.
 fn complete(binding: &mut Element, service: &Element) {
     let properties = service.child("Properties");
-    let property = |name: &str| {
-        properties.and_then(|all| all.get(name)).unwrap_or_default().into_owned()
-    };
+    let property =
+        |name: &str| properties.and_then(|all| all.get(name)).unwrap_or_default().into_owned();
     let mut default = |name: &str, value: &str| {
         if binding.get(name).is_none_or(|has| has.is_empty()) {
             binding.set(name, value);
@@ -85,7 +92,8 @@ fn complete(binding: &mut Element, service: &Element) {
     default("type", "");
     default("workunitsBasedn", "ou=workunits,ou=ecl");
     default("wsdlServiceAddress", "");
-    let secure = binding.get("protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("https"));
+    let secure =
+        binding.get("protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("https"));
     if binding.get("port").is_none_or(|port| port.is_empty()) {
         binding.set("port", &property(if secure { "defaultSecurePort" } else { "defaultPort" }));
     }

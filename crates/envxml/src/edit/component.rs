@@ -2,7 +2,9 @@
 
 use super::kind::Kind;
 use super::work::Work;
-use super::{Assignment, Category, Child, Problem, Selector, Style, Subject, kind, naming, template};
+use super::{
+    Assignment, Category, Child, Problem, Selector, Style, Subject, kind, naming, template,
+};
 use crate::tree::{Element, NodePath};
 
 impl Work {
@@ -23,8 +25,11 @@ impl Work {
         match found.into_iter().next().filter(|_| named) {
             Some(place) => {
                 let options = ["esp", "bindings", "buildSet"];
-                let own: Vec<Assignment> =
-                    attributes.iter().filter(|a| !options.contains(&a.name.as_str())).cloned().collect();
+                let own: Vec<Assignment> = attributes
+                    .iter()
+                    .filter(|a| !options.contains(&a.name.as_str()))
+                    .cloned()
+                    .collect();
                 if own.is_empty() {
                     let path = self.path(&place);
                     self.warn(format!("{path} is there already"));
@@ -69,7 +74,11 @@ impl Work {
         };
         let has = |name: &str| attributes.iter().find(|a| a.name == name).map(|a| a.value.as_str());
         let skip = has("bindings").is_some_and(|value| value.eq_ignore_ascii_case("skip"));
-        if kind.tag == "EspProcess" && like.is_none() && !skip && self.options.style != Style::Envgen2 {
+        if kind.tag == "EspProcess"
+            && like.is_none()
+            && !skip
+            && self.options.style != Style::Envgen2
+        {
             self.bind_all(&mut element)?;
         }
         for attribute in attributes {
@@ -117,7 +126,8 @@ impl Work {
                 return Err(Problem::Ambiguous { wanted, count: all.len() });
             }
         };
-        let fits = |place: &&NodePath| wanted.is_none() || self.value(place, "name").as_deref() == wanted;
+        let fits =
+            |place: &&NodePath| wanted.is_none() || self.value(place, "name").as_deref() == wanted;
         let Some(place) = all.iter().find(fits).cloned() else {
             let esp = Subject {
                 category: Category::Software,
@@ -147,7 +157,11 @@ impl Work {
         Ok(())
     }
 
-    fn add_hardware(&mut self, subject: &Subject, attributes: &[Assignment]) -> Result<(), Problem> {
+    fn add_hardware(
+        &mut self,
+        subject: &Subject,
+        attributes: &[Assignment],
+    ) -> Result<(), Problem> {
         let kind = Kind::of(subject, self.root())?;
         let mut attributes = attributes.to_vec();
         if let Some(name) = &subject.name
@@ -184,7 +198,8 @@ impl Work {
             element.set(&attribute.name, &attribute.value);
         }
         let name = element.get("name").map(std::borrow::Cow::into_owned);
-        let fits = |e: &Element| e.name() == kind.tag && e.get("name").as_deref() == name.as_deref();
+        let fits =
+            |e: &Element| e.name() == kind.tag && e.get("name").as_deref() == name.as_deref();
         if let Some(there) = self.children(&hardware, fits).into_iter().next() {
             return Err(Problem::Exists { path: self.path(&there) });
         }
@@ -249,7 +264,9 @@ impl Work {
             }
             None => {
                 let mut element = Element::new(last.as_str());
-                if let (Some(key), None) = (&selector.key, attributes.iter().find(|a| a.name == "name")) {
+                if let (Some(key), None) =
+                    (&selector.key, attributes.iter().find(|a| a.name == "name"))
+                {
                     element.set("name", key);
                 }
                 for attribute in attributes {
@@ -365,7 +382,12 @@ impl Work {
     }
 
     /// The elements inside a component that a selector names.
-    pub(super) fn inside(&self, kind: &Kind, component: &[usize], selector: &Selector) -> Vec<NodePath> {
+    pub(super) fn inside(
+        &self,
+        kind: &Kind,
+        component: &[usize],
+        selector: &Selector,
+    ) -> Vec<NodePath> {
         let mut found = vec![component.to_vec()];
         for step in &selector.path {
             let tag = match step.to_ascii_lowercase().as_str() {

@@ -36,7 +36,9 @@ impl Work {
         let mut found = self.root().select_paths(path);
         match (found.pop(), found.len()) {
             (Some(place), 0) => Ok(place),
-            (Some(_), more) => Err(Problem::Ambiguous { wanted: path.to_string(), count: more + 1 }),
+            (Some(_), more) => {
+                Err(Problem::Ambiguous { wanted: path.to_string(), count: more + 1 })
+            }
             (None, _) => {
                 let (within, wanted) = ("the environment".to_owned(), path.to_string());
                 Err(Problem::NoElement { within, wanted })

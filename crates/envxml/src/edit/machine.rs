@@ -47,12 +47,17 @@ impl Work {
     }
 
     /// Adds a computer; gives its name.
-    pub(super) fn add_computer(&mut self, address: &str, attributes: &[Assignment]) -> Result<String, Problem> {
+    pub(super) fn add_computer(
+        &mut self,
+        address: &str,
+        attributes: &[Assignment],
+    ) -> Result<String, Problem> {
         let hardware = self.part(Category::Hardware)?;
         let all = self.computers();
         let names: Vec<String> = all.iter().filter_map(|place| self.value(place, "name")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let given = |name: &str| attributes.iter().find(|a| a.name == name).map(|a| a.value.clone());
+        let given =
+            |name: &str| attributes.iter().find(|a| a.name == name).map(|a| a.value.clone());
         let like = |name: &str| all.first().and_then(|place| self.value(place, name));
         let name = match (given("name"), given("namePrefix")) {
             (Some(name), _) if names.contains(&name.as_str()) => {
@@ -64,15 +69,18 @@ impl Work {
             (None, None) => naming::computer(address, &names),
         };
         let kind = given("type").or_else(|| given("computerType"));
-        let kind = kind.or_else(|| like("computerType")).unwrap_or_else(|| COMPUTER_TYPE.to_owned());
-        let domain = given("domain").or_else(|| like("domain")).unwrap_or_else(|| DOMAIN.to_owned());
+        let kind =
+            kind.or_else(|| like("computerType")).unwrap_or_else(|| COMPUTER_TYPE.to_owned());
+        let domain =
+            given("domain").or_else(|| like("domain")).unwrap_or_else(|| DOMAIN.to_owned());
         let mut computer = Element::new("Computer")
             .with("computerType", &kind)
             .with("domain", &domain)
             .with("name", &name)
             .with("netAddress", address);
         for attribute in attributes {
-            if !matches!(attribute.name.as_str(), "type" | "namePrefix" | "ip" | "name" | "domain") {
+            if !matches!(attribute.name.as_str(), "type" | "namePrefix" | "ip" | "name" | "domain")
+            {
                 computer.set(&attribute.name, &attribute.value);
             }
         }
@@ -89,7 +97,12 @@ impl Work {
     }
 
     /// Puts an agent on a computer where it does not run yet.
-    pub(super) fn agent(&mut self, tag: &'static str, computer: &str, address: &str) -> Result<(), Problem> {
+    pub(super) fn agent(
+        &mut self,
+        tag: &'static str,
+        computer: &str,
+        address: &str,
+    ) -> Result<(), Problem> {
         let Some(place) = self.of_tag(tag).into_iter().next() else {
             self.warn(format!("there is no {tag} to run on {computer}"));
             return Ok(());
@@ -102,7 +115,12 @@ impl Work {
     }
 
     /// Gives a computer another address, another name, or both, everywhere.
-    pub(super) fn change_computer(&mut self, place: &[usize], name: Option<&str>, address: Option<&str>) {
+    pub(super) fn change_computer(
+        &mut self,
+        place: &[usize],
+        name: Option<&str>,
+        address: Option<&str>,
+    ) {
         let old_name = self.value(place, "name").unwrap_or_default();
         let old_address = self.value(place, "netAddress").unwrap_or_default();
         let new_name = name.unwrap_or(&old_name).to_owned();
@@ -153,7 +171,8 @@ impl Work {
         inside
             .filter(|place| {
                 let on = self.value(place, "computer");
-                let by_address = |name| self.value(place, name).as_deref() == Some(address.as_str());
+                let by_address =
+                    |name| self.value(place, name).as_deref() == Some(address.as_str());
                 on.as_deref() == Some(computer)
                     || (on.is_none() && (by_address("server") || by_address("netAddress")))
             })

@@ -16,7 +16,8 @@ impl Work {
             None => self.create(&kind, &nodes.name, nodes.like.as_deref(), &[])?,
         };
         let path = self.path(&component);
-        let fail = |message: &str| Problem::Node { path: path.clone(), message: message.to_owned() };
+        let fail =
+            |message: &str| Problem::Node { path: path.clone(), message: message.to_owned() };
         if nodes.addresses.is_empty() {
             return Err(fail("no address is given"));
         }
@@ -42,7 +43,14 @@ impl Work {
                     self.assign(&place, &nodes.attributes);
                 }
                 None => {
-                    self.add_instance(&component, &kind, tag, &computer, address, &nodes.attributes)?;
+                    self.add_instance(
+                        &component,
+                        &kind,
+                        tag,
+                        &computer,
+                        address,
+                        &nodes.attributes,
+                    )?;
                 }
             }
         }
@@ -82,7 +90,8 @@ impl Work {
         let (kind, found) = self.find_some(&software(component, name))?;
         let tag = self.node_tag(&kind, part, name)?;
         let Some(component) = found.first() else { return Ok(()) };
-        let fail = |work: &Self, message: String| Problem::Node { path: work.path(component), message };
+        let fail =
+            |work: &Self, message: String| Problem::Node { path: work.path(component), message };
         let all = self.children(component, |e| e.name() == tag);
         let place = match from {
             Some(address) => self.node_at(component, tag, address),
@@ -149,7 +158,8 @@ impl Work {
 
     fn leave_node(&mut self, place: &[usize]) {
         let by_address = || {
-            let address = self.value(place, "server").or_else(|| self.value(place, "netAddress"))?;
+            let address =
+                self.value(place, "server").or_else(|| self.value(place, "netAddress"))?;
             self.value(&self.computer_with("netAddress", &address)?, "name")
         };
         if let Some(computer) = self.value(place, "computer").or_else(by_address) {
@@ -190,7 +200,12 @@ impl Work {
     }
 
     /// A component's node at an address, or on the computer with this name.
-    pub(super) fn node_at(&self, component: &[usize], tag: &str, address: &str) -> Option<NodePath> {
+    pub(super) fn node_at(
+        &self,
+        component: &[usize],
+        tag: &str,
+        address: &str,
+    ) -> Option<NodePath> {
         let computer = self.computer_with("netAddress", address);
         let computer = computer.and_then(|place| self.value(&place, "name"));
         let on = self.node_on(component, tag, computer.as_deref().unwrap_or(address), address);

@@ -140,8 +140,6 @@ pub(super) fn dangling(document: &Document) -> BTreeSet<Reference> {
     let targets = targets(document);
     references(document)
         .into_iter()
-        .filter(|reference| {
-            !targets.contains_key(&(reference.tag.clone(), reference.name.clone()))
-        })
+        .filter(|reference| !targets.contains_key(&(reference.tag.clone(), reference.name.clone())))
         .collect()
 }

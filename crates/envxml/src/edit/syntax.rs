@@ -174,7 +174,10 @@ mod tests {
             parts("thor#t:master@ip=fe80::1:slave@ip=10.1.1.1"),
             [(1, "thor#t"), (8, "master@ip=fe80::1"), (26, "slave@ip=10.1.1.1")]
         );
-        assert_eq!(parts("esp#e:Binding#b@url=http://x"), [(1, "esp#e"), (7, "Binding#b@url=http://x")]);
+        assert_eq!(
+            parts("esp#e:Binding#b@url=http://x"),
+            [(1, "esp#e"), (7, "Binding#b@url=http://x")]
+        );
         assert_eq!(parts("t:cluster#c:eclagent"), [(1, "t"), (3, "cluster#c"), (13, "eclagent")]);
     }
 

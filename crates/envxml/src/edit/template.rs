@@ -146,7 +146,10 @@ fn attributes_of(element: &Element) -> Element {
 /// `runtime` of the settings.
 fn runtime(work: &Work) -> String {
     let settings = work.root().child("EnvSettings").and_then(|all| all.child("runtime"));
-    settings.map(Element::text).filter(|text| !text.is_empty()).unwrap_or_else(|| RUN_FOLDER.to_owned())
+    settings
+        .map(Element::text)
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| RUN_FOLDER.to_owned())
 }
 
 /// The folder that a component's instances run in: the category `run`.
@@ -159,7 +162,8 @@ fn run_folder(work: &Work, owner: &Element, kind: &Kind) -> String {
     let Some(folder) = run.and_then(|run| run.get("dir")) else {
         return format!("{}/{name}", runtime(work));
     };
-    let system = directories.and_then(|all| all.get("name")).unwrap_or(Cow::Borrowed("HPCCSystems"));
+    let system =
+        directories.and_then(|all| all.get("name")).unwrap_or(Cow::Borrowed("HPCCSystems"));
     let component = kind.build_set.as_deref().unwrap_or(&kind.tag);
     folder.replace("[NAME]", &system).replace("[INST]", &name).replace("[COMPONENT]", component)
 }
@@ -170,7 +174,8 @@ pub(super) fn like(source: &Element, kind: &Kind, name: &str) -> Element {
     let old = source.get("name").unwrap_or_default();
     if !old.is_empty() {
         // The two values that a generator makes of the name.
-        if let Some(folder) = copy.get("directory").and_then(|v| v.strip_suffix(&*old).map(str::to_owned))
+        if let Some(folder) =
+            copy.get("directory").and_then(|v| v.strip_suffix(&*old).map(str::to_owned))
             && folder.ends_with('/')
         {
             copy.set("directory", &format!("{folder}{name}"));
@@ -209,7 +214,12 @@ pub(super) fn component(work: &Work, kind: &Kind, name: &str) -> Result<Element,
         let of_tag = |set: &&crate::catalogue::BuildSet| {
             set.component.as_ref().is_some_and(|one| one.tag == kind.tag)
         };
-        catalogue.build_sets.iter().find(of_tag).map(|set| set.name().to_owned()).unwrap_or_default()
+        catalogue
+            .build_sets
+            .iter()
+            .find(of_tag)
+            .map(|set| set.name().to_owned())
+            .unwrap_or_default()
     });
     let values = Values { root, catalogue, name, build_set: &build_set };
     let all = if work.options.style == Style::Envgen2 {
@@ -321,7 +331,9 @@ impl Values<'_> {
                 }
                 (Some(rule), which) => self.value(rule, default, which),
                 (None, Fill::Everything) => default.unwrap_or_default().to_owned(),
-                (None, Fill::Defaults) if default.is_some() => default.unwrap_or_default().to_owned(),
+                (None, Fill::Defaults) if default.is_some() => {
+                    default.unwrap_or_default().to_owned()
+                }
                 (None, _) => continue,
             };
             element.set(name, &value);
@@ -365,7 +377,11 @@ impl Values<'_> {
             Rule::Folder => format!("{RUN_FOLDER}/{}", self.name),
             Rule::LocalThor => "false".to_owned(),
             Rule::SlavesPerNode | Rule::ThorChannelsPerSlave | Rule::RoxieChannelsPerSlave => {
-                if default().is_empty() { "1".to_owned() } else { default() }
+                if default().is_empty() {
+                    "1".to_owned()
+                } else {
+                    default()
+                }
             }
             _ => default(),
         }

@@ -55,7 +55,8 @@ impl Work {
             None => {
                 let software = self.part(Category::Software)?;
                 let build = self.root().child("Programs").and_then(|all| all.child("Build"));
-                let build = build.and_then(|build| build.get("name")).unwrap_or_default().into_owned();
+                let build =
+                    build.and_then(|build| build.get("name")).unwrap_or_default().into_owned();
                 let element = Element::new("Topology")
                     .with("build", &build)
                     .with("buildSet", "topology")
@@ -169,7 +170,8 @@ impl Work {
     pub(super) fn add_cluster_of(&mut self, of: &ClusterOf) -> Result<(), Problem> {
         let named = |tag: &str| {
             let all = self.of_tag(tag);
-            all.iter().any(|place| self.value(place, "name").as_deref() == Some(of.process.as_str()))
+            all.iter()
+                .any(|place| self.value(place, "name").as_deref() == Some(of.process.as_str()))
         };
         let tag = match (named("ThorCluster"), named("RoxieCluster")) {
             (true, _) => "ThorCluster",
@@ -214,7 +216,8 @@ impl Work {
                 let Some(process) = self.value(&place, "name") else { continue };
                 let topologies = self.of_tag("Topology");
                 let serves = |e: &Element| {
-                    e.children(tag).any(|one| one.get("process").as_deref() == Some(process.as_str()))
+                    e.children(tag)
+                        .any(|one| one.get("process").as_deref() == Some(process.as_str()))
                 };
                 if topologies.iter().all(|place| self.children(place, serves).is_empty()) {
                     let (topology, name) = (None, None);

@@ -3,7 +3,8 @@
 use super::kind::Kind;
 use super::reference::{self, Reference};
 use super::{
-    Applied, Category, Change, Edit, EditError, EditOptions, Outcome, Problem, Style, Subject, Warning,
+    Applied, Category, Change, Edit, EditError, EditOptions, Outcome, Problem, Style, Subject,
+    Warning,
 };
 use crate::tree::{Document, Element, NodePath};
 
@@ -88,7 +89,10 @@ impl Work {
             return;
         }
         element.set(name, value);
-        self.record(path, Change::Attribute { name: name.to_owned(), before, after: Some(value.to_owned()) });
+        self.record(
+            path,
+            Change::Attribute { name: name.to_owned(), before, after: Some(value.to_owned()) },
+        );
     }
 
     /// Removes an attribute, if it is there.
@@ -136,7 +140,11 @@ impl Work {
     }
 
     /// Where the children of the element at a place are that fit.
-    pub(super) fn children(&self, parent: &[usize], fits: impl Fn(&Element) -> bool) -> Vec<NodePath> {
+    pub(super) fn children(
+        &self,
+        parent: &[usize],
+        fits: impl Fn(&Element) -> bool,
+    ) -> Vec<NodePath> {
         let Some(element) = self.document.root.at(parent) else { return Vec::new() };
         let nodes = element.nodes().iter().enumerate();
         nodes
@@ -173,7 +181,8 @@ impl Work {
         let part = self.part(subject.category)?;
         let name = subject.name.as_deref();
         let places = self.children(&part, |element| {
-            kind.fits(element) && name.is_none_or(|name| element.get("name").as_deref() == Some(name))
+            kind.fits(element)
+                && name.is_none_or(|name| element.get("name").as_deref() == Some(name))
         });
         Ok((kind, places))
     }
@@ -198,7 +207,9 @@ impl Work {
     /// Carries one edit out.
     pub(super) fn carry_out(&mut self, edit: &Edit) -> Result<(), Problem> {
         match edit {
-            Edit::Add { subject, like, attributes } => self.add(subject, like.as_deref(), attributes),
+            Edit::Add { subject, like, attributes } => {
+                self.add(subject, like.as_deref(), attributes)
+            }
             Edit::AddElement { subject, selector, attributes, children } => {
                 self.add_element(subject, selector, attributes, children)
             }
@@ -233,7 +244,10 @@ impl Work {
     }
 
     /// Looks at the references, and gives the changed document or all errors.
-    pub(super) fn finish(mut self, before: &Document) -> Result<(Document, Outcome), Vec<EditError>> {
+    pub(super) fn finish(
+        mut self,
+        before: &Document,
+    ) -> Result<(Document, Outcome), Vec<EditError>> {
         self.remove_idle();
         for (gone, references) in reference::lost(before, &self.document) {
             let edit = self.who_removed(&gone);
@@ -274,7 +288,8 @@ impl Work {
             return;
         }
         let wrote = |applied: &&Applied| reference.path.starts_with(&applied.path);
-        let Some(edit) = self.outcome.applied.iter().rev().find(wrote).map(|applied| applied.edit) else {
+        let Some(edit) = self.outcome.applied.iter().rev().find(wrote).map(|applied| applied.edit)
+        else {
             return;
         };
         let message = format!("{reference} names nothing that is there");
