@@ -1,9 +1,10 @@
 //! What is to be set in the generated environment, and where each setting was said.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use cli::InvalidInput;
+use cli::{InvalidInput, note};
 use diagnostics::yaml::{self, Places};
 use diagnostics::{DataPath, Problem};
 use envxml::compat::EnvgenArgs;
@@ -48,6 +49,9 @@ impl Settings {
             let (read, places) = self::spec(path, report)?;
             from_spec = changes_of(&read, &places);
             spec = read;
+        }
+        if let Some(folder) = &arguments.config_dir {
+            from_spec.extend(config_dir(folder)?);
         }
         Ok(Self { spec, typed: typed_changes(typed)?, from_spec })
     }
@@ -98,6 +102,53 @@ fn spec(path: &Path, report: &mut Report) -> Result<(ClusterSpec, Places)> {
     }
     report.show(&problems);
     Ok((spec, places))
+}
+
+/// The changes of a configuration directory. Hidden files, which a mounted ConfigMap has, are passed over.
+fn config_dir(folder: &Path) -> Result<Vec<Change>> {
+    let fail = |path: &Path, error: &std::io::Error| {
+        InvalidInput(format!("failed to read {}: {error}", path.display()))
+    };
+    let mut files = BTreeMap::new();
+    let mut folders = vec![(folder.to_owned(), String::new())];
+    while let Some((path, prefix)) = folders.pop() {
+        for entry in std::fs::read_dir(&path).map_err(|error| fail(&path, &error))? {
+            let entry = entry.map_err(|error| fail(&path, &error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = entry.path();
+            if path.is_dir() {
+                if prefix.is_empty() {
+                    folders.push((path, format!("{name}/")));
+                }
+            } else {
+                files.insert(format!("{prefix}{name}"), file::text(&path)?);
+            }
+        }
+    }
+    let shown = |finding: &envxml::config_dir::Finding| {
+        folder.join(finding.to_string()).display().to_string()
+    };
+    let config = envxml::config_dir::read(&files).map_err(|error| {
+        for warning in &error.warnings {
+            note(&format!("warning: {}", shown(warning)));
+        }
+        let lines: Vec<String> = error.errors.iter().map(shown).collect();
+        InvalidInput(lines.join("\n"))
+    })?;
+    for warning in &config.warnings {
+        note(&format!("warning: {}", shown(warning)));
+    }
+    let origins =
+        config.sources.iter().map(|source| folder.join(source.to_string()).display().to_string());
+    Ok(config
+        .edits
+        .into_iter()
+        .zip(origins)
+        .map(|(edit, origin)| Change { edit, origin })
+        .collect())
 }
 
 fn over(build_set: &str, attribute: &str, value: &str) -> Edit {

@@ -4,6 +4,7 @@
 //! - [`catalogue`] knows what the components of an HPCC version consist of.
 //! - [`compat`] places components on machines exactly as `envgen` does.
 //! - [`place`] places them by role: nobody gets a machine of another role.
+//! - [`config_dir`] reads the configuration directory of 2019 into edits.
 //! - [`generate`] writes a placement down as an environment.
 //! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
 //! - [`view`] shows the machines, components and instances that a tree describes.
@@ -15,6 +16,7 @@
 
 pub mod catalogue;
 pub mod compat;
+pub mod config_dir;
 pub mod diff;
 pub mod edit;
 pub mod generate;

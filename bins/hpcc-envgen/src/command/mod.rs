@@ -1,7 +1,11 @@
 //! One file a command.
 
 mod completions;
+mod diff;
+mod edit;
 mod generate;
+mod list;
+mod plan;
 
 use anyhow::Result;
 use cli::Exit;
@@ -12,6 +16,10 @@ use crate::cli::{Cli, Command};
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Generate(arguments) => generate::generate(arguments),
+        Command::Diff(arguments) => diff::diff(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::List(arguments) => list::list(arguments),
+        Command::Edit(arguments) => edit::edit(arguments),
         Command::Completions { shell } => completions::completions(*shell),
     }
 }

@@ -82,7 +82,8 @@ pub(super) fn unique(names: &[&str], name: &str) -> String {
     if !names.contains(&name) {
         return name.to_owned();
     }
-    (2u32..)
+    // One more candidate than there are names: one of them is free.
+    (2..names.len() + 3)
         .map(|number| format!("{name}_{number}"))
         .find(|candidate| !names.contains(&candidate.as_str()))
         .unwrap_or_default()

@@ -262,7 +262,7 @@ impl Work {
             }
         }
         for reference in reference::dangling(&self.document) {
-            self.warn_of_new(before, reference);
+            self.warn_of_new(before, &reference);
         }
         if self.errors.is_empty() {
             Ok((self.document, self.outcome))
@@ -282,9 +282,9 @@ impl Work {
     }
 
     /// Warns of a reference that an edit wrote and that leads nowhere.
-    fn warn_of_new(&mut self, before: &Document, reference: Reference) {
+    fn warn_of_new(&mut self, before: &Document, reference: &Reference) {
         let old = reference::dangling(before);
-        if old.contains(&reference) {
+        if old.contains(reference) {
             return;
         }
         let wrote = |applied: &&Applied| reference.path.starts_with(&applied.path);
