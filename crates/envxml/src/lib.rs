@@ -9,6 +9,7 @@
 //! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //! - [`edit`] changes an environment: `envgen2`'s operations.
+//! - [`explain`] tells where each value comes from.
 //! - [`diff`] compares two environments: machines, components, instances, attributes.
 //! - [`plan`] tells from two environments what must restart, in which order, and what may be lost.
 //!
@@ -19,6 +20,7 @@ pub mod compat;
 pub mod config_dir;
 pub mod diff;
 pub mod edit;
+pub mod explain;
 pub mod generate;
 pub mod list;
 pub mod place;

@@ -3,5 +3,6 @@
 mod compat;
 mod data;
 mod diff;
+mod explain;
 mod list;
 mod small;
