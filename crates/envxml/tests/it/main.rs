@@ -2,3 +2,4 @@
 
 mod compat;
 mod data;
+mod edit;
