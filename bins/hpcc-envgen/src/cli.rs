@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// List what an environment runs, as configgen does
     List(List),
+    /// Tell where values come from: default, derived, or set by hand
+    Explain(Explain),
     /// Change an environment with the operations of envgen2; all or none
     Edit(Edit),
     /// Print shell completions
@@ -186,6 +188,25 @@ pub(crate) enum ListFormat {
     Table,
     /// JSON
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// What to explain: Software/ThorCluster[@name='mythor']/@slavesPerNode, or an element for all that is in it
+    pub(crate) xpath: String,
+    /// The environment
+    pub(crate) file: PathBuf,
+    /// The hpcc.yaml that it was generated with, to name the lines of overrides
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cluster: Option<PathBuf>,
+    /// The folder of settings that it was generated with, to name the lines of overrides
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) config_dir: Option<PathBuf>,
+    /// The version of HPCC; otherwise that of the environment's build
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) hpcc_version: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

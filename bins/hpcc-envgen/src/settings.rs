@@ -29,31 +29,43 @@ pub(crate) struct Change {
 }
 
 /// All settings of a command line.
+#[derive(Default)]
 pub(crate) struct Settings {
     /// The content of hpcc.yaml, with what the command line says of clusters that it does not name.
     pub(crate) spec: ClusterSpec,
     typed: Vec<Change>,
-    from_spec: Vec<Change>,
+    /// What hpcc.yaml and the configuration directory ask for.
+    pub(crate) from_files: Vec<Change>,
 }
 
 impl Settings {
-    /// Reads hpcc.yaml and the settings of the command line.
+    /// Reads hpcc.yaml, the configuration directory and the settings of the command line.
     pub(crate) fn read(
         arguments: &Generate,
         typed: &EnvgenArgs,
         report: &mut Report,
     ) -> Result<Self> {
-        let mut spec = ClusterSpec::default();
-        let mut from_spec = Vec::new();
-        if let Some(path) = &arguments.cluster {
-            let (read, places) = self::spec(path, report)?;
-            from_spec = changes_of(&read, &places);
-            spec = read;
+        let files =
+            Self::of_files(arguments.cluster.as_deref(), arguments.config_dir.as_deref(), report)?;
+        Ok(Self { typed: typed_changes(typed)?, ..files })
+    }
+
+    /// Reads hpcc.yaml and the configuration directory.
+    pub(crate) fn of_files(
+        cluster: Option<&Path>,
+        folder: Option<&Path>,
+        report: &mut Report,
+    ) -> Result<Self> {
+        let mut settings = Self::default();
+        if let Some(path) = cluster {
+            let (spec, places) = self::spec(path, report)?;
+            settings.from_files = changes_of(&spec, &places);
+            settings.spec = spec;
         }
-        if let Some(folder) = &arguments.config_dir {
-            from_spec.extend(config_dir(folder)?);
+        if let Some(folder) = folder {
+            settings.from_files.extend(config_dir(folder)?);
         }
-        Ok(Self { spec, typed: typed_changes(typed)?, from_spec })
+        Ok(settings)
     }
 
     /// All changes in the order in which they apply: what pods need, hpcc.yaml, the command line.
@@ -66,7 +78,7 @@ impl Settings {
                 origin: "pods have no multicast".to_owned(),
             });
         }
-        changes.extend(self.from_spec.iter().chain(&self.typed).cloned());
+        changes.extend(self.from_files.iter().chain(&self.typed).cloned());
         let has = |build_set: &str| match machines {
             Machines::Roles { placement, .. } => {
                 let nodes = !placement.nodes().is_empty();

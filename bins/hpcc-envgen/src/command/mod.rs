@@ -3,6 +3,7 @@
 mod completions;
 mod diff;
 mod edit;
+mod explain;
 mod generate;
 mod list;
 mod plan;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Diff(arguments) => diff::diff(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::List(arguments) => list::list(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
         Command::Edit(arguments) => edit::edit(arguments),
         Command::Completions { shell } => completions::completions(*shell),
     }

@@ -124,7 +124,13 @@ impl Reader<'_> {
                 Some((path.trimmed(), attribute.trimmed(), value.trimmed()))
             });
             let Some((path, attribute, value)) = parts else {
-                self.error(source(line.column), "expected XPATH,ATTRIBUTE,VALUE");
+                let open = marked.text().matches(',').count() > 1;
+                let message = if open {
+                    "expected an end to what [ or a quote begins, and XPATH,ATTRIBUTE,VALUE"
+                } else {
+                    "expected XPATH,ATTRIBUTE,VALUE"
+                };
+                self.error(source(line.column), message);
                 continue;
             };
             if let Some(at) = stray_quote(&path.text()) {

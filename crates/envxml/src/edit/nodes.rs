@@ -213,7 +213,11 @@ impl Work {
             .iter()
             .filter_map(|place| Some((self.value(place, "name")?, self.value(place, "computer")?)))
             .collect();
-        let letter = if tag == "ThorMasterProcess" { "m" } else { "s" };
+        let letter = match tag {
+            "ThorMasterProcess" => "m",
+            "RoxieServerProcess" => "",
+            _ => "s",
+        };
         let name = naming::instance(self.options.style, &existing, letter, computer, self.root());
         let node = template::Node { kind, tag, computer, address, name: &name };
         let mut instance = node.element(self, component)?;

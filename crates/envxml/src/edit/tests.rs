@@ -1,5 +1,7 @@
 //! Edits of a small environment.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 mod inverse;
@@ -45,14 +47,14 @@ pub(super) fn changes(arguments: &[&str], style: Style) -> String {
             let more = count(text, line) > count(other, line);
             if more && !seen.contains(&line) {
                 seen.push(line);
-                out.push_str(&format!("{sign} {}\n", line.trim()));
+                let _ = writeln!(out, "{sign} {}", line.trim());
             }
         }
         out
     };
     let mut shown = only(SMALL, &text, "-") + &only(&text, SMALL, "+");
     for warning in outcome.warnings {
-        shown.push_str(&format!("! {warning}\n"));
+        let _ = writeln!(shown, "! {warning}");
     }
     shown
 }

@@ -17,28 +17,18 @@ fn shown(arguments: &[&str]) -> String {
 
 #[test]
 fn every_problem_of_every_edit_is_told_and_nothing_is_changed() {
-    insta::assert_snapshot!(shown(
-        &[
-            "-mod",
-            "sw:thor#thor9@a=1",
-            "-mod",
-            "sw:thro@a=1",
-            "-mod",
-            "sw:esp#myesp:EspBindin#x@a=1",
-            "-mod",
-            "sw:thor#mythor@slavesPerNode=4",
-            "-add-node",
-            "roxie#r2|roxie9@ip=10.5.1.1",
-            "-add-node",
-            "thor#mythor:master@ip=10.5.1.1",
-            "-add-node",
-            "dali#mydali@ip=10.5.1.1",
-            "-add-node",
-            "espsmc#EclWatch@ip=10.5.1.1",
-            "-add-node",
-            "esp#myesp:master@ip=10.5.1.1",
-        ][..16]
-    ));
+    insta::assert_snapshot!(shown(&[
+        "-mod",
+        "sw:thor#thor9@a=1",
+        "-mod",
+        "sw:thro@a=1",
+        "-mod",
+        "sw:esp#myesp:EspBindin#x@a=1",
+        "-mod",
+        "sw:thor#mythor@slavesPerNode=4",
+        "-add-node",
+        "roxie#r2|roxie9@ip=10.5.1.1",
+    ]));
     insta::assert_snapshot!(shown(&[
         "-add-node",
         "thor#mythor:master@ip=10.5.1.1",
