@@ -45,9 +45,16 @@ impl Settings {
         typed: &EnvgenArgs,
         report: &mut Report,
     ) -> Result<Self> {
-        let files =
+        let mut settings =
             Self::of_files(arguments.cluster.as_deref(), arguments.config_dir.as_deref(), report)?;
-        Ok(Self { typed: typed_changes(typed)?, ..files })
+        settings.typed = typed_changes(typed)?;
+        // Folders of instances follow the directories, so these must be known before anything is generated.
+        for change in settings.from_files.iter().chain(&settings.typed) {
+            if let Edit::SetDirectory { category, folder } = &change.edit {
+                settings.spec.directories.insert(category.clone(), folder.clone());
+            }
+        }
+        Ok(settings)
     }
 
     /// Reads hpcc.yaml and the configuration directory.
@@ -214,6 +221,26 @@ fn changes_of(spec: &ClusterSpec, places: &Places) -> Vec<Change> {
     }
     for (name, esp) in &spec.esp {
         attributes("esp", "esp", name, &esp.attributes);
+    }
+    // These are in the generated environment already; here they tell `explain` where they were said.
+    for (category, folder) in &spec.directories {
+        changes.push(Change {
+            edit: Edit::SetDirectory { category: category.clone(), folder: folder.clone() },
+            origin: at(&root.join("directories").join(category.as_str())),
+        });
+    }
+    let mut number = |part: &str, name: &ClusterName, key: &str, attribute: &str, value: u32| {
+        changes.push(Change {
+            edit: set(part, Some(name), attribute, &value.to_string()),
+            origin: at(&root.join(part).join(name.to_string()).join(key)),
+        });
+    };
+    for (name, thor) in &spec.thor {
+        number("thor", name, "slavesPerNode", "slavesPerNode", thor.slaves_per_node);
+        number("thor", name, "channelsPerSlave", "channelsPerSlave", thor.channels_per_slave);
+    }
+    for (name, roxie) in &spec.roxie {
+        number("roxie", name, "channelsPerSlave", "channelsPerSlave", roxie.channels_per_slave);
     }
     for (name, thor) in &spec.thor {
         if let Some(group) = &thor.node_group {
