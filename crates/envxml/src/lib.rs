@@ -6,6 +6,7 @@
 //! - [`place`] places them by role: nobody gets a machine of another role.
 //! - [`config_dir`] reads the configuration directory of 2019 into edits.
 //! - [`generate`] writes a placement down as an environment.
+//! - [`lint`] finds faults, and says how to mend them.
 //! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //! - [`edit`] changes an environment: `envgen2`'s operations.
@@ -22,6 +23,7 @@ pub mod diff;
 pub mod edit;
 pub mod explain;
 pub mod generate;
+pub mod lint;
 pub mod list;
 pub mod place;
 pub mod plan;
