@@ -31,6 +31,8 @@ Without -env the environment goes to standard output.";
 pub(crate) enum Command {
     /// Generate an environment.xml from pods, address files or address lists
     Generate(Box<Generate>),
+    /// Find faults of an environment, and say how to mend them
+    Lint(Lint),
     /// Compare two environments: machines, instances, attributes
     Diff(Pair),
     /// Tell what must restart to get from one environment to another, in which order, and what may be lost
@@ -120,6 +122,35 @@ pub(crate) struct Generate {
 
     #[arg(last = true, hide = true, allow_hyphen_values = true)]
     pub(crate) envgen: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// The environment
+    pub(crate) file: Option<PathBuf>,
+    /// What the cluster runs on: rules about pods run with kubernetes only
+    #[arg(long, value_name = "TARGET", value_enum, default_value_t = LintTarget::Host)]
+    pub(crate) target: LintTarget,
+    /// Compare with pods as `kubectl get pods -o json` prints them; - is standard input. Implies --target kubernetes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pods: Option<PathBuf>,
+    /// Leave out rules by name
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) disable: Vec<String>,
+    /// Print all rules
+    #[arg(long)]
+    pub(crate) rules: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What a cluster runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintTarget {
+    /// Machines with addresses that stay
+    Host,
+    /// Pods
+    Kubernetes,
 }
 
 /// Two environments.

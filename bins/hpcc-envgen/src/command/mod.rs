@@ -5,6 +5,7 @@ mod diff;
 mod edit;
 mod explain;
 mod generate;
+mod lint;
 mod list;
 mod plan;
 
@@ -17,6 +18,7 @@ use crate::cli::{Cli, Command};
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Generate(arguments) => generate::generate(arguments),
+        Command::Lint(arguments) => lint::lint(arguments),
         Command::Diff(arguments) => diff::diff(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::List(arguments) => list::list(arguments),

@@ -79,6 +79,10 @@ impl Explainer<'_> {
             Rule::SlavesPerNode | Rule::ThorChannelsPerSlave | Rule::RoxieChannelsPerSlave => {
                 Some(("1".to_owned(), self.default()))
             }
+            Rule::Thor => match environment.of_process("ThorCluster").next() {
+                Some(thor) => derived(thor.name.clone(), thor.path() + "/@name"),
+                None => Some(("mythor".to_owned(), self.default())),
+            },
             Rule::DropZoneServer => derived(attribute("server"), "the machine of the drop zone"),
             _ => None,
         }
