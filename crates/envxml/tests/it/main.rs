@@ -5,5 +5,6 @@ mod data;
 mod diff;
 mod edit;
 mod explain;
+mod laws;
 mod list;
 mod small;
