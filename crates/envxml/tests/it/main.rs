@@ -5,5 +5,6 @@ mod data;
 mod diff;
 mod edit;
 mod explain;
+mod lint;
 mod list;
 mod small;
