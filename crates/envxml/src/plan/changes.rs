@@ -33,7 +33,8 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
                         }
                         (gone, _) => {
                             let (fact, name) = (key.0.clone(), Some(key.1.clone()));
-                            let (old, new) = if gone.is_some() { (name, None) } else { (None, name) };
+                            let (old, new) =
+                                if gone.is_some() { (name, None) } else { (None, name) };
                             own.push(Reason { fact, old, new });
                         }
                     }

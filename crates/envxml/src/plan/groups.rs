@@ -156,17 +156,15 @@ fn kind(old: &Group, new: &Group) -> GroupKind {
     }
     // A swap replaces machines and leaves all others where they are.
     let stay: HashSet<&String> = new.members.iter().collect();
-    let keeps_places = old
-        .members
-        .iter()
-        .zip(&new.members)
-        .all(|(then, now)| then == now || !stay.contains(then));
+    let keeps_places =
+        old.members.iter().zip(&new.members).all(|(then, now)| then == now || !stay.contains(then));
     if keeps_places { GroupKind::Swapped } else { GroupKind::Rebuilt }
 }
 
 fn groups(source: &Source<'_>) -> BTreeMap<(String, String), Group> {
     let mut groups = BTreeMap::new();
-    for (process, part) in [("ThorCluster", "ThorSlaveProcess"), ("RoxieCluster", "RoxieServerProcess")]
+    for (process, part) in
+        [("ThorCluster", "ThorSlaveProcess"), ("RoxieCluster", "RoxieServerProcess")]
     {
         for cluster in source.tagged(process) {
             let name = cluster.get("name").unwrap_or_default().into_owned();

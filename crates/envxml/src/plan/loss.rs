@@ -141,8 +141,7 @@ fn group(change: &GroupChange, warnings: &mut BTreeSet<DataLoss>) {
     let count = parts(&change.new, change.parts_per_member);
     if count < old {
         let stay: BTreeSet<&String> = change.new.iter().collect();
-        let leaving =
-            change.old.iter().filter(|member| !stay.contains(member)).cloned().collect();
+        let leaving = change.old.iter().filter(|member| !stay.contains(member)).cloned().collect();
         let cluster = cluster.clone();
         warnings.insert(DataLoss::ThorShrinks { cluster, old, new: count, leaving });
     }
@@ -154,7 +153,8 @@ fn group(change: &GroupChange, warnings: &mut BTreeSet<DataLoss>) {
 /// Who keeps data at which address: thor slaves and roxie servers.
 fn holders(source: &Source<'_>) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let mut holders: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
-    for (process, part) in [("ThorCluster", "ThorSlaveProcess"), ("RoxieCluster", "RoxieServerProcess")]
+    for (process, part) in
+        [("ThorCluster", "ThorSlaveProcess"), ("RoxieCluster", "RoxieServerProcess")]
     {
         for cluster in source.tagged(process) {
             let name = cluster.get("name").unwrap_or_default();

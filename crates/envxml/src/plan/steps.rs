@@ -71,7 +71,9 @@ pub(super) fn steps(
     old: &Inputs,
     (source, new): (&Source<'_>, &Inputs),
 ) -> Vec<Step> {
-    if !plan.environment_changed && plan.changed_configuration.is_empty() && plan.group_changes.is_empty()
+    if !plan.environment_changed
+        && plan.changed_configuration.is_empty()
+        && plan.group_changes.is_empty()
     {
         return Vec::new();
     }
@@ -90,7 +92,8 @@ pub(super) fn steps(
     };
     let (old_all, new_all) = (all(old), all(new));
     // Without dali nothing goes on, except the file servers, which do not know it.
-    let affected = |one: &Running| touched.contains(one) || (dali && one.process != "DafilesrvProcess");
+    let affected =
+        |one: &Running| touched.contains(one) || (dali && one.process != "DafilesrvProcess");
     let pick = |all: &BTreeSet<Running>, of_dali: bool| -> Vec<Running> {
         let kept = |one: &&Running| affected(one) && is_dali(one) == of_dali;
         all.iter().filter(kept).cloned().collect()
@@ -132,7 +135,14 @@ fn checks_of(plan: &RestartPlan, source: &Source<'_>, dali_restarts: bool) -> Ve
     let dali = servers.first().cloned().unwrap_or_default();
     if !dali_restarts {
         let (group, cluster, members) = (String::new(), String::new(), Vec::new());
-        return vec![GroupCheck { group, cluster, members, parts_per_member: 0, dali, update: true }];
+        return vec![GroupCheck {
+            group,
+            cluster,
+            members,
+            parts_per_member: 0,
+            dali,
+            update: true,
+        }];
     }
     plan.group_changes
         .iter()

@@ -47,8 +47,11 @@ fn list<T: AsRef<str>>(items: &[T]) -> String {
 fn loss(loss: &DataLoss) -> String {
     match loss {
         DataLoss::ThorShrinks { cluster, old, new, leaving } => {
-            let from = if leaving.is_empty() { String::new() } else { format!(" on {}", list(leaving)) };
-            format!("thor {cluster} shrinks from {old} to {new} parts: what published files have{from} is lost to it")
+            let from =
+                if leaving.is_empty() { String::new() } else { format!(" on {}", list(leaving)) };
+            format!(
+                "thor {cluster} shrinks from {old} to {new} parts: what published files have{from} is lost to it"
+            )
         }
         DataLoss::PartsMisplaced { cluster, change } => {
             let why = match change {
@@ -57,7 +60,9 @@ fn loss(loss: &DataLoss) -> String {
                 GroupKind::Repartitioned => "its slaves have another number of parts",
                 _ => "its group is built anew",
             };
-            format!("thor {cluster}: {why}, so parts of published files are looked for where they are not")
+            format!(
+                "thor {cluster}: {why}, so parts of published files are looked for where they are not"
+            )
         }
         DataLoss::ClusterDropped { cluster, process } => {
             format!("{process} {cluster} is dropped: its files have no machines any more")
@@ -80,7 +85,9 @@ fn loss(loss: &DataLoss) -> String {
             format!("{process} {component} leaves {}: its files stay behind", list(old))
         }
         DataLoss::DirectoryMoves { category, old, new } => {
-            format!("directory {category} moves from {old:?} to {new:?}: what is in the old one is not found")
+            format!(
+                "directory {category} moves from {old:?} to {new:?}: what is in the old one is not found"
+            )
         }
     }
 }
@@ -181,9 +188,12 @@ fn step(number: usize, step: &Step) -> Vec<String> {
 fn check_words(check: &GroupCheck) -> String {
     let GroupCheck { group, members, dali, parts_per_member, .. } = check;
     if check.update {
-        return format!("updtdalienv environment.xml -i {dali}: dali goes on running with its old copy");
+        return format!(
+            "updtdalienv environment.xml -i {dali}: dali goes on running with its old copy"
+        );
     }
-    let times = if *parts_per_member > 1 { format!(", {parts_per_member} times") } else { String::new() };
+    let times =
+        if *parts_per_member > 1 { format!(", {parts_per_member} times") } else { String::new() };
     format!(
         "{group} must be {}{times}; if dali has another list: updtdalienv environment.xml -i {dali} -f",
         list(members)

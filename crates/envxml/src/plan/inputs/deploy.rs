@@ -75,7 +75,8 @@ pub(super) fn all<'d>(source: &Source<'d>) -> Vec<Deployed<'d>> {
     let mut found = Vec::new();
     for software in source.root().children("Software") {
         for component in order::children(software) {
-            let (Some(name), Some(build_set)) = (plain(component, "name"), plain(component, "buildSet"))
+            let (Some(name), Some(build_set)) =
+                (plain(component, "name"), plain(component, "buildSet"))
             else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::deploy::Deployed;
-use super::facts::{Facts, path};
+use super::facts::Facts;
 use super::order;
 use super::security;
 use super::service;
@@ -12,13 +12,21 @@ use crate::tree::Element;
 
 /// Children of an esp that leave no trace of their own.
 const UNCOPIED: [&str; 7] = [
-    "EspBinding", "Instance", "HTTPS", "ProtocolX", "ESPCacheGroup", "AuthDomain", "EspControlBinding",
+    "EspBinding",
+    "Instance",
+    "HTTPS",
+    "ProtocolX",
+    "ESPCacheGroup",
+    "AuthDomain",
+    "EspControlBinding",
 ];
 
 /// What all instances share.
 pub(super) fn esp(facts: &mut Facts<'_>, esp: &Element) {
     let process = value(esp, "name");
     own(facts, esp);
+    // Elsewhere than on Linux all names of libraries have another end.
+    facts.put("for Linux", facts.is_linux().to_string());
     facts.put("address of ECL Watch", ecl_watch(facts.source));
     for group in esp.children("ESPCacheGroup") {
         facts.put("ESPCacheGroup", "");
@@ -42,7 +50,8 @@ pub(super) fn esp(facts: &mut Facts<'_>, esp: &Element) {
     }
     protocols(facts, esp);
     let method = methods.first().cloned().unwrap_or_default();
-    let protocol = esp.children("EspBinding").find_map(|one| one.get("protocol")).unwrap_or_default();
+    let protocol =
+        esp.children("EspBinding").find_map(|one| one.get("protocol")).unwrap_or_default();
     let port = value(esp, "controlPort");
     let control = match (&*port, &*protocol) {
         ("", "https") => "18010",
@@ -100,19 +109,28 @@ fn copied(facts: &mut Facts<'_>, element: &Element) {
 }
 
 fn protocols(facts: &mut Facts<'_>, esp: &Element) {
-    let uses = |wanted: &str| esp.children("EspBinding").any(|one| value(one, "protocol") == wanted);
-    let http =
-        uses("http") && !esp.children("EspProtocol").any(|one| value(one, "name") == "http");
+    let uses =
+        |wanted: &str| esp.children("EspBinding").any(|one| value(one, "protocol") == wanted);
+    let http = uses("http") && !esp.children("EspProtocol").any(|one| value(one, "name") == "http");
     let https = uses("https");
     facts.put("uses http", http.to_string());
     facts.put("uses https", https.to_string());
     if http || https {
-        facts.put("attribute EspProcess/@maxRequestEntityLength", largest_request(facts.source, esp));
+        facts.put(
+            "attribute EspProcess/@maxRequestEntityLength",
+            largest_request(facts.source, esp),
+        );
     }
     if https {
         for name in [
-            "certificateFileName", "privateKeyFileName", "passphrase", "cipherList",
-            "enableVerification", "requireAddressMatch", "acceptSelfSigned", "CA_Certificates_Path",
+            "certificateFileName",
+            "privateKeyFileName",
+            "passphrase",
+            "cipherList",
+            "enableVerification",
+            "requireAddressMatch",
+            "acceptSelfSigned",
+            "CA_Certificates_Path",
             "trustedPeers",
         ] {
             let first = esp.children("HTTPS").find_map(|one| one.get(name)).unwrap_or_default();
@@ -175,7 +193,8 @@ pub(super) fn instance(facts: &mut Facts<'_>, deployed: &Deployed<'_>) {
     let Some(instance) = named else { return };
     let computer = value(instance, "computer");
     facts.put("computer of the instance", &*computer);
-    facts.put("directory of the instance", path(&value(instance, "directory")));
+    let directory = facts.path(&value(instance, "directory"));
+    facts.put("directory of the instance", directory);
     let ldap = deployed
         .component
         .children("Authentication")

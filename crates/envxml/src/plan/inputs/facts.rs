@@ -20,12 +20,18 @@ impl Fact {
 /// Facts in the order of their use.
 pub(super) struct Facts<'s> {
     pub(super) source: &'s Source<'s>,
+    /// Whether paths are written for Linux.
+    linux: bool,
     list: Vec<Fact>,
 }
 
 impl<'s> Facts<'s> {
-    pub(super) fn new(source: &'s Source<'s>) -> Self {
-        Self { source, list: Vec::new() }
+    pub(super) fn new(source: &'s Source<'s>, linux: bool) -> Self {
+        Self { source, linux, list: Vec::new() }
+    }
+
+    pub(super) fn is_linux(&self) -> bool {
+        self.linux
     }
 
     pub(super) fn into_list(self) -> Vec<Fact> {
@@ -125,6 +131,22 @@ impl<'s> Facts<'s> {
         self.put("end of", path);
     }
 
+    /// A path as the machine wants it: on Linux `\` becomes `/` and `:` becomes `$`, elsewhere the other
+    /// way round.
+    pub(super) fn path(&self, text: &str) -> String {
+        let (from, to) =
+            if self.linux { (['\\', ':'], ['/', '$']) } else { (['/', '$'], ['\\', ':']) };
+        let change = |c: char| from.iter().position(|one| *one == c).map_or(c, |index| to[index]);
+        text.chars().map(change).collect()
+    }
+
+    /// A path that starts with a separator.
+    pub(super) fn absolute(&self, text: &str) -> String {
+        let path = self.path(text);
+        let separator = if self.linux { '/' } else { '\\' };
+        if path.starts_with(separator) { path } else { format!("{separator}{path}") }
+    }
+
     /// The addresses of the dali that `@daliServers` names.
     pub(super) fn dali(&mut self, element: &Element) {
         let name = value(element, "daliServers");
@@ -141,21 +163,4 @@ impl<'s> Facts<'s> {
 /// An attribute in words: `attribute ThorCluster/@slavesPerNode`.
 fn what(element: &Element, name: &str) -> String {
     format!("attribute {}/@{name}", element.name())
-}
-
-/// A path as Linux wants it: `\` becomes `/` and `:` becomes `$`.
-pub(super) fn path(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\\' => '/',
-            ':' => '$',
-            other => other,
-        })
-        .collect()
-}
-
-/// A path that starts with `/`.
-pub(super) fn absolute(text: &str) -> String {
-    let path = path(text);
-    if path.starts_with('/') { path } else { format!("/{path}") }
 }

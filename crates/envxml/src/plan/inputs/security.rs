@@ -9,8 +9,13 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.present(
         dali,
         &[
-            "ldapProtocol", "authMethod", "maxConnections", "filesDefaultUser",
-            "filesDefaultPassword", "reqSignatureExpiry", "allowedClockVariance",
+            "ldapProtocol",
+            "authMethod",
+            "maxConnections",
+            "filesDefaultUser",
+            "filesDefaultPassword",
+            "reqSignatureExpiry",
+            "allowedClockVariance",
         ],
     );
     facts.values(dali, &["checkScopeScans"]);
@@ -19,8 +24,13 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.values(
         server,
         &[
-            "filesBasedn", "groupsBasedn", "modulesBasedn", "sudoersBasedn", "usersBasedn",
-            "workunitsBasedn", "serverType",
+            "filesBasedn",
+            "groupsBasedn",
+            "modulesBasedn",
+            "sudoersBasedn",
+            "usersBasedn",
+            "workunitsBasedn",
+            "serverType",
         ],
     );
     if server.child("Instance").is_some() {
@@ -31,9 +41,20 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.present(
         server,
         &[
-            "ldapPort", "ldapSecurePort", "ldapTimeoutSecs", "cacheTimeout", "workunitsBasedn",
-            "modulesBasedn", "systemBasedn", "systemCommonName", "systemUser", "systemPassword",
-            "usersBasedn", "groupsBasedn", "viewsBasedn", "serverType",
+            "ldapPort",
+            "ldapSecurePort",
+            "ldapTimeoutSecs",
+            "cacheTimeout",
+            "workunitsBasedn",
+            "modulesBasedn",
+            "systemBasedn",
+            "systemCommonName",
+            "systemUser",
+            "systemPassword",
+            "usersBasedn",
+            "groupsBasedn",
+            "viewsBasedn",
+            "serverType",
         ],
     );
 }
@@ -49,7 +70,8 @@ pub(super) fn esp_ldap(facts: &mut Facts<'_>, name: &str) {
     for server in facts.source.tagged("LDAPServerProcess") {
         if value(server, "name") == name {
             addresses(facts, server);
-            let unread = ["ldapAuthMethod", "ldapConnections", "build", "buildSet", "name", "computer"];
+            let unread =
+                ["ldapAuthMethod", "ldapConnections", "build", "buildSet", "name", "computer"];
             facts.all_given(server, &unread);
             if server.child("Instance").is_none() {
                 let address = facts.source.address(&value(server, "computer"));
@@ -93,9 +115,20 @@ pub(super) enum Rules {
 }
 
 /// Services that ECL Watch is made of, as features name them.
-const FAMILY: [&str; 15] = [
-    "ws_workunits", "ws_topology", "ws_dfu", "ws_dfuxref", "ws_fs", "ws_fileio", "ws_packageprocess",
-    "ws_roxiequery", "ws_machine", "ws_account", "ws_access", "ws_config", "ws_esdlconfig", "ws_elk",
+const FAMILY: [&str; 14] = [
+    "ws_workunits",
+    "ws_topology",
+    "ws_dfu",
+    "ws_dfuxref",
+    "ws_fs",
+    "ws_fileio",
+    "ws_packageprocess",
+    "ws_roxiequery",
+    "ws_machine",
+    "ws_account",
+    "ws_access",
+    "ws_config",
+    "ws_esdlconfig",
     "ws_store",
 ];
 
@@ -111,7 +144,8 @@ pub(super) fn rights(
     match method {
         "basic" => {
             facts.put("authentication", "basic");
-            for one in binding.children("Authenticate").filter(|one| !value(one, "path").is_empty()) {
+            for one in binding.children("Authenticate").filter(|one| !value(one, "path").is_empty())
+            {
                 facts.values(one, &["path"]);
             }
             return;
@@ -120,12 +154,10 @@ pub(super) fn rights(
         "secmgrPlugin" => facts.put("authentication", value(binding, "type")),
         _ => return,
     }
-    facts.present(binding, &["resourcesBasedn"]);
-    if rules != Rules::All {
-        facts.present(binding, &["workunitsBasedn"]);
-    }
-    if rules == Rules::Generic {
-        facts.present(binding, &["serverType"]);
+    match rules {
+        Rules::All => facts.present(binding, &["resourcesBasedn"]),
+        Rules::Generic => facts.given(binding, &["resourcesBasedn", "serverType"]),
+        Rules::EclWatch | Rules::Own => facts.given(binding, &["resourcesBasedn"]),
     }
     for one in binding.children("Authenticate") {
         let path = value(one, "path");
@@ -140,7 +172,11 @@ pub(super) fn rights(
         }
     }
     for (tag, flag, names) in [
-        ("AuthenticateFeature", "authenticate", &["name", "path", "resource", "access", "description"][..]),
+        (
+            "AuthenticateFeature",
+            "authenticate",
+            &["name", "path", "resource", "access", "description"][..],
+        ),
         ("AuthenticateSetting", "include", &["path", "resource", "description"][..]),
     ] {
         for one in binding.children(tag).filter(|one| value(one, flag) == "Yes") {

@@ -8,11 +8,22 @@ use crate::tree::Element;
 
 /// Attributes of ECL Watch that are used when they are not empty.
 const WATCH_GIVEN: [&str; 16] = [
-    "ActivityInfoCacheSeconds", "enableLogDaliConnection", "warnIfCpuLoadOver", "warnIfFreeStorageUnder",
-    "warnIfFreeMemoryUnder", "enableRoxieOnDemand", "allowNewRoxieOnDemandQuery",
-    "enableSystemUseRewrite", "processesInPreflightCheck", "viewTimeout",
-    "clusterQueryStateThreadPoolSize", "AWUsCacheTimeout", "syntaxCheckQueue", "NodeGroupCacheMinutes",
-    "disableUppercaseTranslation", "MachineUsageCacheMinutes",
+    "ActivityInfoCacheSeconds",
+    "enableLogDaliConnection",
+    "warnIfCpuLoadOver",
+    "warnIfFreeStorageUnder",
+    "warnIfFreeMemoryUnder",
+    "enableRoxieOnDemand",
+    "allowNewRoxieOnDemandQuery",
+    "enableSystemUseRewrite",
+    "processesInPreflightCheck",
+    "viewTimeout",
+    "clusterQueryStateThreadPoolSize",
+    "AWUsCacheTimeout",
+    "syntaxCheckQueue",
+    "NodeGroupCacheMinutes",
+    "disableUppercaseTranslation",
+    "MachineUsageCacheMinutes",
 ];
 
 /// All services in the order of the first binding of each.
@@ -78,24 +89,67 @@ fn bound(
     facts.put("EspBinding", value(binding, "name"));
     facts.values(binding, &["protocol", "port"]);
     rights(facts, binding, method, rules.0, &rules.1);
-    if let Some(origin) = origin(esp, process, binding) {
+    // The generated binding of a dynamic service has the name of its own binding and finds no origin.
+    let origin = if set == "DynamicESDL" { None } else { origin(esp, process, binding) };
+    if let Some(origin) = origin {
         facts.present(origin, &["wsdlServiceAddress", "defaultServiceVersion"]);
         let default = origin.attribute("defaultForPort").is_some_and(|one| one.value() != "false");
         facts.put("attribute EspBinding/@defaultForPort", default.to_string());
         for parameter in origin.children("CustomBindingParameter") {
             facts.subtree(parameter);
         }
-        if matches!(method, "basic" | "ldap" | "ldaps" | "secmgrPlugin") {
-            facts.given(origin, &["workunitsBasedn"]);
-        }
+    }
+    // A right without a branch for workunits gets the usual one.
+    if matches!(method, "basic" | "ldap" | "ldaps" | "secmgrPlugin") {
+        let own = if method == "basic" { None } else { Some(binding) };
+        let mut branches = own.into_iter().chain(origin).map(|one| value(one, "workunitsBasedn"));
+        let branch = branches.find(|branch| !branch.is_empty());
+        facts.put("branch of workunits", branch.unwrap_or("ou=workunits,ou=ecl".into()));
     }
 }
 
 /// Services whose files come from the same transformation as those of `ws_ecl`.
 fn known(set: &str) -> bool {
-    !matches!(
+    matches!(
         set,
-        "" | "esp_wubilling" | "espadl" | "ws_log" | "ws_notify" | "WsSAML" | "WsScreening" | "WsXForm"
+        "ws_account"
+            | "ws_accurintAccess"
+            | "ws_ecl"
+            | "ws_ssn"
+            | "ws_thing_finder"
+            | "wsaccurint"
+            | "wsAccurintAuthentication"
+            | "WsAnalytics"
+            | "WsAttributes"
+            | "wsAutoUpdate"
+            | "WsDataAccess"
+            | "WsDeploy"
+            | "wsdistrix"
+            | "WsEda"
+            | "wsfacts"
+            | "wsFcicEclQuery"
+            | "wsFcicQuery"
+            | "wsFcicReport"
+            | "wsfcra"
+            | "wsfcrainquiry"
+            | "wsgateway"
+            | "WsGIS"
+            | "wsidentity"
+            | "wsImageAccess"
+            | "wsImageTransfer"
+            | "WsJabber"
+            | "WsOnDemand"
+            | "WsPrism"
+            | "WsReferenceTracker"
+            | "WsRemoteNS"
+            | "WsRemoteNSReplication"
+            | "WsRiskView"
+            | "wsriskwise"
+            | "WsSciab"
+            | "wssecurint"
+            | "WsSNM"
+            | "wsZipResolver"
+            | "WsLogging"
     )
 }
 
@@ -121,16 +175,24 @@ fn watch(facts: &mut Facts<'_>, esp: &Element, service: &Element) {
     facts.present(
         service,
         &[
-            "integrateKibana", "kibanaAddress", "kibanaPort", "kibanaEntryPointURI",
-            "reportElasticHealth", "elasticSearchAddresses", "elasticSearchPort",
-            "reportLogStashHealth", "logStashAddresses", "logStashPort",
+            "integrateKibana",
+            "kibanaAddress",
+            "kibanaPort",
+            "kibanaEntryPointURI",
+            "reportElasticHealth",
+            "elasticSearchAddresses",
+            "elasticSearchPort",
+            "reportLogStashHealth",
+            "logStashAddresses",
+            "logStashPort",
         ],
     );
     let target = value(service, "defaultTargetCluster");
     if !target.is_empty() {
         facts.values(service, &["defaultTargetCluster"]);
         let mut clusters = facts.source.topologies().flat_map(|one| one.children("Cluster"));
-        let cluster = clusters.find(|one| value(one, "name") == target && one.attribute("prefix").is_some());
+        let cluster =
+            clusters.find(|one| value(one, "name") == target && one.attribute("prefix").is_some());
         let prefix = cluster.map(|one| value(one, "prefix"));
         facts.put("prefix of the default target cluster", prefix.unwrap_or_default());
     }
@@ -147,7 +209,10 @@ fn watch(facts: &mut Facts<'_>, esp: &Element, service: &Element) {
         facts.values(
             service,
             &[
-                "ZAPEmailServer", "ZAPEmailTo", "ZAPEmailFrom", "ZAPEmailServerPort",
+                "ZAPEmailServer",
+                "ZAPEmailTo",
+                "ZAPEmailFrom",
+                "ZAPEmailServerPort",
                 "ZAPEmailMaxAttachmentSize",
             ],
         );
@@ -198,7 +263,8 @@ fn properties(facts: &mut Facts<'_>, service: &Element, binding: &Element) {
     let Some(properties) = service.child("Properties") else { return };
     let protocol = value(binding, "protocol");
     let mut bindings = properties.children("Binding");
-    let own = bindings.find(|one| value(one, "protocol") == protocol).and_then(|one| one.get("type"));
+    let own =
+        bindings.find(|one| value(one, "protocol") == protocol).and_then(|one| one.get("type"));
     let own = own.filter(|kind| !kind.is_empty());
     facts.put("type of the binding", own.unwrap_or_else(|| value(properties, "bindingType")));
     facts.values(properties, &["type", "plugin"]);
@@ -222,7 +288,13 @@ fn generic(facts: &mut Facts<'_>, service: &Element, kind: &str) {
 fn ecl(facts: &mut Facts<'_>, service: &Element) {
     facts.given(
         service,
-        &["roxieTimeout", "httpCallerIdHeader", "httpGlobalIdHeader", "xsltMaxDepth", "xsltMaxVars"],
+        &[
+            "roxieTimeout",
+            "httpCallerIdHeader",
+            "httpGlobalIdHeader",
+            "xsltMaxDepth",
+            "xsltMaxVars",
+        ],
     );
     // The transformation asks for a misspelled attribute and then writes the right one once more.
     let twice = !value(service, "workunitTimout").is_empty();

@@ -1,6 +1,6 @@
 //! Facts of the components that are one process: dali, sasha, the servers of ECL, and rare ones.
 
-use super::facts::{Facts, absolute, path};
+use super::facts::Facts;
 use super::security;
 use super::source::value;
 use crate::tree::Element;
@@ -10,23 +10,34 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.values(dali, &["name"]);
     facts.given(dali, &["LogDir", "AuditLogDir"]);
     if !value(dali, "dataPath").is_empty() {
-        facts.put("attribute DaliServerProcess/@dataPath", absolute(&value(dali, "dataPath")));
+        let path = facts.absolute(&value(dali, "dataPath"));
+        facts.put("attribute DaliServerProcess/@dataPath", path);
     }
     facts.directories();
     facts.present(
         dali,
         &[
-            "recoverFromIncErrors", "snmpSendWarnings", "enableSNMP", "enableSysLog",
-            "snmpErrorMsgLevel", "msgLevel", "lightweightCoalesce", "keepStores",
-            "backupLargeWarningThreshold", "backupSoftQueueLimit", "backupSoftQueueLimitDelay",
+            "recoverFromIncErrors",
+            "snmpSendWarnings",
+            "enableSNMP",
+            "enableSysLog",
+            "snmpErrorMsgLevel",
+            "msgLevel",
+            "lightweightCoalesce",
+            "keepStores",
+            "backupLargeWarningThreshold",
+            "backupSoftQueueLimit",
+            "backupSoftQueueLimitDelay",
         ],
     );
-    facts.given(dali, &["IdlePeriod", "IdleRate", "MinTime", "StartTime", "EndTime", "environment"]);
+    facts
+        .given(dali, &["IdlePeriod", "IdleRate", "MinTime", "StartTime", "EndTime", "environment"]);
     let backup = value(dali, "backupComputer");
     if !backup.is_empty() {
         facts.put("address of the backup computer", facts.source.address(&backup));
         if !value(dali, "remoteBackupLocation").is_empty() {
-            facts.put("remote backup", absolute(&value(dali, "backupDirectory")));
+            let path = facts.absolute(&value(dali, "backupDirectory"));
+            facts.put("remote backup", path);
         }
     }
     facts.present(dali, &["asyncBackup", "useNFSBackupMount", "forceGroupUpdate", "numThreads"]);
@@ -59,11 +70,18 @@ pub(super) fn dfu_server(facts: &mut Facts<'_>, server: &Element) {
 pub(super) fn ecl_agent(facts: &mut Facts<'_>, agent: &Element) {
     facts.values(
         agent,
-        &["allowedPipePrograms", "defaultMemoryLimitMB", "name", "traceLevel", "thorConnectTimeout"],
+        &[
+            "allowedPipePrograms",
+            "defaultMemoryLimitMB",
+            "name",
+            "traceLevel",
+            "thorConnectTimeout",
+        ],
     );
     facts.dali(agent);
     for name in ["logDir", "pluginDirectory"] {
-        facts.put(format!("attribute EclAgentProcess/@{name}"), path(&value(agent, name)));
+        let path = facts.path(&value(agent, name));
+        facts.put(format!("attribute EclAgentProcess/@{name}"), path);
     }
     if agent.attribute("httpGlobalIdHeader").is_some() {
         facts.put("headers", "");
@@ -103,7 +121,7 @@ fn copied(facts: &mut Facts<'_>, element: &Element, translates_log: bool) {
     let mut except = vec!["buildSet", "description", "daliServers"];
     if translates_log {
         except.push("logDir");
-        let log = path(&value(element, "logDir"));
+        let log = facts.path(&value(element, "logDir"));
         if !log.is_empty() {
             facts.put(format!("attribute {}/@logDir", element.name()), log);
         }
@@ -117,24 +135,57 @@ fn copied(facts: &mut Facts<'_>, element: &Element, translates_log: bool) {
 /// `sashaconf.xml`.
 pub(super) fn sasha(facts: &mut Facts<'_>, sasha: &Element) {
     facts.dali(sasha);
-    facts.put("attribute SashaServerProcess/@logDir", value(sasha, "logDir").replace('\\', "/"));
-    facts.flags(
-        sasha,
-        &["enableSNMP", "enableSysLog", "snmpSendWarnings", "xrefEclWatchProvider"],
-    );
+    let log = value(sasha, "logDir");
+    let log = if facts.is_linux() { log.replace('\\', "/") } else { facts.path(&log) };
+    facts.put("attribute SashaServerProcess/@logDir", log);
+    facts.flags(sasha, &["enableSNMP", "enableSysLog", "snmpSendWarnings", "xrefEclWatchProvider"]);
     facts.directories();
     facts.values(
         sasha,
         &[
-            "name", "autoRestartInterval", "LDSroot", "WUlimit", "WUcutoff", "WUbackup", "WUinterval",
-            "WUat", "WUduration", "WUthrottle", "WUretryinterval", "keepResultFiles",
-            "DFUrecoveryLimit", "DFUrecoveryCutoff", "DFUrecoveryInterval", "DFUrecoveryAt",
-            "DFUWUlimit", "DFUWUcutoff", "DFUWUinterval", "DFUWUat", "DFUWUduration",
-            "DFUWUthrottle", "cachedWUlimit", "cachedWUinterval", "cachedWUat", "coalesceInterval",
-            "coalesceAt", "minDeltaSize", "recoverDeltaErrors", "xrefInterval", "xrefAt", "xrefList",
-            "xrefCutoff", "xrefMaxScanThreads", "xrefMaxMemory", "ExpiryInterval", "ExpiryAt",
-            "thorQMonQueues", "thorQMonInterval", "thorQMonSwitchMinTime", "dafsmonInterval",
-            "dafsmonAt", "dafsmonList",
+            "name",
+            "autoRestartInterval",
+            "LDSroot",
+            "WUlimit",
+            "WUcutoff",
+            "WUbackup",
+            "WUinterval",
+            "WUat",
+            "WUduration",
+            "WUthrottle",
+            "WUretryinterval",
+            "keepResultFiles",
+            "DFUrecoveryLimit",
+            "DFUrecoveryCutoff",
+            "DFUrecoveryInterval",
+            "DFUrecoveryAt",
+            "DFUWUlimit",
+            "DFUWUcutoff",
+            "DFUWUinterval",
+            "DFUWUat",
+            "DFUWUduration",
+            "DFUWUthrottle",
+            "cachedWUlimit",
+            "cachedWUinterval",
+            "cachedWUat",
+            "coalesceInterval",
+            "coalesceAt",
+            "minDeltaSize",
+            "recoverDeltaErrors",
+            "xrefInterval",
+            "xrefAt",
+            "xrefList",
+            "xrefCutoff",
+            "xrefMaxScanThreads",
+            "xrefMaxMemory",
+            "ExpiryInterval",
+            "ExpiryAt",
+            "thorQMonQueues",
+            "thorQMonInterval",
+            "thorQMonSwitchMinTime",
+            "dafsmonInterval",
+            "dafsmonAt",
+            "dafsmonList",
         ],
     );
     facts.given(sasha, &["suspendCoalescerDuringXref", "PersistExpiryDefault", "ExpiryDefault"]);
@@ -145,8 +196,13 @@ pub(super) fn spark(facts: &mut Facts<'_>, spark: &Element) {
     facts.present(
         spark,
         &[
-            "SPARK_EXECUTOR_CORES", "SPARK_EXECUTOR_MEMORY", "SPARK_MASTER_WEBUI_PORT",
-            "SPARK_MASTER_PORT", "SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "SPARK_WORKER_PORT",
+            "SPARK_EXECUTOR_CORES",
+            "SPARK_EXECUTOR_MEMORY",
+            "SPARK_MASTER_WEBUI_PORT",
+            "SPARK_MASTER_PORT",
+            "SPARK_WORKER_CORES",
+            "SPARK_WORKER_MEMORY",
+            "SPARK_WORKER_PORT",
             "ThorClusterName",
         ],
     );
@@ -167,8 +223,13 @@ pub(super) fn ldap(facts: &mut Facts<'_>, ldap: &Element) {
     facts.values(
         ldap,
         &[
-            "filesBasedn", "resourcesBasedn", "sudoersBasedn", "systemBasedn", "usersBasedn",
-            "workunitsBasedn", "sharedCache",
+            "filesBasedn",
+            "resourcesBasedn",
+            "sudoersBasedn",
+            "systemBasedn",
+            "usersBasedn",
+            "workunitsBasedn",
+            "sharedCache",
         ],
     );
 }
