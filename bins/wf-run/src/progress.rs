@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cli::{note, seconds};
 use serde_json::json;
 use workflow_engine::exec::TaskId;
 use workflow_engine::model::{ProcessId, Workflow};
 use workflow_engine::run::Event;
 
 use crate::cli::ProgressMode;
-use crate::output::{note, seconds};
 use crate::summary::failure_text;
 
 const REDRAW: Duration = Duration::from_millis(150);

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cli::invalid;
 use workflow_engine::model::{Variables, Workflow};
 use workflow_engine::store::{Contents, read};
-
-use crate::exit::invalid;
 
 /// The folder of all runs: the given one, or `.windlass/runs` in a work directory.
 pub(crate) fn folder(given: Option<&Path>, work_dir: &Path) -> PathBuf {

@@ -3,11 +3,10 @@
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
+use cli::note;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use workflow_engine::run::CancelToken;
-
-use crate::output::note;
 
 /// The signals that this process ignores, as a bit set. Source: proc(5), `SigIgn`.
 fn ignored_signals() -> u64 {

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cli::invalid;
 use workflow_engine::check::{Problem, Severity, Surroundings};
 use workflow_engine::model::{Variables, Workflow};
 use workflow_engine::{LoadError, read_file};
 
 use crate::cli::SourceArgs;
-use crate::exit::invalid;
-use crate::output;
 use crate::problems::render;
 
 /// A workflow file and where its tasks run.
@@ -67,8 +66,8 @@ impl Source {
     /// Reads and checks the workflow. Problems are printed; errors end the program with code 2.
     pub(crate) fn load(&self) -> Result<Workflow> {
         self.try_load()?.map_err(|(text, problems)| {
-            let shown = render(&self.path, &text, &problems, output::colours(&std::io::stderr()));
-            output::note(shown.trim_end());
+            let shown = render(&self.path, &text, &problems, cli::colours(&std::io::stderr()));
+            cli::note(shown.trim_end());
             invalid(format!("{} cannot be run as it is", self.path.display()))
         })
     }

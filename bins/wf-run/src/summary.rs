@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use cli::{bytes, seconds};
 use serde_json::{Value, json};
 use workflow_engine::exec::{Failure, TaskId};
 use workflow_engine::model::{ProcessId, Workflow};
 use workflow_engine::run::{Report, Status};
-
-use crate::output::{bytes, seconds};
 
 /// Lines of standard error shown for a failure.
 const TAIL_LINES: usize = 8;

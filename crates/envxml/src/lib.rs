@@ -1,13 +1,25 @@
 //! The environment of an HPCC Systems cluster: the file `environment.xml`.
 //!
 //! - [`tree`] reads the file without losing a byte and writes it back, or in `envgen`'s own layout.
+//! - [`catalogue`] knows what the components of an HPCC version consist of.
+//! - [`compat`] places components on machines exactly as `envgen` does.
+//! - [`place`] places them by role: nobody gets a machine of another role.
+//! - [`generate`] writes a placement down as an environment.
+//! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
 //! - [`view`] shows the machines, components and instances that a tree describes.
+//! - [`edit`] changes an environment: `envgen2`'s operations.
 //! - [`diff`] compares two environments: machines, components, instances, attributes.
 //! - [`plan`] tells from two environments what must restart, in which order, and what may be lost.
 //!
 //! The crate does no input or output of its own: it takes text and gives text.
 
+pub mod catalogue;
+pub mod compat;
 pub mod diff;
+pub mod edit;
+pub mod generate;
+pub mod list;
+pub mod place;
 pub mod plan;
 pub mod tree;
 pub mod view;

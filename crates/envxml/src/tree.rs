@@ -298,6 +298,14 @@ impl Element {
         self.children.push(Node::Text(write::escape(text).into()));
     }
 
+    /// Replaces all text by another; child elements stay.
+    pub fn set_text(&mut self, text: &str) {
+        self.children.retain(|node| node.as_element().is_some());
+        if !text.is_empty() {
+            self.push_text(text);
+        }
+    }
+
     /// This element's step in an XPath: the tag, with `[@name='...']` where it has a name, else with
     /// `[@computer='...']`.
     #[must_use]

@@ -3,13 +3,12 @@
 use std::io::Write;
 
 use anyhow::Result;
+use cli::{Exit, OutputFormat, counted};
 use serde_json::json;
 use workflow_engine::check::{Problem, Severity};
 use workflow_engine::model::Workflow;
 
-use crate::cli::{CheckArgs, Format};
-use crate::exit::Exit;
-use crate::output::{self, counted};
+use crate::cli::CheckArgs;
 use crate::problems::render;
 use crate::source::{Source, has_errors};
 
@@ -27,7 +26,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
         has_errors(&problems) || !config_faults.is_empty() || (args.strict && !problems.is_empty());
     let mut out = std::io::stdout().lock();
     match args.output {
-        Format::Json => {
+        OutputFormat::Json => {
             let report = json!({
                 "file": source.path,
                 "valid": !invalid,
@@ -37,7 +36,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
             });
             writeln!(out, "{report:#}")?;
         }
-        Format::Text => {
+        OutputFormat::Text => {
             for fault in &config_faults {
                 writeln!(out, "{fault}")?;
             }
@@ -50,7 +49,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
                 write!(
                     out,
                     "{}",
-                    render(&source.path, text, &problems, output::colours(&std::io::stdout()))
+                    render(&source.path, text, &problems, cli::colours(&std::io::stdout()))
                 )?;
             }
             if let Some(workflow) = &workflow {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use cli::{Exit, OutputFormat, invalid};
 use workflow_engine::check::missing_inputs;
 use workflow_engine::exec::{Executor, Files, Local, LocalOptions, Noop};
 use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
 use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
 use workflow_engine::store::{History, RunStore};
 
-use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode, Format};
-use crate::exit::{Exit, invalid};
+use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode};
 use crate::progress::Progress;
 use crate::signals::Watch;
-use crate::{history, output, summary};
+use crate::{history, summary};
 
 /// Slots of the no-op executor: nothing there takes time, so everything ready starts.
 const UNLIMITED: usize = 1 << 30;
@@ -140,7 +140,7 @@ pub(super) fn check_inputs(
     if args.files == FilesMode::Strict {
         return Err(invalid(text));
     }
-    output::note(&format!("warning: {text}"));
+    cli::note(&format!("warning: {text}"));
     Ok(())
 }
 
@@ -217,12 +217,12 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     if !simulated && report.done > 0 {
         // What was learned is a help for the next run, not part of this one.
         if let Err(error) = history::learn(&runs, &report) {
-            output::note(&format!("warning: {error:#}"));
+            cli::note(&format!("warning: {error:#}"));
         }
     }
     let shown = match args.output {
-        Format::Json => format!("{:#}\n", summary::json(&workflow, &id, &report)),
-        Format::Text => summary::text(&workflow, &id, &report, simulated, &resume_hint),
+        OutputFormat::Json => format!("{:#}\n", summary::json(&workflow, &id, &report)),
+        OutputFormat::Text => summary::text(&workflow, &id, &report, simulated, &resume_hint),
     };
     let exit = match report.status {
         Status::Interrupted => Exit::Interrupted,

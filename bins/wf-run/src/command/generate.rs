@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use cli::{Exit, invalid, note};
+use files::Backup;
 use montage::{
     Answer, Band, ImageTable, Mosaic, Region, Shrink, Sky, SkyOptions, TextFile, Workflow,
 };
 
 use crate::cli::{GenCommand, MontageArgs, SkyArgs};
-use crate::exit::{Exit, invalid};
-use crate::output::note;
 
 pub(super) fn generate(command: &GenCommand) -> Result<Exit> {
     match command {
@@ -54,26 +54,11 @@ fn work_directory(out: &Path) -> Result<PathBuf> {
     parent.canonicalize().with_context(|| format!("failed to read {}", parent.display()))
 }
 
-/// Replaces a file in one step. What stood there and was different stays as `NAME.bak`.
+/// Writes a file of the plan. What stood there and was different stays as `NAME.bak`.
 fn write_file(path: &Path, content: &str) -> Result<()> {
-    let failed = || format!("failed to write {}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
-    match fs::read(path) {
-        Ok(former) if former == content.as_bytes() => return Ok(()),
-        Ok(_) => {
-            let mut backup = path.as_os_str().to_owned();
-            backup.push(".bak");
-            fs::copy(path, &backup).with_context(failed)?;
-        }
-        Err(_) => {}
-    }
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .with_context(failed)?;
-    file.write_all(content.as_bytes()).with_context(failed)?;
-    file.persist(path).with_context(failed)?;
+    files::replace(path, content.as_bytes(), Backup::Bak)?;
     Ok(())
 }
 

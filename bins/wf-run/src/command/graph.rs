@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use anyhow::Result;
+use cli::Exit;
 use workflow_engine::draw::{DrawOptions, dot, mermaid};
 
 use crate::cli::{GraphArgs, GraphFormat};
-use crate::exit::Exit;
 use crate::source::Source;
 
 pub(super) fn graph(args: &GraphArgs) -> Result<Exit> {

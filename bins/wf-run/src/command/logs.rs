@@ -3,12 +3,11 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use cli::{Exit, invalid, note};
 use workflow_engine::model::{Process, Workflow};
 use workflow_engine::store::{TaskLog, log_dir, task_logs};
 
 use crate::cli::LogsArgs;
-use crate::exit::{Exit, invalid};
-use crate::output::note;
 use crate::runs;
 
 /// Which task is meant: a number, a name as shown, or a type.

@@ -3,18 +3,18 @@
 use std::io::Write;
 
 use anyhow::Result;
+use cli::{Exit, OutputFormat};
 use serde_json::json;
 
 use super::status::{Standing, standing};
-use crate::cli::{Format, RunsArgs};
-use crate::exit::Exit;
+use crate::cli::RunsArgs;
 use crate::runs;
 
 pub(super) fn ls(args: &RunsArgs) -> Result<Exit> {
     let folder = runs::folder_here(args.runs.as_deref());
     let dirs = runs::list(&folder)?;
     let mut out = std::io::stdout().lock();
-    if args.output == Format::Json {
+    if args.output == OutputFormat::Json {
         let rows: Vec<_> = dirs
             .iter()
             .map(|dir| match standing(dir) {

@@ -11,12 +11,10 @@ mod run;
 mod status;
 mod trace;
 
-use std::io::Write;
-
 use anyhow::Result;
+use cli::Exit;
 
 use crate::cli::{Cli, Command};
-use crate::exit::Exit;
 
 /// Carries out what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
@@ -31,10 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Trace(args) => trace::trace(&args),
         Command::Gen(command) => generate::generate(&command),
         Command::Completions { shell } => {
-            let mut command = <Cli as clap::CommandFactory>::command();
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command, "wf-run", &mut script);
-            std::io::stdout().write_all(&script)?;
+            cli::print_completions(shell, <Cli as clap::CommandFactory>::command())?;
             Ok(Exit::Ok)
         }
     }

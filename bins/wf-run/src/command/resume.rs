@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use cli::{Exit, counted, invalid, note};
 use hashbrown::HashSet;
 use workflow_engine::model::{ProcessId, Variables, Workflow};
 use workflow_engine::read_file;
@@ -12,8 +13,6 @@ use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
 
 use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impossible};
 use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
-use crate::exit::{Exit, invalid};
-use crate::output::{self, counted, note};
 use crate::problems::render;
 use crate::{runs, source};
 
@@ -41,7 +40,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str())));
     let workflow = Workflow::from_text(text, &variables).map_err(|(text, problems)| {
-        let shown = render(&path, &text, &problems.problems, output::colours(&std::io::stderr()));
+        let shown = render(&path, &text, &problems.problems, cli::colours(&std::io::stderr()));
         note(shown.trim_end());
         invalid(format!("{} cannot be run as it is", path.display()))
     })?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use cli::{Exit, OutputFormat, invalid};
 use serde_json::json;
 use workflow_engine::check::Surroundings;
 use workflow_engine::exec::TaskId;
@@ -15,11 +16,10 @@ use workflow_engine::run::{self, PlanLimits};
 use workflow_engine::store::{History, NewRun, RunStore};
 
 use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
-use crate::cli::{ExecutorKind, Format, RunArgs};
-use crate::exit::{Exit, invalid};
+use crate::cli::{ExecutorKind, RunArgs};
 use crate::problems::render;
+use crate::runs;
 use crate::source::Source;
-use crate::{output, runs};
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let source = Source::new(&args.source)?;
@@ -41,9 +41,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
                 &source.path,
                 workflow.file_text(),
                 &warnings,
-                output::colours(&std::io::stderr()),
+                cli::colours(&std::io::stderr()),
             );
-            output::note(shown.trim_end());
+            cli::note(shown.trim_end());
             return Err(invalid("not run, because --strict makes warnings errors"));
         }
     }
@@ -82,8 +82,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
 fn tell_warnings(source: &Source, workflow: &Workflow) {
     let warnings = workflow.warnings(&Surroundings::default());
     if !warnings.is_empty() {
-        let colours = output::colours(&std::io::stderr());
-        output::note(render(&source.path, workflow.file_text(), &warnings, colours).trim_end());
+        let colours = cli::colours(&std::io::stderr());
+        cli::note(render(&source.path, workflow.file_text(), &warnings, colours).trim_end());
     }
 }
 
@@ -101,7 +101,7 @@ fn dry_run(workflow: &Arc<Workflow>, args: &RunArgs, folder: &Path) -> Result<Ex
         (process.task_label(task.firing), line)
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    if args.execution.output == Format::Json {
+    if args.execution.output == OutputFormat::Json {
         let rows: Vec<_> = plan
             .tasks
             .iter()
@@ -117,9 +117,9 @@ fn dry_run(workflow: &Arc<Workflow>, args: &RunArgs, folder: &Path) -> Result<Ex
     out.flush()?;
     let total = plan.tasks.len();
     if plan.cut {
-        output::note(&format!("... it goes on: only the first {total} tasks are shown"));
+        cli::note(&format!("... it goes on: only the first {total} tasks are shown"));
     } else {
-        output::note(&format!("{total} tasks would run; nothing was run"));
+        cli::note(&format!("{total} tasks would run; nothing was run"));
     }
     Ok(Exit::Ok)
 }
@@ -133,21 +133,16 @@ fn begun_by_hyperflow(log: &Path, workflow: &Arc<Workflow>) -> Result<History> {
         Ok(imported) => imported,
         Err(LogError::Invalid { problems }) => {
             for problem in &problems {
-                output::note(&format!(
-                    "{}:{}: error: {}",
-                    log.display(),
-                    problem.line,
-                    problem.kind
-                ));
+                cli::note(&format!("{}:{}: error: {}", log.display(), problem.line, problem.kind));
             }
             return Err(invalid(format!("{} cannot be resumed from", log.display())));
         }
         Err(error) => return Err(error.into()),
     };
     let done = imported.history.records.iter().filter(|record| record.done).count();
-    output::note(&format!("HyperFlow had finished {}; kept", output::counted(done, "task")));
+    cli::note(&format!("HyperFlow had finished {}; kept", cli::counted(done, "task")));
     if imported.torn {
-        output::note("the log's last line was cut off; its task runs again");
+        cli::note("the log's last line was cut off; its task runs again");
     }
     Ok(imported.history)
 }

@@ -5,13 +5,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use cli::{Exit, OutputFormat, seconds};
 use serde_json::{Value, json};
 use workflow_engine::model::ProcessId;
 use workflow_engine::store::{Contents, RunState, read};
 
-use crate::cli::{Format, StatusArgs};
-use crate::exit::Exit;
-use crate::output::seconds;
+use crate::cli::StatusArgs;
 use crate::runs;
 
 /// A run in one line.
@@ -94,7 +93,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit> {
     failed.sort_unstable();
     let failed: Vec<String> = failed.iter().map(|(p, f)| label(*p, *f)).collect();
     let mut out = std::io::stdout().lock();
-    if args.runs.output == Format::Json {
+    if args.runs.output == OutputFormat::Json {
         let mut report = standing.json();
         report["types"] = workflow
             .type_names()

@@ -3,10 +3,10 @@
 use std::io::{BufWriter, Write};
 
 use anyhow::Result;
+use cli::Exit;
 use workflow_engine::trace::{rows, write_chrome, write_json, write_tsv};
 
 use crate::cli::{TraceArgs, TraceFormat};
-use crate::exit::Exit;
 use crate::runs;
 
 pub(super) fn trace(args: &TraceArgs) -> Result<Exit> {

@@ -6,7 +6,7 @@ use envxml::Document;
 
 /// The folder with the shared data, if it is there.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn shared(folder: &str, test: &str) -> Option<PathBuf> {
+pub(crate) fn shared(folder: &str, test: &str) -> Option<PathBuf> {
     let root = std::env::var_os("WINDLASS_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
         PathBuf::from,

@@ -1,41 +1,8 @@
-//! Standard output for data, standard error for people.
-
-use std::io::{self, IsTerminal, Write};
-
-/// Whether an error is only that the reader has gone.
-pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
-    })
-}
-
-/// A line for people. Standard error may be closed; nothing can be done about it.
-pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// An error with its causes.
-pub(crate) fn error(error: &anyhow::Error) {
-    let mut text = format!("wf-run: {error}");
-    let mut last = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !last.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        last = cause;
-    }
-    note(&text);
-}
-
-/// Whether a stream is a terminal that takes colours.
-pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
+//! Numbers as people say them.
 
 /// Seconds as people say them: `0.42 s`, `12.3 s`, `4 m 05 s`, `2 h 03 m`.
-pub(crate) fn seconds(seconds: f64) -> String {
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
     #[expect(clippy::cast_sign_loss, reason = "clamped to what is not negative")]
     let whole = seconds.max(0.0) as u64;
     match seconds {
@@ -47,7 +14,8 @@ pub(crate) fn seconds(seconds: f64) -> String {
 }
 
 /// A number with its noun: `1 edge`, `2 edges`, `3 processes`.
-pub(crate) fn counted(number: usize, noun: &str) -> String {
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
     let plural = match (number, noun.ends_with('s')) {
         (1, _) => "",
         (_, true) => "es",
@@ -56,8 +24,9 @@ pub(crate) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// Bytes as people say them.
-pub(crate) fn bytes(bytes: u64) -> String {
+/// Bytes as people say them: `512 B`, `1.5 KiB`, `8.0 GiB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;
@@ -82,5 +51,10 @@ mod tests {
     fn times_are_as_short_as_they_may_be() {
         let shown = [0.4211, 12.34, 245.0, 7380.0].map(seconds);
         assert_eq!(shown, ["0.42 s", "12.3 s", "4 m 05 s", "2 h 03 m"]);
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        assert_eq!([512, 1536, 8 << 30].map(bytes), ["512 B", "1.5 KiB", "8.0 GiB"]);
     }
 }

@@ -1,0 +1,108 @@
+//! Standard output for data, standard error for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+/// How results are printed: the values of `-o`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON value.
+    Json,
+}
+
+// Not derived: the names say it all, and descriptions would make every help text longer.
+impl ValueEnum for OutputFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }))
+    }
+}
+
+/// Whether an error is only that the reader has gone.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// A line for people. Standard error may be closed; nothing can be done about it.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error with its causes, after the program's name.
+pub fn error(program: &str, error: &anyhow::Error) {
+    note(&error_line(program, error));
+}
+
+fn error_line(program: &str, error: &anyhow::Error) -> String {
+    let mut text = format!("{program}: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        last = cause;
+    }
+    text
+}
+
+/// Whether a stream is a terminal that takes colours.
+#[must_use]
+pub fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Prints the completions of a command line for a shell.
+///
+/// # Errors
+///
+/// When standard output cannot be written to.
+pub fn print_completions(
+    shell: clap_complete::Shell,
+    mut command: clap::Command,
+) -> io::Result<()> {
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    io::stdout().lock().write_all(&script)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_each_cause_once() {
+        let cause = io::Error::other("disk full");
+        let error = Err::<(), _>(cause).context("failed to write a: disk full");
+        let error = error.context("failed to save").unwrap_err();
+        assert_eq!(
+            error_line("tool", &error),
+            "tool: failed to save: failed to write a: disk full"
+        );
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_found_below_other_errors() {
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_broken_pipe(&Err::<(), _>(gone).context("printing").unwrap_err()));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("broken pipe")));
+    }
+}

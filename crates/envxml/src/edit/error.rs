@@ -1,0 +1,146 @@
+//! Why an edit cannot be applied.
+
+use thiserror::Error;
+
+use super::reference::Reference;
+use crate::tree::XPathError;
+
+/// A problem of one edit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{problem}")]
+pub struct EditError {
+    /// The index of the edit.
+    pub edit: usize,
+    /// What is wrong.
+    #[source]
+    pub problem: Problem,
+}
+
+/// What is wrong with an edit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// The environment lacks a part that every environment has.
+    #[error("the environment has no {0}")]
+    NoPart(&'static str),
+    /// Neither the environment nor a table knows the component.
+    #[error("{component:?} is no component{}", suggestion(.like.as_ref()))]
+    UnknownComponent {
+        /// As it was written.
+        component: String,
+        /// What may have been meant.
+        like: Option<String>,
+    },
+    /// There is no such component.
+    #[error("there is no {tag}{}{}", named(.name.as_ref()), there_are(.have))]
+    NoComponent {
+        /// The tag.
+        tag: String,
+        /// Its name.
+        name: Option<String>,
+        /// Names that are there.
+        have: Vec<String>,
+    },
+    /// There is no such element inside a component.
+    #[error("{within} has no {wanted}")]
+    NoElement {
+        /// The component's path.
+        within: String,
+        /// What was looked for.
+        wanted: String,
+    },
+    /// More than one element fits where one was meant.
+    #[error("{wanted} is not one element but {count}: say which one")]
+    Ambiguous {
+        /// What was looked for.
+        wanted: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// The new element is there already.
+    #[error("{path} is there already")]
+    Exists {
+        /// Its path.
+        path: String,
+    },
+    /// Nothing is known of how such a component looks.
+    #[error("there is no {tag} that a new one could be made like")]
+    NoPattern {
+        /// The tag.
+        tag: String,
+    },
+    /// A node lacks what it needs.
+    #[error("{path}: {message}")]
+    Node {
+        /// The component's path.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// No address.
+    #[error(transparent)]
+    Address(#[from] super::address::AddressError),
+    /// A path that is not understood.
+    #[error(transparent)]
+    Path(#[from] XPathError),
+    /// Content that is not XML.
+    #[error("the content is not XML: line {line}, column {column}: {message}")]
+    Content {
+        /// The line within the content, from 1.
+        line: u32,
+        /// The character within the line, from 1.
+        column: u32,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value that is not allowed.
+    #[error("{what} cannot be {value:?}: {message}")]
+    Value {
+        /// What the value is for.
+        what: String,
+        /// The value.
+        value: String,
+        /// What is expected.
+        message: String,
+    },
+    /// Something else refers to what would be gone.
+    #[error("{gone} is still referred to by {}", list(.references))]
+    Referenced {
+        /// What would be gone.
+        gone: String,
+        /// Who refers to it.
+        references: Vec<Reference>,
+    },
+}
+
+fn suggestion(like: Option<&String>) -> String {
+    like.map_or_else(String::new, |like| format!("; did you mean {like:?}?"))
+}
+
+fn named(name: Option<&String>) -> String {
+    name.map_or_else(String::new, |name| format!(" with the name {name:?}"))
+}
+
+fn there_are(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" (there is {})", names.join(", "))
+}
+
+fn list(references: &[Reference]) -> String {
+    references.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Problem {
+    /// The first of the errors of an address list, which has at least one.
+    pub(super) fn from_first(errors: Vec<super::AddressError>, list: &str) -> Self {
+        errors.into_iter().next().map_or_else(
+            || Self::Value {
+                what: "an address".to_owned(),
+                value: list.to_owned(),
+                message: "expected an address".to_owned(),
+            },
+            Self::Address,
+        )
+    }
+}
