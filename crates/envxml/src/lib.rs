@@ -10,6 +10,7 @@
 //! - [`edit`] changes an environment: `envgen2`'s operations.
 //! - [`diff`] compares two environments: machines, components, instances, attributes.
 //! - [`plan`] tells from two environments what must restart, in which order, and what may be lost.
+//! - [`explain`] tells where the values of an environment come from.
 //!
 //! The crate does no input or output of its own: it takes text and gives text.
 
@@ -17,6 +18,7 @@ pub mod catalogue;
 pub mod compat;
 pub mod diff;
 pub mod edit;
+pub mod explain;
 pub mod generate;
 pub mod list;
 pub mod place;

@@ -173,9 +173,13 @@ fn changed_dafilesrv(old: &Source<'_>, new: &Source<'_>) -> BTreeSet<String> {
                 own.remove(name);
             }
             let mut text = groups.clone();
-            for attribute in own.attributes() {
-                text.push_str(&format!("{}={} ", attribute.name(), attribute.value()));
-            }
+            let mut attributes: Vec<String> = own
+                .attributes()
+                .iter()
+                .map(|one| format!("{}={} ", one.name(), one.value()))
+                .collect();
+            attributes.sort();
+            text.extend(attributes);
             text.extend(limits);
             settings.insert(server.get("name").unwrap_or_default().into_owned(), text);
         }

@@ -27,12 +27,14 @@ pub(super) use source::Source;
 /// A component: its tag and its name.
 pub(super) type Key = (String, String);
 
+/// The components of one name on one machine, with the facts that only these instances have.
+pub(super) type Deployment = Vec<(Key, Vec<Fact>)>;
+
 /// The facts of all generated files of an environment.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
-    /// For each address and component name, the components of that name with the facts that only this
-    /// instance has.
-    pub(super) pairs: BTreeMap<(String, String), Vec<(Key, Vec<Fact>)>>,
+    /// What is on an address under a component's name.
+    pub(super) pairs: BTreeMap<(String, String), Deployment>,
     /// The facts that all instances of a component share.
     pub(super) shared: BTreeMap<Key, Vec<Fact>>,
     /// All processes that run: address, component; with or without files.

@@ -159,12 +159,12 @@ fn component(change: &ChangedComponent) -> Vec<String> {
 
 fn step(number: usize, step: &Step) -> Vec<String> {
     let title = match step.action {
-        Action::StopAllButDali => "stop",
+        Action::StopAllButDali => "stop all but dali",
         Action::StopDali => "stop dali",
         Action::Push => "push environment.xml",
         Action::StartDali => "start dali",
         Action::CheckGroups => "check groups",
-        Action::StartRest => "start",
+        Action::StartRest => "start the rest",
     };
     if step.action == Action::CheckGroups {
         let mut lines = vec![format!("{number}. {title}")];

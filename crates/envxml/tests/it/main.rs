@@ -3,5 +3,7 @@
 mod compat;
 mod data;
 mod diff;
+mod explain;
 mod list;
+mod plan;
 mod small;

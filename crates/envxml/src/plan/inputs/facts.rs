@@ -1,7 +1,7 @@
 //! Collecting facts.
 
 use super::source::{Source, value};
-use crate::tree::Element;
+use crate::tree::{Attribute, Element};
 
 /// One value that generated files take from the environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,7 @@ impl<'s> Facts<'s> {
     }
 
     fn all(&mut self, element: &Element, except: &[&str], empty: bool) {
-        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        let mut names: Vec<&str> = element.attributes().iter().map(Attribute::name).collect();
         // Configgen sorts attributes before it transforms anything.
         names.sort_unstable();
         for name in names {
@@ -112,7 +112,7 @@ impl<'s> Facts<'s> {
 
     fn copied(&mut self, element: &Element, path: &str, empty: bool) {
         self.put("element", path);
-        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        let mut names: Vec<&str> = element.attributes().iter().map(Attribute::name).collect();
         names.sort_unstable();
         for name in names {
             let value = value(element, name);

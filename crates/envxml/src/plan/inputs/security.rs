@@ -192,7 +192,7 @@ pub(super) fn rights(
             facts.put(tag, value(one, "path"));
             facts.values(one, names);
             if rules == Rules::EclWatch {
-                let of = FAMILY.contains(&&*own).then_some(own).unwrap_or_default();
+                let of = if FAMILY.contains(&&*own) { &*own } else { "" };
                 facts.put("service of the right", of);
                 if value(one, "path").starts_with("MachineInfoAccess") {
                     for child in one.elements() {

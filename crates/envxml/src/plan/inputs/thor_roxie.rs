@@ -50,7 +50,7 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     for tag in ["Debug", "SSH"] {
         // Of several elements the last value goes into one file, the first one into the other.
         let mut values: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for attribute in thor.children(tag).flat_map(|element| element.attributes()) {
+        for attribute in thor.children(tag).flat_map(Element::attributes) {
             values.entry(attribute.name()).or_default().push(attribute.value());
         }
         for (name, values) in values {
