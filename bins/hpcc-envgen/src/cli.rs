@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::OutputFormat;
 
 /// Generates, checks, compares and changes the environment.xml of HPCC Systems clusters.
@@ -31,6 +31,18 @@ Without -env the environment goes to standard output.";
 pub(crate) enum Command {
     /// Generate an environment.xml from pods, address files or address lists
     Generate(Box<Generate>),
+    /// Find faults of an environment, and say how to mend them
+    Lint(Lint),
+    /// Compare two environments: machines, instances, attributes
+    Diff(Pair),
+    /// Tell what must restart to get from one environment to another, in which order, and what may be lost
+    Plan(Plan),
+    /// List what an environment runs, as configgen does
+    List(List),
+    /// Tell where values come from: default, derived, or set by hand
+    Explain(Explain),
+    /// Change an environment with the operations of envgen2; all or none
+    Edit(Edit),
     /// Print shell completions
     Completions {
         /// The shell
@@ -110,6 +122,162 @@ pub(crate) struct Generate {
 
     #[arg(last = true, hide = true, allow_hyphen_values = true)]
     pub(crate) envgen: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// The environment
+    pub(crate) file: Option<PathBuf>,
+    /// What the cluster runs on: rules about pods run with kubernetes only
+    #[arg(long, value_name = "TARGET", value_enum, default_value_t = LintTarget::Host)]
+    pub(crate) target: LintTarget,
+    /// Compare with pods as `kubectl get pods -o json` prints them; - is standard input. Implies --target kubernetes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pods: Option<PathBuf>,
+    /// Leave out rules by name
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) disable: Vec<String>,
+    /// Print all rules
+    #[arg(long)]
+    pub(crate) rules: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What a cluster runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintTarget {
+    /// Machines with addresses that stay
+    Host,
+    /// Pods
+    Kubernetes,
+}
+
+/// Two environments.
+#[derive(Debug, Args)]
+pub(crate) struct Pair {
+    /// The former environment
+    pub(crate) old: PathBuf,
+    /// The new environment
+    pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) pair: Pair,
+    /// A machine that keeps its disks when its address changes (address, host name or name of a computer)
+    #[arg(long, value_name = "MACHINE", value_delimiter = ',')]
+    pub(crate) stable: Vec<String>,
+    /// All machines keep their disks
+    #[arg(long, conflicts_with = "stable")]
+    pub(crate) all_stable: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// What to list
+    #[arg(value_enum)]
+    pub(crate) kind: ListKind,
+    /// The environment
+    pub(crate) file: PathBuf,
+    /// What stands for an address of . (the machine that reads the file)
+    #[arg(long, value_name = "ADDRESS", default_value = ".")]
+    pub(crate) local: String,
+    /// How to print the list: text is configgen's own form
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) output: ListFormat,
+}
+
+/// The lists of configgen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListKind {
+    /// All instances without thor slaves (-listall)
+    All,
+    /// All instances (-listall2)
+    All2,
+    /// All machines (-machines)
+    Machines,
+    /// All ESP services (-listespservices)
+    EspServices,
+    /// All common directories (-listcommondirs)
+    CommonDirs,
+    /// All drop zones (-listdropzones)
+    DropZones,
+    /// All LDAP servers (-listldaps)
+    Ldaps,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// As configgen prints it
+    Text,
+    /// Columns under their names
+    Table,
+    /// JSON
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// What to explain: Software/ThorCluster[@name='mythor']/@slavesPerNode, or an element for all that is in it
+    pub(crate) xpath: String,
+    /// The environment
+    pub(crate) file: PathBuf,
+    /// The hpcc.yaml that it was generated with, to name the lines of overrides
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cluster: Option<PathBuf>,
+    /// The folder of settings that it was generated with, to name the lines of overrides
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) config_dir: Option<PathBuf>,
+    /// The version of HPCC; otherwise that of the environment's build
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) hpcc_version: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Edit {
+    /// The environment
+    pub(crate) file: PathBuf,
+    /// envgen2's operations: -add-node roxie#myroxie@ip=10.1.1.9 -mod sw:thor#mythor@slavesPerNode=2 ...
+    #[arg(
+        required = true,
+        allow_hyphen_values = true,
+        trailing_var_arg = true,
+        value_name = "OPERATION"
+    )]
+    pub(crate) operations: Vec<String>,
+    /// Where to write instead of the file itself; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Show the difference and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show what must restart
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Leave references that lead nowhere
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How new instances are named
+    #[arg(long, value_name = "STYLE", value_enum, default_value_t = EditStyle::File)]
+    pub(crate) style: EditStyle,
+}
+
+/// How new instances are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EditStyle {
+    /// As the file's own instances
+    File,
+    /// As envgen: s1, m1, farm1
+    Envgen,
+    /// As envgen2: s, s_2, m, farm; nothing else is changed than what it changes
+    Envgen2,
 }
 
 /// How a result is printed.

@@ -15,6 +15,11 @@ pub(crate) fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// A value as JSON on standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
 /// Replaces a file in one step; what was there is kept as a dated backup. A device is written to as it is.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     let is_special = path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());

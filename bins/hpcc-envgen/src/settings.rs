@@ -1,9 +1,10 @@
 //! What is to be set in the generated environment, and where each setting was said.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use cli::InvalidInput;
+use cli::{InvalidInput, note};
 use diagnostics::yaml::{self, Places};
 use diagnostics::{DataPath, Problem};
 use envxml::compat::EnvgenArgs;
@@ -28,28 +29,50 @@ pub(crate) struct Change {
 }
 
 /// All settings of a command line.
+#[derive(Default)]
 pub(crate) struct Settings {
     /// The content of hpcc.yaml, with what the command line says of clusters that it does not name.
     pub(crate) spec: ClusterSpec,
     typed: Vec<Change>,
-    from_spec: Vec<Change>,
+    /// What hpcc.yaml and the configuration directory ask for.
+    pub(crate) from_files: Vec<Change>,
 }
 
 impl Settings {
-    /// Reads hpcc.yaml and the settings of the command line.
+    /// Reads hpcc.yaml, the configuration directory and the settings of the command line.
     pub(crate) fn read(
         arguments: &Generate,
         typed: &EnvgenArgs,
         report: &mut Report,
     ) -> Result<Self> {
-        let mut spec = ClusterSpec::default();
-        let mut from_spec = Vec::new();
-        if let Some(path) = &arguments.cluster {
-            let (read, places) = self::spec(path, report)?;
-            from_spec = changes_of(&read, &places);
-            spec = read;
+        let mut settings =
+            Self::of_files(arguments.cluster.as_deref(), arguments.config_dir.as_deref(), report)?;
+        settings.typed = typed_changes(typed)?;
+        // Folders of instances follow the directories, so these must be known before anything is generated.
+        for change in settings.from_files.iter().chain(&settings.typed) {
+            if let Edit::SetDirectory { category, folder } = &change.edit {
+                settings.spec.directories.insert(category.clone(), folder.clone());
+            }
         }
-        Ok(Self { spec, typed: typed_changes(typed)?, from_spec })
+        Ok(settings)
+    }
+
+    /// Reads hpcc.yaml and the configuration directory.
+    pub(crate) fn of_files(
+        cluster: Option<&Path>,
+        folder: Option<&Path>,
+        report: &mut Report,
+    ) -> Result<Self> {
+        let mut settings = Self::default();
+        if let Some(path) = cluster {
+            let (spec, places) = self::spec(path, report)?;
+            settings.from_files = changes_of(&spec, &places);
+            settings.spec = spec;
+        }
+        if let Some(folder) = folder {
+            settings.from_files.extend(config_dir(folder)?);
+        }
+        Ok(settings)
     }
 
     /// All changes in the order in which they apply: what pods need, hpcc.yaml, the command line.
@@ -62,7 +85,7 @@ impl Settings {
                 origin: "pods have no multicast".to_owned(),
             });
         }
-        changes.extend(self.from_spec.iter().chain(&self.typed).cloned());
+        changes.extend(self.from_files.iter().chain(&self.typed).cloned());
         let has = |build_set: &str| match machines {
             Machines::Roles { placement, .. } => {
                 let nodes = !placement.nodes().is_empty();
@@ -98,6 +121,53 @@ fn spec(path: &Path, report: &mut Report) -> Result<(ClusterSpec, Places)> {
     }
     report.show(&problems);
     Ok((spec, places))
+}
+
+/// The changes of a configuration directory. Hidden files, which a mounted ConfigMap has, are passed over.
+fn config_dir(folder: &Path) -> Result<Vec<Change>> {
+    let fail = |path: &Path, error: &std::io::Error| {
+        InvalidInput(format!("failed to read {}: {error}", path.display()))
+    };
+    let mut files = BTreeMap::new();
+    let mut folders = vec![(folder.to_owned(), String::new())];
+    while let Some((path, prefix)) = folders.pop() {
+        for entry in std::fs::read_dir(&path).map_err(|error| fail(&path, &error))? {
+            let entry = entry.map_err(|error| fail(&path, &error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = entry.path();
+            if path.is_dir() {
+                if prefix.is_empty() {
+                    folders.push((path, format!("{name}/")));
+                }
+            } else {
+                files.insert(format!("{prefix}{name}"), file::text(&path)?);
+            }
+        }
+    }
+    let shown = |finding: &envxml::config_dir::Finding| {
+        folder.join(finding.to_string()).display().to_string()
+    };
+    let config = envxml::config_dir::read(&files).map_err(|error| {
+        for warning in &error.warnings {
+            note(&format!("warning: {}", shown(warning)));
+        }
+        let lines: Vec<String> = error.errors.iter().map(shown).collect();
+        InvalidInput(lines.join("\n"))
+    })?;
+    for warning in &config.warnings {
+        note(&format!("warning: {}", shown(warning)));
+    }
+    let origins =
+        config.sources.iter().map(|source| folder.join(source.to_string()).display().to_string());
+    Ok(config
+        .edits
+        .into_iter()
+        .zip(origins)
+        .map(|(edit, origin)| Change { edit, origin })
+        .collect())
 }
 
 fn over(build_set: &str, attribute: &str, value: &str) -> Edit {
@@ -151,6 +221,26 @@ fn changes_of(spec: &ClusterSpec, places: &Places) -> Vec<Change> {
     }
     for (name, esp) in &spec.esp {
         attributes("esp", "esp", name, &esp.attributes);
+    }
+    // These are in the generated environment already; here they tell `explain` where they were said.
+    for (category, folder) in &spec.directories {
+        changes.push(Change {
+            edit: Edit::SetDirectory { category: category.clone(), folder: folder.clone() },
+            origin: at(&root.join("directories").join(category.as_str())),
+        });
+    }
+    let mut number = |part: &str, name: &ClusterName, key: &str, attribute: &str, value: u32| {
+        changes.push(Change {
+            edit: set(part, Some(name), attribute, &value.to_string()),
+            origin: at(&root.join(part).join(name.to_string()).join(key)),
+        });
+    };
+    for (name, thor) in &spec.thor {
+        number("thor", name, "slavesPerNode", "slavesPerNode", thor.slaves_per_node);
+        number("thor", name, "channelsPerSlave", "channelsPerSlave", thor.channels_per_slave);
+    }
+    for (name, roxie) in &spec.roxie {
+        number("roxie", name, "channelsPerSlave", "channelsPerSlave", roxie.channels_per_slave);
     }
     for (name, thor) in &spec.thor {
         if let Some(group) = &thor.node_group {

@@ -28,6 +28,7 @@ DERIVED = {
     ("ThorCluster", "slavesPerNode"): "slaves-per-node",
     ("ThorCluster", "channelsPerSlave"): "thor-channels-per-slave",
     ("DropZone/ServerList", "server"): "drop-zone-server",
+    ("BackupNodeProcess/NodeGroup", "name"): "thor",
     ("Instance", "name"): "instance-name",
     ("Instance", "computer"): "computer",
     ("Instance", "netAddress"): "address",

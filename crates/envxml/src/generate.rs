@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::tree::{Document, Element};
 
 mod component;
-mod service;
+pub(crate) mod service;
 
 /// What an environment is to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -227,6 +227,14 @@ impl Element {
         });
     }
 
+    /// Sorts the attributes of a new element and of all inside it by name, as generators write them.
+    pub(crate) fn sort_attributes(&mut self) {
+        self.attributes.sort_by_key(|attribute| attribute.name.to_ascii_lowercase());
+        for child in self.elements_mut() {
+            child.sort_attributes();
+        }
+    }
+
     /// Removes an attribute and tells whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.attributes.len();

@@ -9,6 +9,7 @@ use envxml::Document;
 use envxml::catalogue::Catalogue;
 use envxml::compat::{self, EnvgenArgs};
 use envxml::edit::{EditOptions, apply};
+use envxml::lint::{LintOptions, Severity, Target, lint};
 use envxml::place;
 use hpcc_envgen::intake::{self, Answer};
 
@@ -98,7 +99,23 @@ fn ours(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
             return Ok(Exit::Invalid);
         }
     }
+    if has_faults(&document, &machines) {
+        return Ok(Exit::Invalid);
+    }
     finish(arguments, typed, &document)
+}
+
+/// Shows what is wrong with the environment, and tells whether it must not be used.
+fn has_faults(document: &Document, machines: &Machines) -> bool {
+    let target = match machines {
+        Machines::Roles { from_pods: true, .. } => Target::Kubernetes,
+        Machines::Roles { .. } | Machines::List(_) => Target::Host,
+    };
+    let findings = lint(document, &LintOptions { target, ..LintOptions::default() });
+    for finding in findings.iter().filter(|finding| finding.severity > Severity::Info) {
+        note(&finding.to_string());
+    }
+    findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
 /// Writes the environment, or compares it with the file that is there.

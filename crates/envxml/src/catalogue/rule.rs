@@ -45,6 +45,8 @@ pub enum Rule {
     RoxieChannelsPerSlave,
     /// The drop zone's machine.
     DropZoneServer,
+    /// The name of the first thor cluster; the schema's default when there is none.
+    Thor,
     /// The name of an instance.
     InstanceName,
     /// The computer of an instance.
@@ -89,6 +91,7 @@ impl TryFrom<String> for Rule {
             "thor-channels-per-slave" => Self::ThorChannelsPerSlave,
             "roxie-channels-per-slave" => Self::RoxieChannelsPerSlave,
             "drop-zone-server" => Self::DropZoneServer,
+            "thor" => Self::Thor,
             "instance-name" => Self::InstanceName,
             "computer" => Self::Computer,
             "address" => Self::Address,

@@ -309,16 +309,15 @@ impl Work {
         for step in steps {
             let one = XPath { steps: vec![step.clone()], attribute: None };
             let found = self.at(&place)?.select_paths(&one);
-            place = match found.into_iter().next() {
-                Some(inner) => place.into_iter().chain(inner).collect(),
-                None => {
-                    let within =
-                        if place.is_empty() { "the environment".into() } else { self.path(&place) };
-                    let element = element_of(step)
-                        .ok_or_else(|| Problem::NoElement { within, wanted: one.to_string() })?;
-                    self.insert(&place, element)?
-                }
-            };
+            if let Some(inner) = found.into_iter().next() {
+                place.extend(inner);
+                continue;
+            }
+            let within =
+                if place.is_empty() { "the environment".into() } else { self.path(&place) };
+            let element = element_of(step)
+                .ok_or_else(|| Problem::NoElement { within, wanted: one.to_string() })?;
+            place = self.insert(&place, element)?;
         }
         Ok(place)
     }
@@ -335,14 +334,12 @@ impl Work {
         };
         let is_it =
             |e: &Element| e.name() == "Category" && e.get("name").as_deref() == Some(category);
-        match self.children(&directories, is_it).into_iter().next() {
-            Some(place) => self.set(&place, "dir", folder),
-            None => {
-                let element = Element::new("Category").with("dir", folder).with("name", category);
-                self.insert(&directories, element)?;
-            }
+        if let Some(place) = self.children(&directories, is_it).into_iter().next() {
+            self.set(&place, "dir", folder);
+            return Ok(());
         }
-        Ok(())
+        let element = Element::new("Category").with("dir", folder).with("name", category);
+        self.insert(&directories, element).map(drop)
     }
 }
 

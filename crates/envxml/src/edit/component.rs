@@ -5,6 +5,7 @@ use super::work::Work;
 use super::{
     Assignment, Category, Child, Problem, Selector, Style, Subject, kind, naming, template,
 };
+use crate::catalogue::BuildSet;
 use crate::tree::{Element, NodePath};
 
 impl Work {
@@ -22,25 +23,18 @@ impl Work {
         }
         let (kind, found) = self.find(subject)?;
         let named = subject.name.is_some();
-        match found.into_iter().next().filter(|_| named) {
-            Some(place) => {
-                let options = ["esp", "bindings", "buildSet"];
-                let own: Vec<Assignment> = attributes
-                    .iter()
-                    .filter(|a| !options.contains(&a.name.as_str()))
-                    .cloned()
-                    .collect();
-                if own.is_empty() {
-                    let path = self.path(&place);
-                    self.warn(format!("{path} is there already"));
-                }
-                self.assign(&place, &own);
-            }
-            None => {
-                let name = subject.name.clone().unwrap_or_else(|| self.free_name(&kind));
-                self.create(&kind, &name, like, attributes)?;
-            }
+        let Some(place) = found.into_iter().next().filter(|_| named) else {
+            let name = subject.name.clone().unwrap_or_else(|| self.free_name(&kind));
+            return self.create(&kind, &name, like, attributes).map(drop);
+        };
+        let options = ["esp", "bindings", "buildSet"];
+        let own = attributes.iter().filter(|a| !options.contains(&a.name.as_str()));
+        let own: Vec<Assignment> = own.cloned().collect();
+        if own.is_empty() {
+            let path = self.path(&place);
+            self.warn(format!("{path} is there already"));
         }
+        self.assign(&place, &own);
         Ok(())
     }
 
@@ -105,7 +99,7 @@ impl Work {
     }
 
     /// An empty topology as `envgen` writes it.
-    fn empty_topology(&self, name: &str) -> Element {
+    pub(super) fn empty_topology(&self, name: &str) -> Element {
         let build = self.root().child("Programs").and_then(|programs| programs.child("Build"));
         let build = build.and_then(|build| build.get("name")).unwrap_or_default();
         Element::new("Topology")
@@ -215,7 +209,7 @@ impl Work {
         let build = self.part(Category::Programs)?;
         let Some(element) = template::build_set(self.root(), &name) else {
             let known: Vec<&str> =
-                template::catalogue(self.root()).build_sets.iter().map(|set| set.name()).collect();
+                template::catalogue(self.root()).build_sets.iter().map(BuildSet::name).collect();
             let like = kind::nearest(&name, known.into_iter()).map(str::to_owned);
             return Err(Problem::UnknownComponent { component: name, like });
         };
@@ -257,26 +251,21 @@ impl Work {
         let there = self.children(&parent, fits);
         // A backup node has many node groups; their names need not differ.
         let is_group = last.eq_ignore_ascii_case("NodeGroup") && self.is_envgen2();
-        let place = match there.into_iter().next().filter(|_| !is_group) {
-            Some(place) => {
-                self.assign(&place, attributes);
-                place
+        let place = if let Some(place) = there.into_iter().next().filter(|_| !is_group) {
+            self.assign(&place, attributes);
+            place
+        } else {
+            let mut element = Element::new(last.as_str());
+            if let Some(name) = name {
+                element.set("name", name);
             }
-            None => {
-                let mut element = Element::new(last.as_str());
-                if let (Some(key), None) =
-                    (&selector.key, attributes.iter().find(|a| a.name == "name"))
-                {
-                    element.set("name", key);
-                }
-                for attribute in attributes {
-                    element.set(&attribute.name, &attribute.value);
-                }
-                if last.eq_ignore_ascii_case("NodeGroup") && element.get("interval").is_none() {
-                    element.set("interval", "24");
-                }
-                self.insert(&parent, element)?
+            for attribute in attributes {
+                element.set(&attribute.name, &attribute.value);
             }
+            if last.eq_ignore_ascii_case("NodeGroup") && element.get("interval").is_none() {
+                element.set("interval", "24");
+            }
+            self.insert(&parent, element)?
         };
         for child in children {
             self.set_child(&place, &child.tag, &child.attributes)?;
@@ -292,19 +281,15 @@ impl Work {
         attributes: &[Assignment],
     ) -> Result<(), Problem> {
         let tag = kind::process_tag(tag, self.root());
-        match self.children(parent, |e| e.name() == tag).into_iter().next() {
-            Some(place) => {
-                self.assign(&place, attributes);
-            }
-            None => {
-                let mut element = Element::new(tag);
-                for attribute in attributes {
-                    element.set(&attribute.name, &attribute.value);
-                }
-                self.insert(parent, element)?;
-            }
+        if let Some(place) = self.children(parent, |e| e.name() == tag).into_iter().next() {
+            self.assign(&place, attributes);
+            return Ok(());
         }
-        Ok(())
+        let mut element = Element::new(tag);
+        for attribute in attributes {
+            element.set(&attribute.name, &attribute.value);
+        }
+        self.insert(parent, element).map(drop)
     }
 
     /// Removes components or elements inside them.

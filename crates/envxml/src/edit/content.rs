@@ -9,7 +9,7 @@ impl Work {
     pub(super) fn add_content(&mut self, path: &XPath, content: &str) -> Result<(), Problem> {
         let parent = self.one(path)?;
         for element in elements(content)? {
-            self.insert(&parent, element)?;
+            self.insert_as_is(&parent, element)?;
         }
         Ok(())
     }

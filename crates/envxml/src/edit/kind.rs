@@ -147,7 +147,7 @@ fn software(lower: &str, root: &Element) -> Option<(String, Option<String>)> {
         .flat_map(|build| build.children("BuildSet"));
     for build_set in build_sets {
         if let (Some(name), Some(tag)) = (build_set.get("name"), build_set.get("processName"))
-            && name.eq_ignore_ascii_case(lower)
+            && (name.eq_ignore_ascii_case(lower) || tag.eq_ignore_ascii_case(lower))
         {
             return Some((tag.into_owned(), Some(name.into_owned())));
         }

@@ -6,7 +6,8 @@ use crate::tree::Element;
 /// The next name for an instance.
 ///
 /// `existing` are the names of its like in their order with the computers they run on; `letter` is `s` or
-/// `m`. With no like, the names of the whole file decide between `s1` and `s`.
+/// `m`, or empty for one that is named by its machine. With no like, the names of the whole file decide between
+/// `s1` and `s`.
 pub(super) fn instance(
     style: Style,
     existing: &[(String, String)],
@@ -16,7 +17,8 @@ pub(super) fn instance(
 ) -> String {
     let names: Vec<&str> = existing.iter().map(|(name, _)| name.as_str()).collect();
     match style {
-        Style::Envgen2 => underscored(&names, letter),
+        Style::Envgen2 => underscored(&names, if letter.is_empty() { "s" } else { letter }),
+        Style::Envgen if letter.is_empty() => unique(&names, computer),
         Style::Envgen => numbered(&names, letter),
         Style::File => match existing.last() {
             Some((name, on)) if name == on => unique(&names, computer),
@@ -27,7 +29,10 @@ pub(super) fn instance(
                     underscored(&names, last.rsplit_once('_').map_or(last, |(prefix, _)| prefix))
                 }
             }
-            None if is_envgen2(root) => underscored(&names, letter),
+            None if is_envgen2(root) => {
+                underscored(&names, if letter.is_empty() { "s" } else { letter })
+            }
+            None if letter.is_empty() => computer.to_owned(),
             None => numbered(&names, letter),
         },
     }
@@ -82,7 +87,8 @@ pub(super) fn unique(names: &[&str], name: &str) -> String {
     if !names.contains(&name) {
         return name.to_owned();
     }
-    (2u32..)
+    // One more candidate than there are names: one of them is free.
+    (2..names.len() + 3)
         .map(|number| format!("{name}_{number}"))
         .find(|candidate| !names.contains(&candidate.as_str()))
         .unwrap_or_default()

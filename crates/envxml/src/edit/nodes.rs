@@ -10,7 +10,7 @@ impl Work {
     pub(super) fn add_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
         let subject = software(&nodes.component, &nodes.name);
         let (kind, found) = self.find(&subject)?;
-        let tag = self.node_tag(&kind, nodes.part, &nodes.name)?;
+        let tag = node_tag(&kind, nodes.part, &nodes.name)?;
         let component = match found.into_iter().next() {
             Some(place) => place,
             None => self.create(&kind, &nodes.name, nodes.like.as_deref(), &[])?,
@@ -61,7 +61,7 @@ impl Work {
     /// Takes a component off machines.
     pub(super) fn remove_nodes(&mut self, nodes: &Nodes) -> Result<(), Problem> {
         let (kind, found) = self.find_some(&software(&nodes.component, &nodes.name))?;
-        let tag = self.node_tag(&kind, nodes.part, &nodes.name)?;
+        let tag = node_tag(&kind, nodes.part, &nodes.name)?;
         let Some(component) = found.first() else { return Ok(()) };
         let mut places = Vec::new();
         for address in &nodes.addresses {
@@ -88,7 +88,7 @@ impl Work {
         from: Option<&str>,
     ) -> Result<(), Problem> {
         let (kind, found) = self.find_some(&software(component, name))?;
-        let tag = self.node_tag(&kind, part, name)?;
+        let tag = node_tag(&kind, part, name)?;
         let Some(component) = found.first() else { return Ok(()) };
         let fail =
             |work: &Self, message: String| Problem::Node { path: work.path(component), message };
@@ -167,23 +167,6 @@ impl Work {
         }
     }
 
-    /// The tag of a component's nodes.
-    fn node_tag(
-        &self,
-        kind: &Kind,
-        part: Option<NodePart>,
-        name: &str,
-    ) -> Result<&'static str, Problem> {
-        let path = || format!("Software/{}[@name='{name}']", kind.tag);
-        let fail = |message: &str| Problem::Node { path: path(), message: message.to_owned() };
-        match (kind.tag.as_str(), part) {
-            ("EspService" | "Topology" | "Directories", _) => Err(fail("it runs on no machine")),
-            ("ThorCluster", None) => Err(fail("its nodes are master or slave: say which")),
-            ("ThorCluster", Some(_)) | (_, None) => Ok(kind.node_tag(part)),
-            (_, Some(_)) => Err(fail("only a Thor cluster has a master and slaves")),
-        }
-    }
-
     /// A component's node on a computer.
     pub(super) fn node_on(
         &self,
@@ -230,7 +213,11 @@ impl Work {
             .iter()
             .filter_map(|place| Some((self.value(place, "name")?, self.value(place, "computer")?)))
             .collect();
-        let letter = if tag == "ThorMasterProcess" { "m" } else { "s" };
+        let letter = match tag {
+            "ThorMasterProcess" => "m",
+            "RoxieServerProcess" => "",
+            _ => "s",
+        };
         let name = naming::instance(self.options.style, &existing, letter, computer, self.root());
         let node = template::Node { kind, tag, computer, address, name: &name };
         let mut instance = node.element(self, component)?;
@@ -282,5 +269,17 @@ pub(super) fn software(component: &str, name: &str) -> Subject {
         category: Category::Software,
         component: component.to_owned(),
         name: Some(name.to_owned()),
+    }
+}
+
+/// The tag of a component's nodes.
+fn node_tag(kind: &Kind, part: Option<NodePart>, name: &str) -> Result<&'static str, Problem> {
+    let path = || format!("Software/{}[@name='{name}']", kind.tag);
+    let fail = |message: &str| Problem::Node { path: path(), message: message.to_owned() };
+    match (kind.tag.as_str(), part) {
+        ("EspService" | "Topology" | "Directories", _) => Err(fail("it runs on no machine")),
+        ("ThorCluster", None) => Err(fail("its nodes are master or slave: say which")),
+        ("ThorCluster", Some(_)) | (_, None) => Ok(kind.node_tag(part)),
+        (_, Some(_)) => Err(fail("only a Thor cluster has a master and slaves")),
     }
 }

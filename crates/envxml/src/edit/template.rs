@@ -349,10 +349,11 @@ impl Values<'_> {
     fn value(&self, rule: &Rule, default: Option<&str>, which: Fill) -> String {
         let setting = |name: &str| {
             let own = self.root.child("EnvSettings").and_then(|all| all.child(name));
-            own.map(Element::text).unwrap_or_else(|| {
+            let known = || {
                 let known = self.catalogue.settings.iter().find(|(known, _)| known == name);
                 known.map(|(_, value)| value.clone()).unwrap_or_default()
-            })
+            };
+            own.map_or_else(known, Element::text)
         };
         let default = || default.unwrap_or_default().to_owned();
         match rule {

@@ -50,57 +50,42 @@ impl Work {
 
     /// Adds a cluster to a topology, or processes to the cluster that is there.
     pub(super) fn add_cluster(&mut self, cluster: &Cluster) -> Result<(), Problem> {
-        let topology = match self.topology(&cluster.topology) {
-            Some(place) => place,
-            None => {
-                let software = self.part(Category::Software)?;
-                let build = self.root().child("Programs").and_then(|all| all.child("Build"));
-                let build =
-                    build.and_then(|build| build.get("name")).unwrap_or_default().into_owned();
-                let element = Element::new("Topology")
-                    .with("build", &build)
-                    .with("buildSet", "topology")
-                    .with("name", &cluster.topology);
-                self.insert(&software, element)?
-            }
+        let topology = if let Some(place) = self.topology(&cluster.topology) {
+            place
+        } else {
+            let software = self.part(Category::Software)?;
+            self.insert(&software, self.empty_topology(&cluster.topology))?
         };
-        let place = match self.cluster(&topology, &cluster.name) {
-            Some(place) => {
-                self.assign(&place, &cluster.attributes);
-                place
-            }
-            None => {
-                let mut element = Element::new("Cluster")
-                    .with("alias", "")
-                    .with("name", &cluster.name)
-                    .with("prefix", &cluster.name);
-                for attribute in &cluster.attributes {
-                    element.set(&attribute.name, &attribute.value);
-                }
-                // The processes come with it, so that it is one change.
-                for Child { tag, attributes } in &cluster.processes {
-                    let mut process = Element::new(process_tag(tag, self.root()));
-                    for attribute in attributes {
-                        process.set(&attribute.name, &attribute.value);
-                    }
-                    element.push(process);
-                }
-                self.insert(&topology, element)?;
-                return Ok(());
-            }
-        };
-        for Child { tag, attributes } in &cluster.processes {
-            self.set_child(&place, tag, attributes)?;
+        if let Some(place) = self.cluster(&topology, &cluster.name) {
+            return self.change_cluster(&place, cluster);
         }
-        Ok(())
+        let mut element = Element::new("Cluster")
+            .with("alias", "")
+            .with("name", &cluster.name)
+            .with("prefix", &cluster.name);
+        for attribute in &cluster.attributes {
+            element.set(&attribute.name, &attribute.value);
+        }
+        for Child { tag, attributes } in &cluster.processes {
+            let mut process = Element::new(process_tag(tag, self.root()));
+            for attribute in attributes {
+                process.set(&attribute.name, &attribute.value);
+            }
+            element.push(process);
+        }
+        self.insert(&topology, element).map(drop)
     }
 
     /// Changes processes and attributes of a cluster.
     pub(super) fn modify_cluster(&mut self, cluster: &Cluster) -> Result<(), Problem> {
         let place = self.cluster_there(cluster)?;
-        self.assign(&place, &cluster.attributes);
+        self.change_cluster(&place, cluster)
+    }
+
+    fn change_cluster(&mut self, place: &[usize], cluster: &Cluster) -> Result<(), Problem> {
+        self.assign(place, &cluster.attributes);
         for Child { tag, attributes } in &cluster.processes {
-            self.set_child(&place, tag, attributes)?;
+            self.set_child(place, tag, attributes)?;
         }
         Ok(())
     }

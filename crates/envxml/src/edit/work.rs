@@ -107,8 +107,22 @@ impl Work {
         there
     }
 
+    /// Adds a made child, its attributes in the order of names, and gives its place.
+    pub(super) fn insert(
+        &mut self,
+        parent: &[usize],
+        mut child: Element,
+    ) -> Result<NodePath, Problem> {
+        child.sort_attributes();
+        self.insert_as_is(parent, child)
+    }
+
     /// Adds a child and gives its place.
-    pub(super) fn insert(&mut self, parent: &[usize], child: Element) -> Result<NodePath, Problem> {
+    pub(super) fn insert_as_is(
+        &mut self,
+        parent: &[usize],
+        child: Element,
+    ) -> Result<NodePath, Problem> {
         let index = self
             .document
             .insert(parent, child)
@@ -262,7 +276,7 @@ impl Work {
             }
         }
         for reference in reference::dangling(&self.document) {
-            self.warn_of_new(before, reference);
+            self.warn_of_new(before, &reference);
         }
         if self.errors.is_empty() {
             Ok((self.document, self.outcome))
@@ -282,12 +296,22 @@ impl Work {
     }
 
     /// Warns of a reference that an edit wrote and that leads nowhere.
-    fn warn_of_new(&mut self, before: &Document, reference: Reference) {
+    fn warn_of_new(&mut self, before: &Document, reference: &Reference) {
         let old = reference::dangling(before);
-        if old.contains(&reference) {
+        if old.contains(reference) {
             return;
         }
-        let wrote = |applied: &&Applied| reference.path.starts_with(&applied.path);
+        // The last step shows a value that may have been another one before.
+        let wrote = |applied: &&Applied| {
+            let path = applied.path.rfind('[').map_or(&*applied.path, |at| &applied.path[..at]);
+            reference.path.starts_with(path)
+                && match &applied.change {
+                    Change::Attribute { name, after, .. } => {
+                        *name == reference.attribute && after.as_ref() == Some(&reference.name)
+                    }
+                    change => *change == Change::Added,
+                }
+        };
         let Some(edit) = self.outcome.applied.iter().rev().find(wrote).map(|applied| applied.edit)
         else {
             return;

@@ -124,6 +124,10 @@ impl Facts<'_> {
                 Deployment::Roxie { channels_per_slave, .. } => channels_per_slave.to_string(),
                 _ => return None,
             },
+            Rule::Thor => {
+                let thor = self.blueprint.component("thor").map(|plan| plan.name.clone());
+                thor.unwrap_or_else(|| default.unwrap_or_default().to_owned())
+            }
             // Rules of instances and bindings have no value outside of them.
             Rule::InstanceName
             | Rule::Computer

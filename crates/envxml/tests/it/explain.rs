@@ -1,81 +1,59 @@
 //! Where values come from.
 
 use envxml::Document;
-use envxml::explain::{Explanation, Origin, Override, Sources, explain};
+use envxml::catalogue::Catalogue;
+use envxml::compat::{self, EnvgenArgs};
+use envxml::explain::{Explanation, Origin, explain};
 
 use crate::data::shared;
-use crate::small::{changed, small};
 
-fn sources() -> Sources {
-    Sources { file: "environment.xml".to_owned(), overrides: Vec::new() }
-}
-
-fn words(found: &[Explanation]) -> String {
-    found.iter().map(|one| format!("{one}\n")).collect()
-}
-
-#[test]
-fn a_thor_is_explained_attribute_by_attribute() {
-    let found = explain(&small(), &"Software/ThorCluster".parse().unwrap(), &sources());
-    insta::assert_snapshot!(words(&found));
+fn overrides(document: &Document, catalogue: &Catalogue) -> Vec<String> {
+    let everything = "".parse().unwrap();
+    let found = explain(document, &everything, catalogue);
+    let told = |one: &Explanation| format!("{} = {:?}: {}", one.path, one.value, one.origin);
+    found.iter().filter(|one| matches!(one.origin, Origin::Override { .. })).map(told).collect()
 }
 
 #[test]
-fn an_override_is_named_with_its_place_and_wins_over_the_file() {
-    let document =
-        changed(&[("slavesPerNode=\"1\"", "slavesPerNode=\"4\""), ("\"20100\"", "\"20300\"")]);
-    let wish = |target: &str, value: &str, line| Override {
-        target: target.parse().unwrap(),
-        value: value.to_owned(),
-        file: "override.envgen2".to_owned(),
-        line: Some(line),
-    };
-    let sources = Sources {
-        overrides: vec![
-            wish("Software/*[@buildSet='thor']/@slaveport", "20200", 1),
-            wish("Software/*[@buildSet='thor']/@slaveport", "20300", 2),
-            wish("Software/ThorCluster/@masterport", "1", 3),
-        ],
-        ..sources()
-    };
-    let of = |path: &str| words(&explain(&document, &path.parse().unwrap(), &sources));
-    insta::assert_snapshot!(of("Software/ThorCluster/@slaveport"), @r#"Software/ThorCluster[@name='thor']/@slaveport = "20300": set in override.envgen2:2 instead of "20100""#);
-    // An override that is not in force explains nothing.
-    insta::assert_snapshot!(of("Software/ThorCluster/@masterport"), @r#"Software/ThorCluster[@name='thor']/@masterport = "20000": default of HPCC 7.2"#);
-    insta::assert_snapshot!(of("Software/ThorCluster/@idleRestartPeriod"), @r#"Software/ThorCluster[@name='thor']/@idleRestartPeriod is not set: default of HPCC 7.2: "480""#);
-    assert_eq!(of("Software/ThorCluster/@unheardOf"), "");
-}
-
-#[test]
-fn every_value_that_envgen_wrote_without_a_wish_is_a_default_or_derived() {
-    let test = "every_value_that_envgen_wrote_without_a_wish_is_a_default_or_derived";
-    let Some(folder) = shared("envgen", test) else { return };
-    let mut unexplained = std::collections::BTreeMap::new();
-    let (mut files, mut values) = (0, 0);
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let command = path.with_extension("cmd");
-        if !name.ends_with(".xml") || name.starts_with("sample") || !command.exists() {
-            continue;
-        }
-        let command = std::fs::read_to_string(command).unwrap();
-        if [" -override", "-set_xpath", "-set-xpath", " -o "]
-            .iter()
-            .any(|option| command.contains(option))
+fn every_attribute_of_a_golden_has_a_source_and_overrides_are_those_that_were_asked_for() {
+    let Some(folder) = shared("envgen", "every_attribute_of_a_golden_has_a_source") else { return };
+    for (prefix, version) in [("72", "7.2"), ("head", "10")] {
+        let catalogue = Catalogue::for_version(version).unwrap().catalogue;
+        for case in
+            ["01-single", "04-target", "09-range", "11-support0", "13-dali-assign", "25-big"]
         {
-            continue;
-        }
-        let document = Document::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        files += 1;
-        for one in explain(&document, &"".parse().unwrap(), &sources()) {
-            values += 1;
-            if let Origin::Override { instead_of, .. } = one.origin {
-                let key = format!("{} {:?} instead of {instead_of:?}", one.path, one.value);
-                *unexplained.entry(key).or_insert(0) += 1;
-            }
+            let text =
+                std::fs::read_to_string(folder.join(format!("{prefix}-{case}.xml"))).unwrap();
+            let found = overrides(&Document::parse(&text).unwrap(), catalogue);
+            assert!(found.is_empty(), "{prefix}-{case}: {found:#?}");
         }
     }
-    assert!(files > 10 && values > 10_000, "only {files} files, {values} values");
-    assert!(unexplained.is_empty(), "{} of {values}: {unexplained:#?}", unexplained.len());
+    let text = std::fs::read_to_string(folder.join("72-12-overrides.xml")).unwrap();
+    let catalogue = Catalogue::for_version("7.2").unwrap().catalogue;
+    insta::assert_snapshot!(overrides(&Document::parse(&text).unwrap(), catalogue).join("\n"));
+}
+
+#[test]
+fn an_environment_of_ours_is_explained() {
+    let arguments = EnvgenArgs {
+        slaves_per_node: 4,
+        overrides: vec!["roxie,@roxieMulticastEnabled,false".into()],
+        xpath_values: vec![("Software/ThorCluster/SSH".into(), "@SSHretries".into(), "9".into())],
+        ..Default::default()
+    };
+    let catalogue = Catalogue::newest();
+    let made =
+        compat::generate(&arguments, "10.1.0.1;10.1.1.1", catalogue, "host", &|_| None).unwrap();
+    let document = Document::parse(&made.document.to_envgen_text()).unwrap();
+    assert_eq!(overrides(&document, catalogue).len(), 3);
+    let shown = |path: &str| -> String {
+        let found = explain(&document, &path.parse().unwrap(), catalogue);
+        found
+            .iter()
+            .map(|one| format!("{} = {:?}: {:?}\n", one.path, one.value, one.origin))
+            .collect()
+    };
+    insta::assert_snapshot!(
+        shown("Software/ThorCluster") + &shown("Software/RoxieCluster/@roxieMulticastEnabled")
+    );
 }

@@ -3,6 +3,7 @@
 mod compat;
 mod data;
 mod diff;
+mod edit;
 mod explain;
 mod list;
 mod plan;
