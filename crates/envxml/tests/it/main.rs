@@ -7,4 +7,5 @@ mod edit;
 mod explain;
 mod lint;
 mod list;
+mod plan;
 mod small;
