@@ -27,7 +27,7 @@ use crate::tree::Element;
 
 mod directories;
 mod machines;
-mod order;
+pub(crate) mod order;
 mod processes;
 mod services;
 

@@ -153,9 +153,12 @@ fn builds<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
 }
 
 fn instances<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
+    let dali_is_used = dali_user(context).is_some();
     for placed in &context.components {
         let component = placed.component;
-        if component.instances.is_empty() && MUST_RUN.contains(&component.process) {
+        // That no Dali runs is more than that this one does not.
+        let told = dali_is_used && placed.is("DaliServerProcess");
+        if component.instances.is_empty() && MUST_RUN.contains(&component.process) && !told {
             found.add(
                 Rule::ComponentWithoutInstance,
                 &placed.chain(),
@@ -196,18 +199,22 @@ fn instances<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     }
 }
 
+/// The first component that runs and uses Dali.
+fn dali_user<'c, 'e, 'd>(context: &'c Context<'e, 'd>) -> Option<&'c Placed<'e, 'd>> {
+    context.components.iter().find(|placed| {
+        let component = placed.component;
+        let uses = component.element.get("daliServers").is_some_and(|name| !name.is_empty());
+        uses && !component.instances.is_empty()
+    })
+}
+
 fn dali<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     let dalis: Vec<_> = context.of("DaliServerProcess").collect();
     let mut running = dalis
         .iter()
         .flat_map(|dali| dali.instances().map(move |(instance, _)| dali.below(instance.element)));
     if running.next().is_none() {
-        let user = context.components.iter().find(|placed| {
-            let component = placed.component;
-            let uses = component.element.get("daliServers").is_some_and(|name| !name.is_empty());
-            uses && !component.instances.is_empty()
-        });
-        if let Some(user) = user {
+        if let Some(user) = dali_user(context) {
             let chain =
                 dalis.first().map_or([user.chain()[0]].to_vec(), |dali| dali.chain().into());
             found.add(

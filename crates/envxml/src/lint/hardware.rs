@@ -123,6 +123,11 @@ pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
 fn unused<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     for index in context.idle() {
         let machine = &context.machines[index];
+        // The second of two computers with one name cannot be used, which is found as that.
+        let named = context.environment.computer(&machine.name);
+        if named.is_some_and(|named| !std::ptr::eq(named.element, machine.chain[1])) {
+            continue;
+        }
         found.add(
             Rule::UnusedComputer,
             &machine.chain,

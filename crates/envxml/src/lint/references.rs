@@ -93,6 +93,9 @@ fn instances<'d>(context: &Context<'_, 'd>, placed: &Placed<'_, 'd>, found: &mut
             continue;
         };
         let Some(computer) = context.environment.computer(name) else { continue };
+        if computer.address.is_empty() {
+            continue;
+        }
         let own = instance.element.get("netAddress").filter(|own| !own.is_empty());
         if let Some(own) = own.filter(|own| normal(own) != normal(&computer.address)) {
             found.add(

@@ -8,10 +8,10 @@
 const SLOTS: usize = 4;
 
 /// One tag and what has it, in the order of the file.
-pub(super) type Group<'t, T> = (&'t str, Vec<T>);
+pub(crate) type Group<'t, T> = (&'t str, Vec<T>);
 
 /// Puts items into groups by tag, in the order of the hash table.
-pub(super) fn by_tag<'t, T>(items: impl IntoIterator<Item = (&'t str, T)>) -> Vec<Group<'t, T>> {
+pub(crate) fn by_tag<'t, T>(items: impl IntoIterator<Item = (&'t str, T)>) -> Vec<Group<'t, T>> {
     let mut slots: Vec<Option<Group<'t, T>>> = Vec::new();
     slots.resize_with(SLOTS, || None);
     let mut used = 0;

@@ -17,7 +17,9 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
     let mut components: BTreeMap<Key, (Vec<Reason>, Vec<ChangedInstance>)> = BTreeMap::new();
     let pairs: BTreeSet<&(String, String)> = old.pairs.keys().chain(new.pairs.keys()).collect();
     for pair in pairs {
-        let (mut common, mut own) = (Vec::new(), Vec::new());
+        let mut own = Vec::new();
+        // What is shared by thousands of instances is only looked at here, and copied once.
+        let mut common: Vec<&Vec<Reason>> = Vec::new();
         let (change, key) = match (old.pairs.get(pair), new.pairs.get(pair)) {
             (None, Some(now)) => (FileChange::Added, now.first()),
             (Some(then), None) => (FileChange::Removed, then.first()),
@@ -28,7 +30,7 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
                 for key in keys {
                     match (then.get(key), now_by.get(key)) {
                         (Some(then), Some(now)) => {
-                            common.extend(shared.get(key).into_iter().flatten().cloned());
+                            common.extend(shared.get(key).filter(|reasons| !reasons.is_empty()));
                             own.extend(reasons(then, now));
                         }
                         (gone, _) => {
@@ -50,7 +52,7 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
         plan.changed_configuration.insert(pair.clone());
         let entry = components.entry(key.clone()).or_default();
         if entry.0.is_empty() {
-            entry.0 = common;
+            entry.0 = common.into_iter().flatten().cloned().collect();
         }
         entry.1.push(ChangedInstance { address: pair.0.clone(), change, reasons: own });
     }
@@ -173,9 +175,13 @@ fn changed_dafilesrv(old: &Source<'_>, new: &Source<'_>) -> BTreeSet<String> {
                 own.remove(name);
             }
             let mut text = groups.clone();
-            for attribute in own.attributes() {
-                text.push_str(&format!("{}={} ", attribute.name(), attribute.value()));
-            }
+            let mut attributes: Vec<String> = own
+                .attributes()
+                .iter()
+                .map(|one| format!("{}={} ", one.name(), one.value()))
+                .collect();
+            attributes.sort();
+            text.extend(attributes);
             text.extend(limits);
             settings.insert(server.get("name").unwrap_or_default().into_owned(), text);
         }

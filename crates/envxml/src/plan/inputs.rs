@@ -27,12 +27,14 @@ pub(super) use source::Source;
 /// A component: its tag and its name.
 pub(super) type Key = (String, String);
 
+/// The components of one name on one machine, with the facts that only these instances have.
+pub(super) type Deployment = Vec<(Key, Vec<Fact>)>;
+
 /// The facts of all generated files of an environment.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
-    /// For each address and component name, the components of that name with the facts that only this
-    /// instance has.
-    pub(super) pairs: BTreeMap<(String, String), Vec<(Key, Vec<Fact>)>>,
+    /// What is on an address under a component's name.
+    pub(super) pairs: BTreeMap<(String, String), Deployment>,
     /// The facts that all instances of a component share.
     pub(super) shared: BTreeMap<Key, Vec<Fact>>,
     /// All processes that run: address, component; with or without files.
@@ -123,27 +125,43 @@ impl Inputs {
             }
         }
         let mut orders = order::Orders::default();
-        let mut shared: HashMap<(&str, &str), usize> = HashMap::new();
+        // For each component, whether its first instance is on Linux.
+        let mut shared: HashMap<(&str, &str), bool> = HashMap::new();
         for (address, mut deployed) in by_address {
             orders.sort(&mut deployed);
             let mut stripped = false;
-            for one in &deployed {
+            for (index, one) in deployed.iter().enumerate() {
                 let key: Key = (one.component.name().to_owned(), one.name.to_owned());
-                inputs.running.insert((address.clone(), key.clone()));
-                let Some(kind) = Kind::of(one.build_set) else { continue };
-                let uses = shared.entry((one.component.name(), one.name)).or_default();
-                *uses += 1;
-                if *uses == 1 {
-                    let facts = common(source, kind, one.component);
-                    inputs.shared.insert(key.clone(), facts);
-                }
-                let own = own(source, kind, one, stripped);
-                let pair = inputs.pairs.entry((address.clone(), one.name.to_owned())).or_default();
+                let Some(kind) = Kind::of(one.build_set) else {
+                    inputs.running.insert((address.clone(), key));
+                    continue;
+                };
                 // Of several instances on one machine, the last one's files stay.
-                match pair.iter_mut().find(|(known, _)| *known == key) {
-                    Some(known) => known.1 = own,
-                    None => pair.push((key, own)),
+                let again = deployed.get(index + 1).is_some_and(|next| {
+                    next.component.name() == one.component.name() && next.name == one.name
+                });
+                if again {
+                    continue;
                 }
+                inputs.running.insert((address.clone(), key.clone()));
+                let machine = if kind == Kind::Thor { one.component } else { one.instance };
+                let linux = source.is_linux(machine);
+                let common_linux =
+                    *shared.entry((one.component.name(), one.name)).or_insert_with(|| {
+                        let facts = common(source, kind, one.component, linux);
+                        inputs.shared.insert(key.clone(), facts);
+                        linux
+                    });
+                let mut own = own(source, kind, one, linux, stripped);
+                if linux != common_linux {
+                    let what = "operating system".to_owned();
+                    own.push(Fact {
+                        what,
+                        value: (if linux { "linux" } else { "other" }).to_owned(),
+                    });
+                }
+                let pair = inputs.pairs.entry((address.clone(), one.name.to_owned())).or_default();
+                pair.push((key, own));
                 stripped |= kind.strips_layout();
             }
         }
@@ -152,8 +170,8 @@ impl Inputs {
 }
 
 /// What all instances of a component share.
-fn common(source: &Source<'_>, kind: Kind, component: &Element) -> Vec<Fact> {
-    let mut facts = facts::Facts::new(source);
+fn common(source: &Source<'_>, kind: Kind, component: &Element, linux: bool) -> Vec<Fact> {
+    let mut facts = facts::Facts::new(source, linux);
     match kind {
         Kind::Dali => single::dali(&mut facts, component),
         Kind::DfuServer => single::dfu_server(&mut facts, component),
@@ -178,13 +196,14 @@ fn own(
     source: &Source<'_>,
     kind: Kind,
     deployed: &deploy::Deployed<'_>,
+    linux: bool,
     stripped: bool,
 ) -> Vec<Fact> {
-    let mut facts = facts::Facts::new(source);
-    let machine = if kind == Kind::Thor { deployed.component } else { deployed.instance };
-    let system = source.system(machine);
-    if !system.eq_ignore_ascii_case("linux") {
-        facts.put("operating system", system);
+    let mut facts = facts::Facts::new(source, linux);
+    if matches!(kind, Kind::EclCcServer | Kind::EclScheduler)
+        && deployed.instance.get("name").is_none_or(|name| name.is_empty())
+    {
+        facts.put("name of the instance", "none");
     }
     if kind == Kind::Esp {
         esp::instance(&mut facts, deployed);

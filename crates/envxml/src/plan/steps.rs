@@ -59,10 +59,11 @@ pub struct GroupCheck {
 }
 
 impl GroupCheck {
-    /// The command that lists the slaves that Dali has for a thor; they must be the expected members.
+    /// The command that writes the members that Dali has into a file `slaves`, one a line: they must be the
+    /// expected ones.
     #[must_use]
     pub fn query(&self) -> String {
-        format!("daliadmin server={} clusternodes {} /dev/stdout", self.dali, self.group)
+        format!("daliadmin server={} clusternodes {} slaves", self.dali, self.group)
     }
 }
 

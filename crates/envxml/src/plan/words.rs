@@ -121,16 +121,19 @@ fn group(change: &GroupChange) -> String {
 }
 
 fn reasons(reasons: &[Reason]) -> String {
-    let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    list(&words)
+    let shown: Vec<String> = reasons.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = reasons.len().saturating_sub(SHOWN);
+    let shown = shown.join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn component(change: &ChangedComponent) -> Vec<String> {
     let mut groups: BTreeMap<(FileChange, String), Vec<&str>> = BTreeMap::new();
+    let shared = reasons(&change.reasons);
     for instance in &change.instances {
         let common: &[Reason] =
             if instance.change == FileChange::Changed { &change.reasons } else { &[] };
-        let mut why = reasons(common);
+        let mut why = if common.is_empty() { String::new() } else { shared.clone() };
         // Layout is only worth a word when there is nothing else.
         let own: Vec<Reason> = instance
             .reasons
@@ -159,12 +162,12 @@ fn component(change: &ChangedComponent) -> Vec<String> {
 
 fn step(number: usize, step: &Step) -> Vec<String> {
     let title = match step.action {
-        Action::StopAllButDali => "stop",
+        Action::StopAllButDali => "stop all but dali",
         Action::StopDali => "stop dali",
         Action::Push => "push environment.xml",
         Action::StartDali => "start dali",
         Action::CheckGroups => "check groups",
-        Action::StartRest => "start",
+        Action::StartRest => "start the rest",
     };
     if step.action == Action::CheckGroups {
         let mut lines = vec![format!("{number}. {title}")];

@@ -6,5 +6,7 @@ mod diff;
 mod edit;
 mod explain;
 mod laws;
+mod lint;
 mod list;
+mod plan;
 mod small;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::deploy::Deployed;
-use super::facts::{Facts, path};
+use super::facts::Facts;
 use super::order;
 use super::security;
 use super::service;
@@ -25,6 +25,8 @@ const UNCOPIED: [&str; 7] = [
 pub(super) fn esp(facts: &mut Facts<'_>, esp: &Element) {
     let process = value(esp, "name");
     own(facts, esp);
+    // Elsewhere than on Linux all names of libraries have another end.
+    facts.put("for Linux", facts.is_linux().to_string());
     facts.put("address of ECL Watch", ecl_watch(facts.source));
     for group in esp.children("ESPCacheGroup") {
         facts.put("ESPCacheGroup", "");
@@ -191,7 +193,8 @@ pub(super) fn instance(facts: &mut Facts<'_>, deployed: &Deployed<'_>) {
     let Some(instance) = named else { return };
     let computer = value(instance, "computer");
     facts.put("computer of the instance", &*computer);
-    facts.put("directory of the instance", path(&value(instance, "directory")));
+    let directory = facts.path(&value(instance, "directory"));
+    facts.put("directory of the instance", directory);
     let ldap = deployed
         .component
         .children("Authentication")

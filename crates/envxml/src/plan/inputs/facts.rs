@@ -1,7 +1,7 @@
 //! Collecting facts.
 
 use super::source::{Source, value};
-use crate::tree::Element;
+use crate::tree::{Attribute, Element};
 
 /// One value that generated files take from the environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,12 +20,18 @@ impl Fact {
 /// Facts in the order of their use.
 pub(super) struct Facts<'s> {
     pub(super) source: &'s Source<'s>,
+    /// Whether paths are written for Linux.
+    linux: bool,
     list: Vec<Fact>,
 }
 
 impl<'s> Facts<'s> {
-    pub(super) fn new(source: &'s Source<'s>) -> Self {
-        Self { source, list: Vec::new() }
+    pub(super) fn new(source: &'s Source<'s>, linux: bool) -> Self {
+        Self { source, linux, list: Vec::new() }
+    }
+
+    pub(super) fn is_linux(&self) -> bool {
+        self.linux
     }
 
     pub(super) fn into_list(self) -> Vec<Fact> {
@@ -73,7 +79,7 @@ impl<'s> Facts<'s> {
     }
 
     fn all(&mut self, element: &Element, except: &[&str], empty: bool) {
-        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        let mut names: Vec<&str> = element.attributes().iter().map(Attribute::name).collect();
         // Configgen sorts attributes before it transforms anything.
         names.sort_unstable();
         for name in names {
@@ -106,7 +112,7 @@ impl<'s> Facts<'s> {
 
     fn copied(&mut self, element: &Element, path: &str, empty: bool) {
         self.put("element", path);
-        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        let mut names: Vec<&str> = element.attributes().iter().map(Attribute::name).collect();
         names.sort_unstable();
         for name in names {
             let value = value(element, name);
@@ -125,6 +131,22 @@ impl<'s> Facts<'s> {
         self.put("end of", path);
     }
 
+    /// A path as the machine wants it: on Linux `\` becomes `/` and `:` becomes `$`, elsewhere the other
+    /// way round.
+    pub(super) fn path(&self, text: &str) -> String {
+        let (from, to) =
+            if self.linux { (['\\', ':'], ['/', '$']) } else { (['/', '$'], ['\\', ':']) };
+        let change = |c: char| from.iter().position(|one| *one == c).map_or(c, |index| to[index]);
+        text.chars().map(change).collect()
+    }
+
+    /// A path that starts with a separator.
+    pub(super) fn absolute(&self, text: &str) -> String {
+        let path = self.path(text);
+        let separator = if self.linux { '/' } else { '\\' };
+        if path.starts_with(separator) { path } else { format!("{separator}{path}") }
+    }
+
     /// The addresses of the dali that `@daliServers` names.
     pub(super) fn dali(&mut self, element: &Element) {
         let name = value(element, "daliServers");
@@ -141,21 +163,4 @@ impl<'s> Facts<'s> {
 /// An attribute in words: `attribute ThorCluster/@slavesPerNode`.
 fn what(element: &Element, name: &str) -> String {
     format!("attribute {}/@{name}", element.name())
-}
-
-/// A path as Linux wants it: `\` becomes `/` and `:` becomes `$`.
-pub(super) fn path(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\\' => '/',
-            ':' => '$',
-            other => other,
-        })
-        .collect()
-}
-
-/// A path that starts with `/`.
-pub(super) fn absolute(text: &str) -> String {
-    let path = path(text);
-    if path.starts_with('/') { path } else { format!("/{path}") }
 }

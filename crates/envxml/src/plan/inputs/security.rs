@@ -115,7 +115,7 @@ pub(super) enum Rules {
 }
 
 /// Services that ECL Watch is made of, as features name them.
-const FAMILY: [&str; 15] = [
+const FAMILY: [&str; 14] = [
     "ws_workunits",
     "ws_topology",
     "ws_dfu",
@@ -129,7 +129,6 @@ const FAMILY: [&str; 15] = [
     "ws_access",
     "ws_config",
     "ws_esdlconfig",
-    "ws_elk",
     "ws_store",
 ];
 
@@ -155,12 +154,10 @@ pub(super) fn rights(
         "secmgrPlugin" => facts.put("authentication", value(binding, "type")),
         _ => return,
     }
-    facts.present(binding, &["resourcesBasedn"]);
-    if rules != Rules::All {
-        facts.present(binding, &["workunitsBasedn"]);
-    }
-    if rules == Rules::Generic {
-        facts.present(binding, &["serverType"]);
+    match rules {
+        Rules::All => facts.present(binding, &["resourcesBasedn"]),
+        Rules::Generic => facts.given(binding, &["resourcesBasedn", "serverType"]),
+        Rules::EclWatch | Rules::Own => facts.given(binding, &["resourcesBasedn"]),
     }
     for one in binding.children("Authenticate") {
         let path = value(one, "path");
@@ -195,7 +192,7 @@ pub(super) fn rights(
             facts.put(tag, value(one, "path"));
             facts.values(one, names);
             if rules == Rules::EclWatch {
-                let of = FAMILY.contains(&&*own).then_some(own).unwrap_or_default();
+                let of = if FAMILY.contains(&&*own) { &*own } else { "" };
                 facts.put("service of the right", of);
                 if value(one, "path").starts_with("MachineInfoAccess") {
                     for child in one.elements() {

@@ -89,30 +89,67 @@ fn bound(
     facts.put("EspBinding", value(binding, "name"));
     facts.values(binding, &["protocol", "port"]);
     rights(facts, binding, method, rules.0, &rules.1);
-    if let Some(origin) = origin(esp, process, binding) {
+    // The generated binding of a dynamic service has the name of its own binding and finds no origin.
+    let origin = if set == "DynamicESDL" { None } else { origin(esp, process, binding) };
+    if let Some(origin) = origin {
         facts.present(origin, &["wsdlServiceAddress", "defaultServiceVersion"]);
         let default = origin.attribute("defaultForPort").is_some_and(|one| one.value() != "false");
         facts.put("attribute EspBinding/@defaultForPort", default.to_string());
         for parameter in origin.children("CustomBindingParameter") {
             facts.subtree(parameter);
         }
-        if matches!(method, "basic" | "ldap" | "ldaps" | "secmgrPlugin") {
-            facts.given(origin, &["workunitsBasedn"]);
-        }
+    }
+    // A right without a branch for workunits gets the usual one.
+    if matches!(method, "basic" | "ldap" | "ldaps" | "secmgrPlugin") {
+        let own = if method == "basic" { None } else { Some(binding) };
+        let mut branches = own.into_iter().chain(origin).map(|one| value(one, "workunitsBasedn"));
+        let branch = branches.find(|branch| !branch.is_empty());
+        facts.put("branch of workunits", branch.unwrap_or("ou=workunits,ou=ecl".into()));
     }
 }
 
 /// Services whose files come from the same transformation as those of `ws_ecl`.
 fn known(set: &str) -> bool {
-    !matches!(
+    matches!(
         set,
-        "" | "esp_wubilling"
-            | "espadl"
-            | "ws_log"
-            | "ws_notify"
-            | "WsSAML"
-            | "WsScreening"
-            | "WsXForm"
+        "ws_account"
+            | "ws_accurintAccess"
+            | "ws_ecl"
+            | "ws_ssn"
+            | "ws_thing_finder"
+            | "wsaccurint"
+            | "wsAccurintAuthentication"
+            | "WsAnalytics"
+            | "WsAttributes"
+            | "wsAutoUpdate"
+            | "WsDataAccess"
+            | "WsDeploy"
+            | "wsdistrix"
+            | "WsEda"
+            | "wsfacts"
+            | "wsFcicEclQuery"
+            | "wsFcicQuery"
+            | "wsFcicReport"
+            | "wsfcra"
+            | "wsfcrainquiry"
+            | "wsgateway"
+            | "WsGIS"
+            | "wsidentity"
+            | "wsImageAccess"
+            | "wsImageTransfer"
+            | "WsJabber"
+            | "WsOnDemand"
+            | "WsPrism"
+            | "WsReferenceTracker"
+            | "WsRemoteNS"
+            | "WsRemoteNSReplication"
+            | "WsRiskView"
+            | "wsriskwise"
+            | "WsSciab"
+            | "wssecurint"
+            | "WsSNM"
+            | "wsZipResolver"
+            | "WsLogging"
     )
 }
 

@@ -1,6 +1,6 @@
 //! Facts of the components that are one process: dali, sasha, the servers of ECL, and rare ones.
 
-use super::facts::{Facts, absolute, path};
+use super::facts::Facts;
 use super::security;
 use super::source::value;
 use crate::tree::Element;
@@ -10,7 +10,8 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     facts.values(dali, &["name"]);
     facts.given(dali, &["LogDir", "AuditLogDir"]);
     if !value(dali, "dataPath").is_empty() {
-        facts.put("attribute DaliServerProcess/@dataPath", absolute(&value(dali, "dataPath")));
+        let path = facts.absolute(&value(dali, "dataPath"));
+        facts.put("attribute DaliServerProcess/@dataPath", path);
     }
     facts.directories();
     facts.present(
@@ -35,7 +36,8 @@ pub(super) fn dali(facts: &mut Facts<'_>, dali: &Element) {
     if !backup.is_empty() {
         facts.put("address of the backup computer", facts.source.address(&backup));
         if !value(dali, "remoteBackupLocation").is_empty() {
-            facts.put("remote backup", absolute(&value(dali, "backupDirectory")));
+            let path = facts.absolute(&value(dali, "backupDirectory"));
+            facts.put("remote backup", path);
         }
     }
     facts.present(dali, &["asyncBackup", "useNFSBackupMount", "forceGroupUpdate", "numThreads"]);
@@ -78,7 +80,8 @@ pub(super) fn ecl_agent(facts: &mut Facts<'_>, agent: &Element) {
     );
     facts.dali(agent);
     for name in ["logDir", "pluginDirectory"] {
-        facts.put(format!("attribute EclAgentProcess/@{name}"), path(&value(agent, name)));
+        let path = facts.path(&value(agent, name));
+        facts.put(format!("attribute EclAgentProcess/@{name}"), path);
     }
     if agent.attribute("httpGlobalIdHeader").is_some() {
         facts.put("headers", "");
@@ -118,7 +121,7 @@ fn copied(facts: &mut Facts<'_>, element: &Element, translates_log: bool) {
     let mut except = vec!["buildSet", "description", "daliServers"];
     if translates_log {
         except.push("logDir");
-        let log = path(&value(element, "logDir"));
+        let log = facts.path(&value(element, "logDir"));
         if !log.is_empty() {
             facts.put(format!("attribute {}/@logDir", element.name()), log);
         }
@@ -132,7 +135,9 @@ fn copied(facts: &mut Facts<'_>, element: &Element, translates_log: bool) {
 /// `sashaconf.xml`.
 pub(super) fn sasha(facts: &mut Facts<'_>, sasha: &Element) {
     facts.dali(sasha);
-    facts.put("attribute SashaServerProcess/@logDir", value(sasha, "logDir").replace('\\', "/"));
+    let log = value(sasha, "logDir");
+    let log = if facts.is_linux() { log.replace('\\', "/") } else { facts.path(&log) };
+    facts.put("attribute SashaServerProcess/@logDir", log);
     facts.flags(sasha, &["enableSNMP", "enableSysLog", "snmpSendWarnings", "xrefEclWatchProvider"]);
     facts.directories();
     facts.values(

@@ -1,7 +1,7 @@
 //! An environment as the transformations look things up in it: the first of a name, in document order.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::tree::{Document, Element};
 
@@ -75,11 +75,21 @@ impl<'d> Source<'d> {
         self.address(&value(instance, "computer"))
     }
 
-    /// The operating system of the computer that an element names; that of unknown ones is empty.
-    pub(crate) fn system(&self, element: &Element) -> Cow<'d, str> {
-        let computer = self.computer(&value(element, "computer"));
-        let kind = computer.map(|computer| value(computer, "computerType"));
-        kind.and_then(|kind| self.systems.get(&kind).cloned()).unwrap_or_default()
+    /// The computers that have an instance of any component with a tag.
+    pub(crate) fn computers_of(&self, tag: &str) -> HashSet<Cow<'d, str>> {
+        let instances =
+            self.tagged(tag).iter().flat_map(|component| component.children("Instance"));
+        instances.filter_map(|instance| instance.get("computer")).collect()
+    }
+
+    /// Whether the computer that an element names says that it runs Linux, itself or by its type.
+    pub(crate) fn is_linux(&self, element: &Element) -> bool {
+        let Some(computer) = self.computer(&value(element, "computer")) else { return false };
+        let own = value(computer, "opSys");
+        if !own.is_empty() {
+            return own == "linux";
+        }
+        self.systems.get(&value(computer, "computerType")).is_some_and(|system| system == "linux")
     }
 
     /// The addresses and ports of a dali as clients get them.

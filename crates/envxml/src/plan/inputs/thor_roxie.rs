@@ -1,9 +1,9 @@
 //! Facts of thor, roxie and backupnode.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::facts::{Facts, absolute, path};
-use super::source::value;
+use super::facts::Facts;
+use super::source::{Source, value};
 use crate::tree::Element;
 
 /// `thor.xml` and `setvars`: they know the master but not the slaves, which come from Dali's group.
@@ -32,10 +32,11 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     facts.put("THORPRIMARY", thor.attribute("nodeGroup").map_or("not set", |_| "set"));
     facts.put("valgrindOptions", thor.attribute("valgrindOptions").map_or("not set", |_| "set"));
     if !value(thor, "pluginsPath").is_empty() {
-        facts.put("attribute ThorCluster/@pluginsPath", plugins(&value(thor, "pluginsPath")));
+        let path = plugins(facts, &value(thor, "pluginsPath"));
+        facts.put("attribute ThorCluster/@pluginsPath", path);
     }
     if !value(thor, "externalProgDir").is_empty() {
-        let directory = absolute(&value(thor, "externalProgDir"));
+        let directory = facts.absolute(&value(thor, "externalProgDir"));
         facts.put("attribute ThorCluster/@externalProgDir", directory);
     }
     facts.dali(thor);
@@ -47,9 +48,25 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     facts.put("address of the thor master", address.unwrap_or_default());
     facts.directories();
     for tag in ["Debug", "SSH"] {
-        for element in thor.children(tag) {
-            facts.all_given(element, &[]);
+        // Of several elements the last value goes into one file, the first one into the other.
+        let mut values: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for attribute in thor.children(tag).flat_map(Element::attributes) {
+            values.entry(attribute.name()).or_default().push(attribute.value());
         }
+        for (name, values) in values {
+            if let [first, .., last] = values.as_slice()
+                && first != last
+            {
+                facts.put(format!("first {tag}/@{name}"), &**first);
+            }
+            let last = values.into_iter().rfind(|value| !value.is_empty());
+            if let Some(last) = last {
+                facts.put(format!("attribute {tag}/@{name}"), last);
+            }
+        }
+    }
+    if let Some(refused) = refused(facts.source, thor) {
+        facts.put("thor.xml is refused", refused);
     }
     for (name, default) in [("breakoutLimit", "3600"), ("refreshRate", "3")] {
         let storage = thor.children("Storage").find_map(|element| element.get(name));
@@ -58,6 +75,52 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     }
     let swaps = thor.children("SwapNode").any(|element| value(element, "AutoSwapNode") == "true");
     facts.put("attribute SwapNode/@AutoSwapNode", swaps.to_string());
+}
+
+/// Why `thor.xml` is not generated at all: configgen does not say so but leaves the file out.
+fn refused(source: &Source<'_>, thor: &Element) -> Option<String> {
+    let name = value(thor, "name");
+    let others: Vec<&Element> = source
+        .tagged("ThorCluster")
+        .iter()
+        .copied()
+        .filter(|other| other.attribute("name").is_some_and(|own| own.value() != name))
+        .collect();
+    let on = |thor: &Element, part: &str, computer: &str| {
+        thor.children(part)
+            .any(|one| one.attribute("computer").is_some_and(|c| c.value() == computer))
+    };
+    for master in thor.children("ThorMasterProcess").filter_map(|one| one.get("computer")) {
+        for other in &others {
+            if value(other, "masterport") == value(thor, "masterport")
+                && on(other, "ThorMasterProcess", &master)
+            {
+                return Some(format!("{} has the same master", other.step()));
+            }
+        }
+    }
+    let helpers = [source.computers_of("DafilesrvProcess"), source.computers_of("FTSlaveProcess")];
+    for part in ["ThorSlaveProcess", "ThorSpareProcess"] {
+        for slave in thor.children(part) {
+            let computer = slave.get("computer");
+            let helped = computer
+                .as_ref()
+                .is_some_and(|computer| helpers.iter().all(|set| set.contains(&**computer)));
+            if !helped {
+                return Some(format!("{} has no file server", slave.step()));
+            }
+        }
+    }
+    let rivals: Vec<HashSet<_>> = others
+        .iter()
+        .filter(|other| value(other, "slaveport") == value(thor, "slaveport"))
+        .map(|other| {
+            other.children("ThorSlaveProcess").filter_map(|one| one.get("computer")).collect()
+        })
+        .collect();
+    let mut slaves = thor.children("ThorSlaveProcess").filter_map(|one| one.get("computer"));
+    let shared = slaves.find(|computer| rivals.iter().any(|rival| rival.contains(computer)))?;
+    Some(format!("another thor has the same slave on {shared}"))
 }
 
 /// `RoxieTopology.xml`, `slaves` and `roxievars`: every server knows all servers.
@@ -76,7 +139,8 @@ pub(super) fn roxie(facts: &mut Facts<'_>, roxie: &Element) {
     ];
     facts.all_given(roxie, &own);
     facts.dali(roxie);
-    facts.put("attribute RoxieCluster/@pluginsPath", plugins(&value(roxie, "pluginsPath")));
+    let path = plugins(facts, &value(roxie, "pluginsPath"));
+    facts.put("attribute RoxieCluster/@pluginsPath", path);
     facts.values(roxie, &["queryDir"]);
     facts.present(roxie, &["logDir"]);
     handles(facts, roxie);
@@ -162,7 +226,7 @@ fn handles(facts: &mut Facts<'_>, roxie: &Element) {
 }
 
 /// The directory of plug-ins as thor and roxie get it: always with a separator at its end.
-fn plugins(text: &str) -> String {
+fn plugins(facts: &Facts<'_>, text: &str) -> String {
     let windows: String = text
         .chars()
         .map(|c| match c {
@@ -173,12 +237,12 @@ fn plugins(text: &str) -> String {
         .collect();
     let windows = windows.strip_prefix(".\\").unwrap_or(&windows);
     if windows.is_empty() {
-        return path("plugins\\");
+        return facts.path("plugins\\");
     }
     // The transformation looks at the last character but one.
     let before_last = windows.chars().rev().nth(1);
     let separator = if before_last == Some('\\') { "" } else { "\\" };
-    path(&format!("{windows}{separator}"))
+    facts.path(&format!("{windows}{separator}"))
 }
 
 /// `backupnode.conf`: the thors that it backs up.
