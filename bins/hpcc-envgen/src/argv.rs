@@ -117,6 +117,14 @@ enum Own {
 }
 
 fn own_option(argument: &OsStr, generate: &Command) -> Option<Own> {
+    // `-n NAME`: short names are ours where envgen has no such option.
+    if let [b'-', letter] = argument.as_encoded_bytes() {
+        let known = generate
+            .get_arguments()
+            .find(|known| known.get_short() == Some(char::from(*letter)))?;
+        let takes_value = known.get_action().takes_values();
+        return Some(if takes_value { Own::ValueFollows } else { Own::Complete });
+    }
     let bytes = argument.as_encoded_bytes().strip_prefix(b"--")?;
     let name = bytes.split(|byte| *byte == b'=').next()?;
     let known = generate.get_arguments().find(|known| {

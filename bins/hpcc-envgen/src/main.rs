@@ -2,6 +2,10 @@
 
 mod cli;
 mod command;
+mod file;
+mod problems;
+mod settings;
+mod source;
 
 use std::process::ExitCode;
 

@@ -102,7 +102,8 @@ impl fmt::Display for DataPath {
 
 /// Whether a key can be shown without quotes and still be told from its neighbours.
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '@'))
+    !key.is_empty()
+        && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '@' | '/'))
 }
 
 impl Serialize for DataPath {

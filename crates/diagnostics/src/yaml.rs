@@ -53,12 +53,51 @@ fn options() -> Options {
 }
 
 fn unreadable(file: &str, error: &Error) -> Unreadable {
-    let mut problem =
-        Problem::error("yaml", DefaultMessageFormatter.format_message(error.without_snippet()));
+    let mut problem = match error.without_snippet() {
+        Error::InvalidScalar { ty, .. } => {
+            Problem::error("yaml", format!("{} is expected", expected(ty)))
+        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            Problem::error("yaml", format!("the key `{}` stands twice", key.escape_debug()))
+                .help("leave one of them")
+        }
+        Error::SerdeUnknownField { field: name, expected, .. }
+        | Error::SerdeUnknownVariant { variant: name, expected, .. } => {
+            let problem =
+                Problem::error("yaml", format!("`{}` is not known here", name.escape_debug()));
+            match nearest(name, expected) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None if expected.is_empty() => problem,
+                None => problem.help(format!("known are {}", expected.join(", "))),
+            }
+        }
+        other => Problem::error("yaml", DefaultMessageFormatter.format_message(other)),
+    };
     if let Some(at) = error.location() {
         problem = problem.placed(place(file, at));
     }
     Unreadable { problem: Box::new(problem) }
+}
+
+/// What a scalar should have been, for people.
+fn expected(ty: &str) -> String {
+    let most = match ty {
+        "u8" => u64::from(u8::MAX),
+        "u16" => u64::from(u16::MAX),
+        "u32" => u64::from(u32::MAX),
+        "u64" | "usize" => u64::MAX,
+        "i8" | "i16" | "i32" | "i64" => return "a whole number".to_owned(),
+        other => return format!("a value of the type {other}"),
+    };
+    format!("a whole number from 0 to {most}")
+}
+
+/// The known name that was probably meant.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distance = |other: &str| strsim::osa_distance(&name, &other.to_lowercase());
+    let near = known.iter().map(|other| (distance(other), *other)).min()?;
+    (near.0 <= name.chars().count().div_ceil(3)).then_some(near.1)
 }
 
 fn place(file: &str, at: serde_saphyr::Location) -> Place {
@@ -107,11 +146,12 @@ impl Places {
         place(&self.file, at)
     }
 
-    /// Gives every problem that has no place yet the one of its path.
+    /// Gives every problem that has no place yet the one of its path, and puts all into the order of the text.
     pub fn settle(&self, problems: &mut [Problem]) {
         for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
             problem.place = Some(self.find(&problem.path));
         }
+        problems.sort_by(|one, other| one.place.cmp(&other.place));
     }
 }
 

@@ -19,7 +19,7 @@ pub mod arguments;
 mod change;
 mod hash;
 mod validate;
-mod wizard;
+pub(crate) mod wizard;
 
 /// An environment as `envgen` would have written it.
 #[derive(Debug, Clone)]
@@ -38,11 +38,13 @@ pub struct CompatError {
     pub code: i32,
     /// The text.
     pub message: String,
+    /// What `envgen` had said before on standard error, each with its line breaks.
+    pub warnings: Vec<String>,
 }
 
 impl CompatError {
     fn new(message: impl Into<String>) -> Self {
-        Self { code: -1, message: message.into() }
+        Self { code: -1, message: message.into(), warnings: Vec::new() }
     }
 }
 
@@ -74,11 +76,15 @@ pub fn generate(
     resolver: Resolver<'_>,
 ) -> Result<Generated, CompatError> {
     let lists = addresses::Lists::new(addresses, &arguments.assigned, resolver)?;
-    let blueprint = wizard::blueprint(arguments, &lists, catalogue, resolver)?;
+    let blueprint =
+        wizard::blueprint(arguments, &lists, catalogue, resolver, wizard::Reading::Envgen)?;
     let mut document = blueprint.document(catalogue, host_label);
     let mut warnings = Vec::new();
-    change::overrides(&mut document, &arguments.overrides, &mut warnings)?;
-    change::xpath_values(&mut document, &arguments.xpath_values)?;
-    validate::backup_nodes(&document)?;
-    Ok(Generated { document, warnings })
+    let changed = change::overrides(&mut document, &arguments.overrides, &mut warnings)
+        .and_then(|()| change::xpath_values(&mut document, &arguments.xpath_values))
+        .and_then(|()| validate::check(&document));
+    match changed {
+        Ok(()) => Ok(Generated { document, warnings }),
+        Err(error) => Err(CompatError { warnings, ..error }),
+    }
 }

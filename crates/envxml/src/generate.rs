@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::tree::{Document, Element};
 
 mod component;
-mod service;
+pub(crate) mod service;
 
 /// What an environment is to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,8 +72,8 @@ pub enum Deployment {
         servers: Vec<usize>,
         /// The ports of its farms.
         ports: Vec<u16>,
-        /// Channels of each server.
-        channels_per_slave: u32,
+        /// Channels of each server; `envgen` writes negative numbers as they are typed.
+        channels_per_slave: i64,
         /// How many machines count for attributes that depend on it.
         nodes: usize,
     },

@@ -63,6 +63,10 @@ pub enum Part {
 }
 
 impl Part {
+    /// All parts.
+    pub const ALL: [Self; 5] =
+        [Self::Process, Self::ThorMaster, Self::ThorSlave, Self::ThorSpare, Self::RoxieServer];
+
     /// The tag of such an instance.
     #[must_use]
     pub fn tag(self) -> &'static str {
@@ -76,9 +80,7 @@ impl Part {
     }
 
     fn of(tag: &str) -> Option<Self> {
-        [Self::Process, Self::ThorMaster, Self::ThorSlave, Self::ThorSpare, Self::RoxieServer]
-            .into_iter()
-            .find(|part| part.tag() == tag)
+        Self::ALL.into_iter().find(|part| part.tag() == tag)
     }
 }
 

@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn ordinals_come_before_names_and_names_before_addresses() {
         let machine = |address: &str| Machine::new(address.parse().unwrap());
-        let mut machines = vec![
+        let mut machines = [
             machine("10.0.0.1"),
             machine("10.0.0.2").named("b"),
             machine("10.0.0.3").named("a"),

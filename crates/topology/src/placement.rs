@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::machine::Machine;
 use crate::name::ClusterName;
 use crate::role::{Role, RoleKey};
+use crate::spec::ClusterSpec;
 
 /// For each role, and cluster of it, the machines that carry it.
 ///
@@ -128,6 +129,31 @@ impl Placement {
             }
         }
         found.into_values().collect()
+    }
+
+    /// Gives a cluster without a name the one that the user wants, if exactly one of its kind is wanted and no
+    /// machine says that it belongs to it. The manifests of 2016 name no clusters. Answers which keys became which.
+    pub fn adopt_names(&mut self, spec: &ClusterSpec) -> BTreeMap<RoleKey, RoleKey> {
+        let is_taken = |key: &RoleKey| match key.role() {
+            Role::ThorMaster | Role::ThorSlave => [Role::ThorMaster, Role::ThorSlave]
+                .into_iter()
+                .any(|role| self.roles.contains_key(&key.with_role(role))),
+            _ => self.roles.contains_key(key),
+        };
+        let renamed: BTreeMap<RoleKey, RoleKey> = self
+            .roles
+            .keys()
+            .filter(|key| key.cluster().is_none())
+            .filter_map(|key| Some((key, RoleKey::of(key.role(), spec.only_cluster(key.role())?))))
+            .filter(|(_, name)| !is_taken(name))
+            .map(|(key, name)| (key.clone(), name))
+            .collect();
+        for (key, name) in &renamed {
+            if let Some(machines) = self.roles.remove(key) {
+                self.roles.insert(name.clone(), machines);
+            }
+        }
+        renamed
     }
 
     /// Everything that cannot be right about this placement, whatever the user wants.

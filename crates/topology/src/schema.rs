@@ -1,7 +1,9 @@
 //! The JSON Schema of `hpcc.yaml`, made from the types that read it.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::name::ClusterName;
 use crate::spec::ClusterSpec;
@@ -38,6 +40,22 @@ impl JsonSchema for HpccVersion {
             "description": "A version of the HPCC platform: 10, 7.2 or 7.2.20-1.",
             "type": ["string", "number"],
             "pattern": "^v?[0-9]+([.][0-9]+){0,2}(-[A-Za-z0-9._~+-]+)?$",
+        })
+    }
+}
+
+/// Text that YAML may take for something else where it has no quotes.
+pub(crate) struct Scalar;
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Text, kept as it is written: true and 022 need no quotes.",
+            "type": ["string", "boolean", "number"],
         })
     }
 }

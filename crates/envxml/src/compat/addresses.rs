@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{CompatError, Resolver};
 
-/// All lists of a request, checked.
-pub(super) struct Lists {
+/// All lists of a command line, checked.
+pub(crate) struct Lists {
     /// The addresses of `-ip` and `-ipfile`.
-    pub(super) general: Vec<String>,
+    pub(crate) general: Vec<String>,
     /// Build sets and their own addresses, in the order of the command line.
-    pub(super) assigned: Vec<(String, Vec<String>)>,
+    pub(crate) assigned: Vec<(String, Vec<String>)>,
 }
 
 impl Lists {
@@ -93,7 +93,7 @@ fn c_integer(text: &str) -> i64 {
 }
 
 /// The address that a text stands for.
-pub(super) fn numeric(text: &str, resolver: Resolver<'_>) -> Option<IpAddr> {
+pub(crate) fn numeric(text: &str, resolver: Resolver<'_>) -> Option<IpAddr> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if inner.contains(':') {
         return inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6);

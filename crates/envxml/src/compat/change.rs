@@ -69,6 +69,7 @@ fn set(component: &mut Element, property: &str, value: &str) -> Result<(), Compa
 fn ambiguous(path: &str) -> CompatError {
     CompatError {
         code: 0,
+        warnings: Vec::new(),
         message: format!(
             "IPropertyTree: Ambiguous xpath used\ngetProp: ambiguous xpath \"{path}\""
         ),
@@ -85,6 +86,7 @@ pub(super) fn xpath_values(
         if let Some(rest) = text.strip_prefix('/') {
             return Err(CompatError {
                 code: 2,
+                warnings: Vec::new(),
                 message: format!(
                     "IPropertyTree: unsupported xpath syntax used\nXPath Exception: Root specifier \"/\" specifier is \
                      not supported\nin xpath = {rest}\n           ^"

@@ -26,13 +26,14 @@ const TOPOLOGY: [(&str, &[&str]); 4] = [
     ("thor_roxie", &["eclccserver", "eclscheduler", "thor", "roxie"]),
 ];
 
-pub(super) fn blueprint(
+pub(crate) fn blueprint(
     request: &EnvgenArgs,
     lists: &Lists,
     catalogue: &Catalogue,
     resolver: Resolver<'_>,
+    reading: Reading,
 ) -> Result<Blueprint, CompatError> {
-    let mut wizard = Wizard::new(request, lists);
+    let mut wizard = Wizard::new(request, lists, reading);
     let mut blueprint = Blueprint { machines: machines(&wizard, resolver), ..Blueprint::default() };
     blueprint.directories = directories(request, catalogue);
     // esp comes first, so that it has the first choice.
@@ -76,8 +77,18 @@ pub(super) fn blueprint(
     Ok(blueprint)
 }
 
+/// How a list of addresses without roles is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As `envgen` does, with its faults.
+    Envgen,
+    /// Support, roxie, thor one after the other; nobody takes a machine of another role.
+    InOrder,
+}
+
 /// The choices made so far.
-struct Wizard<'l> {
+pub(crate) struct Wizard<'l> {
+    reading: Reading,
     /// Addresses for support components; empty when there are too few addresses.
     support: Vec<String>,
     /// The other addresses.
@@ -92,7 +103,7 @@ struct Wizard<'l> {
 }
 
 impl<'l> Wizard<'l> {
-    fn new(request: &EnvgenArgs, lists: &'l Lists) -> Self {
+    pub(crate) fn new(request: &EnvgenArgs, lists: &'l Lists, reading: Reading) -> Self {
         let mut general = lists.general.clone();
         let mut support_nodes = request.support_nodes.cast_unsigned();
         let mut support = Vec::new();
@@ -102,6 +113,7 @@ impl<'l> Wizard<'l> {
             support_nodes = 0;
         }
         Self {
+            reading,
             support,
             general,
             assigned: &lists.assigned,
@@ -161,6 +173,24 @@ impl<'l> Wizard<'l> {
             .sum()
     }
 
+    /// Which address of its list a component takes next, after `reached` others.
+    fn next(&self, build_set: &str, reached: usize) -> usize {
+        if self.reading == Reading::Envgen || !matches!(build_set, "roxie" | "thor") {
+            return self.taken(build_set);
+        }
+        if build_set == "roxie" {
+            return reached;
+        }
+        let roxie = self.placed("roxie").filter(|_| !self.is_assigned("roxie")).map_or(0, Vec::len);
+        if self.support_nodes == 0 || reached == 0 {
+            return roxie + reached;
+        }
+        // The master has a support machine, yet envgen counts it as one of this list. Where there are machines to spare
+        // its slaves stand apart from roxie by one, and stay there: moving them would move their data.
+        let spare = self.general.len() > roxie + self.thor_nodes as usize;
+        roxie + usize::from(spare) + reached - 1
+    }
+
     /// Chooses addresses for a component; `None` when it runs nowhere.
     fn assign(&mut self, build_set: &str, wanted: u32) -> Result<Option<Vec<String>>, CompatError> {
         let assigned = self.is_assigned(build_set);
@@ -182,7 +212,8 @@ impl<'l> Wizard<'l> {
             let master = reached == 0 && self.support_nodes > 0 && build_set == "thor";
             let from_support = !assigned && master;
             let list = if from_support { &self.support } else { self.list_for(build_set) };
-            let index = if assigned { reached as usize } else { self.taken(build_set) };
+            let index =
+                if assigned { reached as usize } else { self.next(build_set, reached as usize) };
             let address = match list.get(index) {
                 Some(address) => Some(address.clone()),
                 None => self.overlap(build_set, index, list),
@@ -303,7 +334,10 @@ impl<'l> Wizard<'l> {
             ("roxie", chosen) => Deployment::Roxie {
                 servers: machines(&chosen.unwrap_or_default()),
                 ports: if request.roxie_on_demand { vec![9876, 0] } else { vec![9876] },
-                channels_per_slave: at_least_one(request.roxie_channels_per_slave),
+                channels_per_slave: i64::from(match request.roxie_channels_per_slave {
+                    0 => 1,
+                    other => other,
+                }),
                 nodes,
             },
             (_, None) => Deployment::None,

@@ -53,18 +53,27 @@ impl Bound<'_> {
             element.set(name, value);
         }
         debug_assert_eq!(self.set.name(), &self.name[2..]);
-        for template in &self.properties.2 {
-            let mut copy = element_of(template);
-            match template.0.as_str() {
-                "Authenticate" => {}
-                "AuthenticateFeature" => copy.set("authenticate", "Yes"),
-                "AuthenticateSetting" => copy.set("include", "Yes"),
-                _ => continue,
-            }
-            element.push(copy);
+        for rule in access_rules(self.properties) {
+            element.push(rule);
         }
         element
     }
+}
+
+/// The access rules that a binding takes over from its service.
+pub(crate) fn access_rules(properties: &Template) -> Vec<Element> {
+    let mut rules = Vec::new();
+    for template in &properties.2 {
+        let mut copy = element_of(template);
+        match template.0.as_str() {
+            "Authenticate" => {}
+            "AuthenticateFeature" => copy.set("authenticate", "Yes"),
+            "AuthenticateSetting" => copy.set("include", "Yes"),
+            _ => continue,
+        }
+        rules.push(copy);
+    }
+    rules
 }
 
 /// A template as an element.

@@ -1,10 +1,12 @@
 //! `envgen`'s goldens: byte for byte where `envgen` sorted its output, canonically equal where it did not.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use envxml::Document;
 use envxml::catalogue::Catalogue;
 use envxml::compat::{self, EnvgenArgs};
+use envxml::place;
 use envxml::tree::canonical;
 
 use crate::data::shared;
@@ -41,6 +43,16 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// The arguments and addresses of a file with a command line.
+#[expect(clippy::unwrap_used, reason = "only tests call it")]
+fn command(path: &Path) -> (EnvgenArgs, String) {
+    let words = words(&std::fs::read_to_string(path).unwrap());
+    let words: Vec<OsString> = words.iter().skip(1).map(OsString::from).collect();
+    let request = EnvgenArgs::parse_first(&words).unwrap();
+    let addresses = request.address_texts(|_| Ok(String::new())).unwrap().concat();
+    (request, addresses)
+}
+
 #[test]
 fn the_goldens_come_out() {
     let Some(folder) = shared("envgen", "the_goldens_come_out") else { return };
@@ -54,10 +66,7 @@ fn the_goldens_come_out() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let version = if name.starts_with("72") { "7.2" } else { "10" };
         let catalogue = Catalogue::for_version(version).unwrap().catalogue;
-        let words = words(&std::fs::read_to_string(&path).unwrap());
-        let words: Vec<OsString> = words.iter().skip(1).map(OsString::from).collect();
-        let request = EnvgenArgs::parse_first(&words).unwrap();
-        let addresses = request.address_texts(|_| Ok(String::new())).unwrap().concat();
+        let (request, addresses) = command(&path);
         let sorted = request.overrides.is_empty() && request.xpath_values.is_empty();
         let expected = std::fs::read_to_string(path.with_extension("xml"));
         let messages = std::fs::read_to_string(path.with_extension("err")).unwrap();
@@ -88,4 +97,48 @@ fn the_goldens_come_out() {
     }
     assert!(failed.is_empty(), "{failed:?}");
     assert!(seen >= 38, "only {seen} goldens");
+}
+
+#[test]
+fn without_compat_only_what_envgen_places_wrongly_differs() {
+    let Some(folder) = shared("envgen", "without_compat_only_what_envgen_places_wrongly_differs")
+    else {
+        return;
+    };
+    let mut differ = Vec::new();
+    let mut refused = Vec::new();
+    let mut notes = Vec::new();
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "cmd"));
+    names.sort();
+    for path in names {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let version = if name.starts_with("72") { "7.2" } else { "10" };
+        let catalogue = Catalogue::for_version(version).unwrap().catalogue;
+        let (request, addresses) = command(&path);
+        match place::from_list(&request, &addresses, catalogue, false, &|_| None) {
+            Err(problems) => {
+                for problem in problems {
+                    refused.push(format!("{name}: {problem}"));
+                }
+            }
+            Ok(placed) => {
+                notes.extend(placed.notes.iter().map(|note| format!("{name}: {note}")));
+                let made = placed.blueprint.document(catalogue, "HOST");
+                let golden = std::fs::read_to_string(path.with_extension("xml")).unwrap();
+                let golden = Document::parse(&golden).unwrap();
+                let sorted = request.overrides.is_empty() && request.xpath_values.is_empty();
+                if sorted && canonical(&made.root) != canonical(&golden.root) {
+                    differ.push(name);
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(format!(
+        "differ: {}\n\nrefused:\n{}\n\nnotes:\n{}",
+        differ.join(" "),
+        refused.join("\n"),
+        notes.join("\n")
+    ));
 }

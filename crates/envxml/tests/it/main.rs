@@ -2,4 +2,8 @@
 
 mod compat;
 mod data;
+mod diff;
 mod edit;
+mod explain;
+mod list;
+mod small;

@@ -36,8 +36,11 @@ use crate::version::HpccVersion;
 
 pub use topology::{QueueKind, TopologySpec};
 
-/// XML attributes by name. Values are kept as they are written: `true` and `022` need no quotes.
-pub type Attributes = BTreeMap<String, String>;
+/// XML attributes by name.
+pub type Attributes = BTreeMap<String, Text>;
+
+/// A value as it is written: `true` and `022` need no quotes.
+pub type Text = String;
 
 /// What the user wants of an HPCC cluster: the content of `hpcc.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -67,11 +70,11 @@ pub struct ClusterSpec {
     /// Attributes of every component of a build set, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
-    /// Attributes of what an XPath selects, in this order, after the overrides.
+    /// Attributes of what an `XPath` selects, in this order, after the overrides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub xpath_attributes: Vec<XpathAttribute>,
-    /// The clusters that workunits can name, by the name that they use. Without any, one is made for each thor
-    /// and roxie cluster, and one for hthor.
+    /// The clusters that workunits can name, by the name that they use. Without any, they are made
+    /// of the clusters that there are.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub topologies: BTreeMap<ClusterName, TopologySpec>,
 }
@@ -120,6 +123,7 @@ pub struct ThorSpec {
     pub master: MasterPlace,
     /// Attributes of the cluster.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, crate::schema::Scalar>")]
     pub attributes: Attributes,
 }
 
@@ -151,6 +155,7 @@ pub struct RoxieSpec {
     pub on_demand: bool,
     /// Attributes of the cluster.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, crate::schema::Scalar>")]
     pub attributes: Attributes,
 }
 
@@ -173,9 +178,9 @@ impl Default for RoxieSpec {
 pub enum EspService {
     /// ECL Watch.
     EclWatch,
-    /// WsECL: queries through HTTP.
+    /// `WsECL`: queries through HTTP.
     WsEcl,
-    /// WsSQL: queries in SQL.
+    /// `WsSQL`: queries in SQL.
     WsSql,
 }
 
@@ -207,6 +212,7 @@ pub struct EspSpec {
     pub ports: BTreeMap<EspService, u16>,
     /// Attributes of the process.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, crate::schema::Scalar>")]
     pub attributes: Attributes,
 }
 
@@ -273,6 +279,7 @@ pub struct ComponentSpec {
     pub machines: Option<u32>,
     /// Attributes of the process.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, crate::schema::Scalar>")]
     pub attributes: Attributes,
 }
 
@@ -287,21 +294,23 @@ pub struct Override {
     #[schemars(length(min = 1))]
     pub attribute: String,
     /// Its value.
-    pub value: String,
+    #[schemars(with = "crate::schema::Scalar")]
+    pub value: Text,
 }
 
-/// An attribute of what an XPath selects.
+/// An attribute of what an `XPath` selects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct XpathAttribute {
-    /// The XPath, from below `Environment`.
+    /// The `XPath`, from below `Environment`.
     #[schemars(length(min = 1))]
     pub xpath: String,
     /// The attribute, without the `@`.
     #[schemars(length(min = 1))]
     pub attribute: String,
     /// Its value.
-    pub value: String,
+    #[schemars(with = "crate::schema::Scalar")]
+    pub value: Text,
 }
 
 impl ClusterSpec {
@@ -310,6 +319,18 @@ impl ClusterSpec {
     #[must_use]
     pub fn validate(&self) -> Vec<Problem> {
         rules::check(self)
+    }
+
+    /// The one cluster that has a role, if exactly one is named.
+    #[must_use]
+    pub fn only_cluster(&self, role: Role) -> Option<&ClusterName> {
+        let (first, more) = match role {
+            Role::ThorMaster | Role::ThorSlave => (self.thor.keys().next(), self.thor.len()),
+            Role::Roxie => (self.roxie.keys().next(), self.roxie.len()),
+            Role::Esp => (self.esp.keys().next(), self.esp.len()),
+            _ => return None,
+        };
+        first.filter(|_| more == 1)
     }
 
     /// How many machines each role has to have, where that was said. A cluster that is named but not counted

@@ -2,7 +2,7 @@
 
 use diagnostics::yaml::{self, Places};
 use diagnostics::{Source, render};
-use topology::spec::{Component, EspService, MasterPlace, QueueKind};
+use topology::spec::{Component, EspService, MasterPlace, QueueKind, TopologySpec};
 use topology::{ClusterName, ClusterSpec, HpccVersion};
 
 const FULL: &str = "\
@@ -68,7 +68,7 @@ fn a_full_file_is_read_and_is_right() {
     assert_eq!(spec.esp[&name("esp1")].port(EspService::WsEcl), 8002);
     assert_eq!(spec.components[&Component::Dali].machines, Some(1));
     assert_eq!(spec.version, Some("7.2".parse::<HpccVersion>().unwrap()));
-    let kinds: Vec<QueueKind> = spec.topologies.values().map(|t| t.kind()).collect();
+    let kinds: Vec<QueueKind> = spec.topologies.values().map(TopologySpec::kind).collect();
     assert_eq!(kinds, [QueueKind::ThorRoxie, QueueKind::Hthor, QueueKind::Thor]);
     let required: Vec<String> =
         spec.required().iter().map(|(key, count)| format!("{key} {count}")).collect();
@@ -92,6 +92,14 @@ fn what_is_read_can_be_written_and_read_again() {
     assert_eq!(read(&text), spec);
     assert_eq!(read("{}"), ClusterSpec::default());
     assert_eq!(serde_json::to_string(&ClusterSpec::default()).unwrap(), "{}");
+}
+
+#[test]
+fn the_example_of_the_documentation_is_right() {
+    let page = include_str!("../../../../docs/hpcc-cluster.md");
+    let (_, example) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    assert_eq!(shown(example), "");
 }
 
 #[test]

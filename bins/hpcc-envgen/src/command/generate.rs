@@ -1,0 +1,125 @@
+//! `hpcc-envgen generate`: machines in, environment.xml out.
+
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::Path;
+
+use anyhow::Result;
+use cli::{Exit, note};
+use envxml::Document;
+use envxml::catalogue::Catalogue;
+use envxml::compat::{self, EnvgenArgs};
+use envxml::edit::{EditOptions, apply};
+use envxml::place;
+use hpcc_envgen::intake::{self, Answer};
+
+use crate::cli::Generate;
+use crate::file;
+use crate::problems::{Report, refuse};
+use crate::settings::Settings;
+use crate::source::{self, Machines};
+
+/// Generates an environment, or does one of the two things that need none: the Role, envgen's usage.
+pub(super) fn generate(arguments: &Generate) -> Result<Exit> {
+    if arguments.print_rbac {
+        return source::print_rbac(arguments);
+    }
+    let typed = match intake::take(&arguments.envgen, arguments.compat) {
+        Ok(typed) => typed,
+        Err(answer) => return Ok(answer.give()?),
+    };
+    if arguments.compat { as_envgen(arguments, &typed) } else { ours(arguments, &typed) }
+}
+
+/// What envgen does, with its messages and exit codes.
+fn as_envgen(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
+    let addresses = match typed.address_texts(|path| std::fs::read_to_string(path)) {
+        Ok(texts) => texts.concat(),
+        Err(problem) => return Ok(Answer::refusal(&[problem], true).give()?),
+    };
+    let catalogue = match &arguments.hpcc_version {
+        Some(version) => source::catalogue(version)?,
+        None => Catalogue::newest(),
+    };
+    let made = compat::generate(typed, &addresses, catalogue, &arguments.host_label, &resolve);
+    let say =
+        |warnings: &[String]| warnings.iter().for_each(|text| note(text.trim_end_matches('\n')));
+    match made {
+        Ok(made) => {
+            say(&made.warnings);
+            if let Some(path) = &typed.env {
+                file::write(path, &made.document.to_envgen_text())?;
+            }
+            Ok(Exit::Ok)
+        }
+        Err(error) => {
+            say(&error.warnings);
+            note(&error.to_string());
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// Our own way: by role, checked, explained.
+fn ours(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
+    let mut report = Report::default();
+    let settings = Settings::read(arguments, typed, &mut report)?;
+    let Some(machines) = source::machines(arguments, typed, &settings.spec, &mut report)? else {
+        return Ok(Exit::Invalid);
+    };
+    let catalogue = source::version(arguments, &settings.spec, &machines)?;
+    let placed = match &machines {
+        Machines::List(addresses) => {
+            place::from_list(typed, addresses, catalogue, arguments.share, &resolve)
+        }
+        Machines::Roles { placement, .. } => {
+            place::from_roles(placement, &settings.spec, catalogue)
+        }
+    };
+    let placed = match placed {
+        Ok(placed) => placed,
+        Err(problems) => return Ok(refuse(&problems, &report)),
+    };
+    for line in &placed.notes {
+        note(line);
+    }
+    let mut document = placed.blueprint.document(catalogue, &arguments.host_label);
+    let changes = settings.changes(&machines);
+    let edits: Vec<_> = changes.iter().map(|change| change.edit.clone()).collect();
+    match apply(&mut document, &edits, &EditOptions::default()) {
+        Ok(outcome) => {
+            for warning in &outcome.warnings {
+                note(&format!("{}: warning: {warning}", changes[warning.edit].origin));
+            }
+        }
+        Err(errors) => {
+            for error in &errors {
+                note(&format!("{}: error: {error}", changes[error.edit].origin));
+            }
+            return Ok(Exit::Invalid);
+        }
+    }
+    finish(arguments, typed, &document)
+}
+
+/// Writes the environment, or compares it with the file that is there.
+fn finish(arguments: &Generate, typed: &EnvgenArgs, document: &Document) -> Result<Exit> {
+    let text = document.to_envgen_text();
+    let Some(path) = typed.env.as_deref().filter(|path| *path != Path::new("-")) else {
+        if arguments.check {
+            return Err(cli::invalid("--check needs the file to compare with: -env FILE"));
+        }
+        file::print(&text)?;
+        return Ok(Exit::Ok);
+    };
+    if arguments.check {
+        file::compare(path, document)
+    } else {
+        file::write(path, &text).map(|()| Exit::Ok)
+    }
+}
+
+/// The address of a host name, as the system finds it.
+fn resolve(name: &str) -> Option<IpAddr> {
+    let mut found = (name, 0).to_socket_addrs().ok()?;
+    found.next().map(|address| address.ip())
+}

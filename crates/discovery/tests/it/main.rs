@@ -1,0 +1,13 @@
+//! Tests of the crate through its public face.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers fail as tests do, which clippy.toml allows only inside test functions"
+)]
+
+mod address_files;
+mod complete;
+mod discover;
+mod live;
+mod pod_list;
+mod pods;

@@ -1,0 +1,116 @@
+//! Findings as they are collected, and their paths.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Finding, Rule};
+use crate::tree::{Document, Element};
+
+/// Findings whose places are still elements.
+pub(super) struct Findings<'d> {
+    disabled: &'d BTreeSet<Rule>,
+    drafts: Vec<Draft<'d>>,
+}
+
+struct Draft<'d> {
+    rule: Rule,
+    /// From a child of the root down to the element; empty for the root.
+    chain: Vec<&'d Element>,
+    attribute: Option<&'static str>,
+    message: String,
+    help: String,
+}
+
+impl<'d> Findings<'d> {
+    pub(super) fn new(disabled: &'d BTreeSet<Rule>) -> Self {
+        Self { disabled, drafts: Vec::new() }
+    }
+
+    /// Adds a finding about an element, given with those around it from a child of the root down.
+    pub(super) fn add(
+        &mut self,
+        rule: Rule,
+        chain: &[&'d Element],
+        attribute: Option<&'static str>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if !self.disabled.contains(&rule) {
+            let (chain, message, help) = (chain.to_vec(), message.into(), help.into());
+            self.drafts.push(Draft { rule, chain, attribute, message, help });
+        }
+    }
+
+    /// All findings in the order of the file.
+    pub(super) fn finish(self, document: &'d Document) -> Vec<Finding> {
+        let mut paths = Paths::default();
+        let mut findings: Vec<Finding> = self
+            .drafts
+            .into_iter()
+            .map(|draft| {
+                let element = draft.chain.last().copied().unwrap_or(&document.root);
+                let attribute = draft.attribute.and_then(|name| element.attribute(name));
+                let position = attribute.map_or(element.position(), |found| found.position());
+                Finding {
+                    rule: draft.rule,
+                    severity: draft.rule.severity(),
+                    path: paths.path(&document.root, &draft.chain, draft.attribute),
+                    position,
+                    message: draft.message,
+                    help: draft.help,
+                }
+            })
+            .collect();
+        findings.sort_by(|a, b| {
+            (a.position, a.rule, &a.path, &a.message)
+                .cmp(&(b.position, b.rule, &b.path, &b.message))
+        });
+        findings
+    }
+}
+
+/// Paths that name one element each. An element is known by its place in memory.
+#[derive(Default)]
+struct Paths {
+    /// For each parent the children of each step.
+    steps: HashMap<*const Element, HashMap<String, Vec<*const Element>>>,
+}
+
+impl Paths {
+    fn path(
+        &mut self,
+        root: &Element,
+        chain: &[&Element],
+        attribute: Option<&'static str>,
+    ) -> String {
+        let mut parts = Vec::new();
+        let mut parent = root;
+        for element in chain {
+            parts.push(self.step(parent, element));
+            parent = element;
+        }
+        if parts.is_empty() && attribute.is_none() {
+            return root.name().to_owned();
+        }
+        parts.extend(attribute.map(|name| format!("@{name}")));
+        parts.join("/")
+    }
+
+    /// The step from a parent to its child, with `[n]` where others have the same step.
+    fn step(&mut self, parent: &Element, child: &Element) -> String {
+        let steps = self.steps.entry(std::ptr::from_ref(parent)).or_insert_with(|| {
+            let mut steps: HashMap<String, Vec<*const Element>> = HashMap::new();
+            for element in parent.elements() {
+                steps.entry(element.step()).or_default().push(std::ptr::from_ref(element));
+            }
+            steps
+        });
+        let step = child.step();
+        match steps.get(&step) {
+            Some(same) if same.len() > 1 => {
+                let index = same.iter().position(|other| std::ptr::eq(*other, child));
+                index.map_or_else(|| step.clone(), |index| format!("{step}[{}]", index + 1))
+            }
+            _ => step,
+        }
+    }
+}

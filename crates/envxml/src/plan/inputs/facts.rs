@@ -1,0 +1,161 @@
+//! Collecting facts.
+
+use super::source::{Source, value};
+use crate::tree::Element;
+
+/// One value that generated files take from the environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fact {
+    /// What it is, in words.
+    pub(crate) what: String,
+    /// The value as the files have it.
+    pub(crate) value: String,
+}
+
+impl Fact {
+    /// Only white space of generated files.
+    pub(crate) const LAYOUT: &'static str = "layout";
+}
+
+/// Facts in the order of their use.
+pub(super) struct Facts<'s> {
+    pub(super) source: &'s Source<'s>,
+    list: Vec<Fact>,
+}
+
+impl<'s> Facts<'s> {
+    pub(super) fn new(source: &'s Source<'s>) -> Self {
+        Self { source, list: Vec::new() }
+    }
+
+    pub(super) fn into_list(self) -> Vec<Fact> {
+        self.list
+    }
+
+    pub(super) fn put(&mut self, what: impl Into<String>, value: impl Into<String>) {
+        self.list.push(Fact { what: what.into(), value: value.into() });
+    }
+
+    /// Attributes of which the value is used, so that an absent one is an empty one.
+    pub(super) fn values(&mut self, element: &Element, names: &[&str]) {
+        for name in names {
+            self.put(what(element, name), value(element, name));
+        }
+    }
+
+    /// Attributes that are used when they are not empty.
+    pub(super) fn given(&mut self, element: &Element, names: &[&str]) {
+        for name in names {
+            let value = value(element, name);
+            if !value.is_empty() {
+                self.put(what(element, name), value);
+            }
+        }
+    }
+
+    /// Attributes that are copied also when they are empty.
+    pub(super) fn present(&mut self, element: &Element, names: &[&str]) {
+        for name in names {
+            if let Some(attribute) = element.attribute(name) {
+                self.put(what(element, name), attribute.value());
+            }
+        }
+    }
+
+    /// All attributes that are not empty, except some.
+    pub(super) fn all_given(&mut self, element: &Element, except: &[&str]) {
+        self.all(element, except, false);
+    }
+
+    /// All attributes, also empty ones, except some.
+    pub(super) fn all_present(&mut self, element: &Element, except: &[&str]) {
+        self.all(element, except, true);
+    }
+
+    fn all(&mut self, element: &Element, except: &[&str], empty: bool) {
+        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        // Configgen sorts attributes before it transforms anything.
+        names.sort_unstable();
+        for name in names {
+            if !except.contains(&name) {
+                let value = value(element, name);
+                if empty || !value.is_empty() {
+                    self.put(what(element, name), value);
+                }
+            }
+        }
+    }
+
+    /// A flag of which only `true` and `false` are known.
+    pub(super) fn flags(&mut self, element: &Element, names: &[&str]) {
+        for name in names {
+            let value = if value(element, name) == "true" { "1" } else { "0" };
+            self.put(what(element, name), value);
+        }
+    }
+
+    /// An element with all that is in it.
+    pub(super) fn subtree(&mut self, element: &Element) {
+        self.copied(element, &element.step(), true);
+    }
+
+    /// An element with all that is in it, without attributes that are empty.
+    pub(super) fn subtree_of_given(&mut self, element: &Element) {
+        self.copied(element, &element.step(), false);
+    }
+
+    fn copied(&mut self, element: &Element, path: &str, empty: bool) {
+        self.put("element", path);
+        let mut names: Vec<&str> = element.attributes().iter().map(|a| a.name()).collect();
+        names.sort_unstable();
+        for name in names {
+            let value = value(element, name);
+            if empty || !value.is_empty() {
+                self.put(format!("attribute {path}/@{name}"), value);
+            }
+        }
+        let text = element.text();
+        if !text.trim().is_empty() {
+            self.put(format!("text of {path}"), text.trim());
+        }
+        for child in super::order::children(element) {
+            self.copied(child, &format!("{path}/{}", child.step()), empty);
+        }
+        // Where an element ends: its siblings are not its children.
+        self.put("end of", path);
+    }
+
+    /// The addresses of the dali that `@daliServers` names.
+    pub(super) fn dali(&mut self, element: &Element) {
+        let name = value(element, "daliServers");
+        self.put("address of dali", self.source.dali(&name));
+    }
+
+    pub(super) fn directories(&mut self) {
+        for element in self.source.directories() {
+            self.subtree(element);
+        }
+    }
+}
+
+/// An attribute in words: `attribute ThorCluster/@slavesPerNode`.
+fn what(element: &Element, name: &str) -> String {
+    format!("attribute {}/@{name}", element.name())
+}
+
+/// A path as Linux wants it: `\` becomes `/` and `:` becomes `$`.
+pub(super) fn path(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\\' => '/',
+            ':' => '$',
+            other => other,
+        })
+        .collect()
+}
+
+/// A path that starts with `/`.
+pub(super) fn absolute(text: &str) -> String {
+    let path = path(text);
+    if path.starts_with('/') { path } else { format!("/{path}") }
+}
