@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Finding, Rule};
-use crate::tree::{Document, Element};
+use crate::tree::{Attribute, Document, Element};
 
 /// Findings whose places are still elements.
 pub(super) struct Findings<'d> {
@@ -49,7 +49,7 @@ impl<'d> Findings<'d> {
             .map(|draft| {
                 let element = draft.chain.last().copied().unwrap_or(&document.root);
                 let attribute = draft.attribute.and_then(|name| element.attribute(name));
-                let position = attribute.map_or(element.position(), |found| found.position());
+                let position = attribute.map_or(element.position(), Attribute::position);
                 Finding {
                     rule: draft.rule,
                     severity: draft.rule.severity(),
