@@ -239,7 +239,11 @@ fn no_environment_is_too_broken() {
         for target in [Target::Host, Target::Kubernetes] {
             let options =
                 LintOptions { target, pods: Some(BTreeMap::new()), ..LintOptions::default() };
-            let _ = find(text, &options);
+            let document = Document::parse(text).unwrap();
+            for finding in lint(&document, &options) {
+                let path: envxml::tree::XPath = finding.path.parse().unwrap();
+                assert_eq!(document.root.select(&path).len(), 1, "{}", finding.path);
+            }
         }
     }
 }
