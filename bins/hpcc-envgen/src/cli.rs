@@ -245,12 +245,7 @@ pub(crate) struct Edit {
     /// The environment
     pub(crate) file: PathBuf,
     /// envgen2's operations: -add-node roxie#myroxie@ip=10.1.1.9 -mod sw:thor#mythor@slavesPerNode=2 ...
-    #[arg(
-        required = true,
-        allow_hyphen_values = true,
-        trailing_var_arg = true,
-        value_name = "OPERATION"
-    )]
+    #[arg(required = true, allow_hyphen_values = true, value_name = "OPERATION")]
     pub(crate) operations: Vec<String>,
     /// Where to write instead of the file itself; - is standard output
     #[arg(long, value_name = "FILE")]

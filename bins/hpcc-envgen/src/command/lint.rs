@@ -5,12 +5,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use cli::{Exit, InvalidInput, OutputFormat, counted};
-use discovery::{Options, discover, read_pods};
+use discovery::{Options, discover};
 use envxml::lint::{Finding, LintOptions, PodRole, Rule, Severity, Target, lint as found};
-use topology::Role;
+use envxml::{Document, Environment};
+use topology::{Machine, Role};
 
 use crate::cli::{Lint, LintTarget};
 use crate::file;
+
+/// What ends host names while pods are read. Any other end in the environment is as good.
+const DOMAIN: &str = "cluster.local";
 
 /// Prints what is wrong; exit code 3 when there is an error or a warning.
 pub(super) fn lint(arguments: &Lint) -> Result<Exit> {
@@ -30,8 +34,8 @@ pub(super) fn lint(arguments: &Lint) -> Result<Exit> {
             name.parse().map_err(|error| InvalidInput(format!("--disable: {error}")))?;
         disabled.insert(rule);
     }
-    let pods = arguments.pods.as_deref().map(pods).transpose()?;
     let document = file::read(path)?;
+    let pods = arguments.pods.as_deref().map(|file| pods(file, &document)).transpose()?;
     let findings = found(&document, &LintOptions { target, disabled, pods });
     match arguments.output.output {
         OutputFormat::Json => file::print_json(&findings)?,
@@ -100,11 +104,21 @@ fn rules(output: OutputFormat) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// What the pods of a file say of themselves, by address.
-fn pods(path: &Path) -> Result<BTreeMap<String, PodRole>> {
-    let read = read_pods(&file::text(path)?, "cluster.local")
-        .map_err(|error| InvalidInput(format!("{}: {error}", path.display())))?;
-    let found = discover(&read, &Options::default());
+/// What the pods of a file say of themselves, by the address under which the environment knows them: one of a
+/// pod's host names if there is a computer with it, else the address.
+fn pods(path: &Path, document: &Document) -> Result<BTreeMap<String, PodRole>> {
+    let found = discover(&file::pods(path, DOMAIN)?, &Options::default());
+    let environment = Environment::new(document);
+    let computers: BTreeSet<&str> =
+        environment.computers.iter().map(|computer| computer.address.as_ref()).collect();
+    let known_as = |machine: &Machine| -> String {
+        let by_name = machine.host_name.as_ref().and_then(|name| {
+            let name = name.to_string();
+            let stem = name.strip_suffix(DOMAIN).unwrap_or(&name);
+            computers.iter().find(|known| known.to_ascii_lowercase().starts_with(stem))
+        });
+        by_name.map_or_else(|| machine.address.to_string(), ToString::to_string)
+    };
     let mut pods = BTreeMap::new();
     for (key, machines) in found.placement.iter() {
         let role = match key.role() {
@@ -114,7 +128,7 @@ fn pods(path: &Path) -> Result<BTreeMap<String, PodRole>> {
         };
         for machine in machines {
             pods.insert(
-                machine.address.to_string(),
+                known_as(machine),
                 PodRole { role: role.to_owned(), cluster: key.cluster().map(ToString::to_string) },
             );
         }
