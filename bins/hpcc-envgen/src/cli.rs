@@ -271,7 +271,7 @@ pub(crate) enum EditStyle {
     File,
     /// As envgen: s1, m1, farm1
     Envgen,
-    /// As envgen2: s, s_2, m, farm; nothing else is changed than what it changes
+    /// As envgen2: `s`, `s_2`, `m`, `farm`; nothing else is changed than what it changes
     Envgen2,
 }
 
