@@ -20,7 +20,6 @@ use std::fmt;
 
 use crate::tree::{Document, XPath};
 
-mod address;
 mod argument;
 mod attributes;
 mod binding;
@@ -39,7 +38,6 @@ mod tests;
 mod topology;
 mod work;
 
-pub use address::{AddressError, addresses};
 pub use argument::{ArgumentError, Files, parse, values_of};
 pub(crate) use content::elements as content_elements;
 pub use error::{EditError, Problem};

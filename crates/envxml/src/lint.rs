@@ -26,7 +26,6 @@ use serde::{Serialize, Serializer};
 use crate::tree::{Document, Position};
 use crate::view::Environment;
 
-mod address;
 mod components;
 mod context;
 mod findings;

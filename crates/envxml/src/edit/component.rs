@@ -169,7 +169,7 @@ impl Work {
                 let path = "Hardware/Computer".to_owned();
                 return Err(Problem::Node { path, message: "expected ip=ADDRESS".to_owned() });
             };
-            let addresses = super::address::addresses(&address)
+            let addresses = crate::address::addresses(&address)
                 .map_err(|errors| Problem::from_first(errors, &address))?;
             attributes.retain(|a| a.name != "ip" && a.name != "netAddress");
             for address in addresses {

@@ -78,7 +78,7 @@ pub enum Problem {
     },
     /// No address.
     #[error(transparent)]
-    Address(#[from] super::address::AddressError),
+    Address(#[from] crate::address::AddressError),
     /// A path that is not understood.
     #[error(transparent)]
     Path(#[from] XPathError),
@@ -141,7 +141,7 @@ fn refer(references: &[Reference]) -> String {
 
 impl Problem {
     /// The first of the errors of an address list, which has at least one.
-    pub(super) fn from_first(errors: Vec<super::AddressError>, list: &str) -> Self {
+    pub(super) fn from_first(errors: Vec<crate::address::AddressError>, list: &str) -> Self {
         errors.into_iter().next().map_or_else(
             || Self::Value {
                 what: "an address".to_owned(),

@@ -3,6 +3,7 @@
 use super::Origin;
 use super::parts::{Expected, Explainer};
 use crate::catalogue::{BuildSet, Rule};
+use crate::generate::octets_name;
 use crate::tree::{Attribute, Element};
 use crate::view::Part;
 
@@ -26,7 +27,7 @@ pub(super) fn computer(computer: &Element, attribute: &Attribute) -> Expected {
                 Ok(std::net::IpAddr::V4(ip)) => ip.octets(),
                 _ => return given(attribute, "the machine's name"),
             };
-            let plain = format!("node{:03}{:03}", octets[2], octets[3]);
+            let plain = octets_name(octets[2], octets[3]);
             let value = attribute.value();
             let suffix = value.strip_prefix(plain.as_str())?;
             let counted = suffix.is_empty()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::LintOptions;
-use super::address;
+use crate::address;
 use crate::tree::Element;
 use crate::view::{Component, Environment, Instance};
 

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Rule;
-use super::address::{is_address, is_local};
 use super::context::Context;
 use super::findings::Findings;
+use crate::address::{is_address, is_local};
 
 /// What `ComputerType@opSys` may be.
 const OPERATING_SYSTEMS: [&str; 3] = ["linux", "W2K", "solaris"];

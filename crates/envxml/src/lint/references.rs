@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::Rule;
-use super::address::{is_local, normal};
 use super::context::{Context, Placed};
 use super::findings::Findings;
+use crate::address::{is_local, normal};
 use crate::tree::Element;
 use crate::view::Part;
 
