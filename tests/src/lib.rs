@@ -1,7 +1,7 @@
 //! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The `wf-run` of this checkout, built if it is not up to date.
@@ -9,24 +9,37 @@ use std::sync::OnceLock;
 /// # Panics
 /// When it cannot be built.
 #[must_use]
-#[expect(clippy::panic, reason = "a test cannot go on without the program")]
 pub fn wf_run() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--locked", "-p", "wf-run"])
-            .current_dir(repository())
-            .status();
-        match built {
-            Ok(status) if status.success() => {}
-            other => panic!("cannot build wf-run: {other:?}"),
-        }
-        // Tests lie in target/<profile>/deps; programs two levels up.
-        let here = std::env::current_exe().unwrap_or_default();
-        let target = here.ancestors().nth(3).map(Path::to_owned).unwrap_or_default();
-        target.join("debug/wf-run")
-    })
+    BUILT.get_or_init(|| build("wf-run"))
+}
+
+/// The `hpcc-envgen` of this checkout, built if it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn hpcc_envgen() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("hpcc-envgen"))
+}
+
+/// Builds one of our programs. Answers where it is.
+#[expect(clippy::panic, reason = "a test cannot go on without the program")]
+fn build(program: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--locked", "-p", program])
+        .current_dir(repository())
+        .status();
+    match built {
+        Ok(status) if status.success() => {}
+        other => panic!("cannot build {program}: {other:?}"),
+    }
+    // Tests lie in target/<profile>/deps; programs two levels up.
+    let here = std::env::current_exe().unwrap_or_default();
+    let target = here.ancestors().nth(3).map(Path::to_owned).unwrap_or_default();
+    target.join("debug").join(program)
 }
 
 /// The repository's root.
@@ -65,12 +78,33 @@ pub fn is_installed(program: &str) -> bool {
 /// `wf-run` with these arguments in this folder, without what the surroundings might add.
 #[must_use]
 pub fn wf_run_in(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(wf_run());
-    command.args(args).current_dir(dir).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+    command(wf_run(), dir, args)
+}
+
+/// `hpcc-envgen` with these arguments in this folder, without what the surroundings might add.
+#[must_use]
+pub fn hpcc_envgen_in(dir: &Path, args: &[&str]) -> Command {
+    let mut command = command(hpcc_envgen(), dir, args);
+    // No cluster of whoever runs the tests.
+    for name in ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"] {
+        command.env_remove(name);
+    }
+    // Nor a proxy between the program and what plays the API.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        command.env_remove(name);
+    }
+    command.env("HOME", dir);
     command
 }
 
-/// Runs it to its end.
+fn command(program: &Path, dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(dir).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// Runs `wf-run` to its end.
 ///
 /// # Panics
 /// When it cannot be started.

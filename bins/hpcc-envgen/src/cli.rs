@@ -195,18 +195,24 @@ pub(crate) struct List {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListKind {
     /// All instances without thor slaves (-listall)
+    #[value(alias = "listall")]
     All,
     /// All instances (-listall2)
+    #[value(alias = "listall2")]
     All2,
     /// All machines (-machines)
     Machines,
     /// All ESP services (-listespservices)
+    #[value(alias = "listespservices")]
     EspServices,
     /// All common directories (-listcommondirs)
+    #[value(alias = "listcommondirs")]
     CommonDirs,
     /// All drop zones (-listdropzones)
+    #[value(alias = "listdropzones")]
     DropZones,
     /// All LDAP servers (-listldaps)
+    #[value(alias = "listldaps")]
     Ldaps,
 }
 
@@ -245,12 +251,7 @@ pub(crate) struct Edit {
     /// The environment
     pub(crate) file: PathBuf,
     /// envgen2's operations: -add-node roxie#myroxie@ip=10.1.1.9 -mod sw:thor#mythor@slavesPerNode=2 ...
-    #[arg(
-        required = true,
-        allow_hyphen_values = true,
-        trailing_var_arg = true,
-        value_name = "OPERATION"
-    )]
+    #[arg(required = true, allow_hyphen_values = true, value_name = "OPERATION")]
     pub(crate) operations: Vec<String>,
     /// Where to write instead of the file itself; - is standard output
     #[arg(long, value_name = "FILE")]
@@ -276,7 +277,7 @@ pub(crate) enum EditStyle {
     File,
     /// As envgen: s1, m1, farm1
     Envgen,
-    /// As envgen2: s, s_2, m, farm; nothing else is changed than what it changes
+    /// As envgen2: `s`, `s_2`, `m`, `farm`; nothing else is changed than what it changes
     Envgen2,
 }
 

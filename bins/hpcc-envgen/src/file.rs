@@ -1,11 +1,12 @@
 //! The environment as a file.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use cli::{Exit, InvalidInput, note};
+use discovery::PodListError;
 use envxml::{Diff, Document};
 use files::{Backup, Outcome};
 
@@ -20,22 +21,34 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Replaces a file in one step; what was there is kept as a dated backup. A device is written to as it is.
+/// Replaces a file in one step, and says so; what was there is kept as a dated backup. A device is written to as it is.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    let shown = path.display();
+    match replace(path, text)? {
+        None => {}
+        Some(Outcome::Created) => note(&format!("{shown} written")),
+        Some(Outcome::Unchanged) => note(&format!("{shown} is up to date")),
+        Some(Outcome::Replaced { backup: Some(backup) }) => {
+            note(&format!("{shown} replaced; the former file is {}", backup.display()));
+        }
+        Some(Outcome::Replaced { backup: None }) => note(&format!("{shown} replaced")),
+    }
+    Ok(())
+}
+
+/// The same without a word, as envgen has it. The backup is kept nevertheless.
+pub(crate) fn write_quietly(path: &Path, text: &str) -> Result<()> {
+    replace(path, text).map(drop)
+}
+
+fn replace(path: &Path, text: &str) -> Result<Option<Outcome>> {
     let is_special = path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
     if is_special {
         return std::fs::write(path, text)
+            .map(|()| None)
             .with_context(|| format!("failed to write {}", path.display()));
     }
-    match files::replace(path, text.as_bytes(), Backup::Dated(SystemTime::now()))? {
-        Outcome::Created => {}
-        Outcome::Unchanged => note(&format!("{} is up to date", path.display())),
-        Outcome::Replaced { backup: Some(backup) } => {
-            note(&format!("{} replaced; the former file is {}", path.display(), backup.display()));
-        }
-        Outcome::Replaced { backup: None } => note(&format!("{} replaced", path.display())),
-    }
-    Ok(())
+    Ok(Some(files::replace(path, text.as_bytes(), Backup::Dated(SystemTime::now()))?))
 }
 
 /// Reads an environment.
@@ -49,17 +62,39 @@ pub(crate) fn read(path: &Path) -> Result<Document> {
 pub(crate) fn text(path: &Path) -> Result<String> {
     let read = || {
         if path == Path::new("-") {
-            io::read_to_string(io::stdin().lock())
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
         } else {
-            std::fs::read_to_string(path)
+            std::fs::read(path)
         }
     };
-    read().map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
-            _ => error.to_string(),
+    let bytes = read()
+        .map_err(|error| InvalidInput(format!("failed to read {}: {error}", path.display())))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let good = String::from_utf8_lossy(good);
+        let line = good.matches('\n').count() + 1;
+        let column = good.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        InvalidInput(format!("{}:{line}:{column}: this is not UTF-8 text", path.display())).into()
+    })
+}
+
+/// Reads pods as `kubectl get pods -o json` prints them; `-` is standard input.
+pub(crate) fn pods(path: &Path, cluster_domain: &str) -> Result<Vec<topology::Pod>> {
+    let text = text(path)?;
+    discovery::read_pods(&text, cluster_domain).map_err(|error| {
+        let path = path.display();
+        let text = match &error {
+            PodListError::Json(cause) => {
+                let (line, column) = (cause.line(), cause.column().max(1));
+                let at = format!(" at line {} column {}", cause.line(), cause.column());
+                let fault = cause.to_string();
+                let fault = fault.strip_suffix(&at).unwrap_or(&fault);
+                format!("{path}:{line}:{column}: {error}: {fault} (`kubectl get pods -o json` prints one)")
+            }
+            _ => format!("{path}: {error}"),
         };
-        InvalidInput(format!("failed to read {}: {kind}", path.display())).into()
+        InvalidInput(text).into()
     })
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::{Exit, InvalidInput, note};
 use diagnostics::Problem;
-use discovery::{Found, Options, discover, live, read_address_folder, read_pods};
+use discovery::live::{LiveError, WaitError};
+use discovery::{Found, Options, discover, live, read_address_folder};
 use envxml::catalogue::Catalogue;
 use envxml::compat::EnvgenArgs;
 use topology::{ClusterSpec, HpccVersion, Placement};
@@ -140,9 +141,7 @@ fn options<'a>(arguments: &'a Generate, spec: &'a ClusterSpec) -> Options<'a> {
 }
 
 fn from_file(arguments: &Generate, path: &Path, spec: &ClusterSpec) -> Result<Found> {
-    let text = file::text(path)?;
-    let pods = read_pods(&text, &arguments.cluster_domain)
-        .map_err(|error| InvalidInput(format!("{}: {error}", path.display())))?;
+    let pods = file::pods(path, &arguments.cluster_domain)?;
     Ok(discover(&pods, &options(arguments, spec)))
 }
 
@@ -173,15 +172,31 @@ fn from_cluster(arguments: &Generate, spec: &ClusterSpec) -> Result<Found> {
                     said = text;
                 }
             });
-            return Ok(waited.await?);
+            let waited = waited.await;
+            if let Err(WaitError::Live(error)) = &waited {
+                say_what_is_lacking(error, &namespace);
+            }
+            return Ok(waited?);
         }
         let list = live::list_pods(&connection.client, &namespace, &arguments.cluster_domain);
         let pods =
             tokio::time::timeout(Duration::from_secs(API_SECONDS), list).await.with_context(
                 || format!("the API did not list the pods of {namespace} within {API_SECONDS} s"),
-            )??;
-        Ok(discover(&pods, &options))
+            )?;
+        if let Err(error) = &pods {
+            say_what_is_lacking(error, &namespace);
+        }
+        Ok(discover(&pods?, &options))
     })
+}
+
+/// Tells how an account gets the rights that it lacks.
+fn say_what_is_lacking(error: &LiveError, namespace: &str) {
+    if matches!(error, LiveError::Forbidden { .. }) {
+        note(&format!(
+            "an account that may do so: hpcc-envgen --print-rbac -n {namespace} | kubectl apply -f -"
+        ));
+    }
 }
 
 fn progress_text(progress: &live::Progress<'_>) -> String {

@@ -347,8 +347,11 @@ impl fmt::Display for Applied {
             Change::Added => write!(f, "{}: added", self.path),
             Change::Removed => write!(f, "{}: removed", self.path),
             Change::Attribute { name, before, after } => {
-                let show =
-                    |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
+                let show = |value: &Option<String>| match value.as_deref() {
+                    None => "(none)".to_owned(),
+                    Some("") => "(empty)".to_owned(),
+                    Some(value) => value.to_owned(),
+                };
                 write!(f, "{}/@{name}: {} -> {}", self.path, show(before), show(after))
             }
         }
@@ -361,7 +364,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Applies edits in their order.
+/// Applies edits in their order; in the style of `envgen2` paths and contents come last, as they do there.
 ///
 /// References are looked at after the last edit, so an edit may take away what a later one no longer
 /// needs. The document is changed only when all edits could be applied.
@@ -375,7 +378,16 @@ pub fn apply(
     options: &EditOptions,
 ) -> Result<Outcome, Vec<EditError>> {
     let mut work = work::Work::new(document.clone(), *options);
-    for (index, edit) in edits.iter().enumerate() {
+    let mut order: Vec<(usize, &Edit)> = edits.iter().enumerate().collect();
+    if options.style == Style::Envgen2 {
+        // `envgen2` sets paths after everything else, and adds contents last.
+        order.sort_by_key(|(_, edit)| match edit {
+            Edit::SetPath { .. } => 1,
+            Edit::AddContent { .. } => 2,
+            _ => 0,
+        });
+    }
+    for (index, edit) in order {
         work.start(index);
         if let Err(problem) = work.carry_out(edit) {
             work.fail(problem);

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
 mod cli;
+mod hpcc;
 mod kill;
 mod montage;

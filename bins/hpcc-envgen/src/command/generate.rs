@@ -48,7 +48,7 @@ fn as_envgen(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
         Ok(made) => {
             say(&made.warnings);
             if let Some(path) = &typed.env {
-                file::write(path, &made.document.to_envgen_text())?;
+                file::write_quietly(path, &made.document.to_envgen_text())?;
             }
             Ok(Exit::Ok)
         }

@@ -1,16 +1,21 @@
 //! `hpcc-envgen lint`: faults of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use cli::{Exit, InvalidInput, OutputFormat, counted};
-use discovery::{Options, discover, read_pods};
+use discovery::{Options, discover};
 use envxml::lint::{Finding, LintOptions, PodRole, Rule, Severity, Target, lint as found};
-use topology::Role;
+use envxml::{Document, Environment};
+use topology::{Machine, Role};
 
 use crate::cli::{Lint, LintTarget};
 use crate::file;
+
+/// What ends host names while pods are read. Any other end in the environment is as good.
+const DOMAIN: &str = "cluster.local";
 
 /// Prints what is wrong; exit code 3 when there is an error or a warning.
 pub(super) fn lint(arguments: &Lint) -> Result<Exit> {
@@ -30,8 +35,8 @@ pub(super) fn lint(arguments: &Lint) -> Result<Exit> {
             name.parse().map_err(|error| InvalidInput(format!("--disable: {error}")))?;
         disabled.insert(rule);
     }
-    let pods = arguments.pods.as_deref().map(pods).transpose()?;
     let document = file::read(path)?;
+    let pods = arguments.pods.as_deref().map(|file| pods(file, &document)).transpose()?;
     let findings = found(&document, &LintOptions { target, disabled, pods });
     match arguments.output.output {
         OutputFormat::Json => file::print_json(&findings)?,
@@ -49,19 +54,21 @@ pub(super) fn text(path: &Path, findings: &[Finding]) -> String {
             Some(at) => format!("{}:{}:{}", path.display(), at.line, at.column),
             None => path.display().to_string(),
         };
-        text.push_str(&format!(
-            "{place}: {}: {} [{}]\n   at {}\n   help: {}\n",
+        let _ = writeln!(
+            text,
+            "{place}: {}: {} [{}]\n   at {}\n   help: {}",
             finding.severity, finding.message, finding.rule, finding.path, finding.help
-        ));
+        );
     }
     let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
-    text.push_str(&format!(
-        "{}: {}, {}, {} to know\n",
+    let _ = writeln!(
+        text,
+        "{}: {}, {}, {} to know",
         path.display(),
         counted(count(Severity::Error), "error"),
         counted(count(Severity::Warning), "warning"),
         count(Severity::Info)
-    ));
+    );
     text
 }
 
@@ -82,29 +89,37 @@ fn rules(output: OutputFormat) -> Result<Exit> {
             file::print_json(&all)?;
         }
         OutputFormat::Text => {
-            let lines: String = Rule::ALL
-                .iter()
-                .map(|rule| {
-                    format!(
-                        "{:28} {:8} {:11} {}\n",
-                        rule.name(),
-                        rule.severity(),
-                        rule.target(),
-                        rule.description()
-                    )
-                })
-                .collect();
+            let mut lines = String::new();
+            for rule in Rule::ALL {
+                let (name, description) = (rule.name(), rule.description());
+                let _ = writeln!(
+                    lines,
+                    "{name:28} {:8} {:11} {description}",
+                    rule.severity(),
+                    rule.target()
+                );
+            }
             file::print(&lines)?;
         }
     }
     Ok(Exit::Ok)
 }
 
-/// What the pods of a file say of themselves, by address.
-fn pods(path: &Path) -> Result<BTreeMap<String, PodRole>> {
-    let read = read_pods(&file::text(path)?, "cluster.local")
-        .map_err(|error| InvalidInput(format!("{}: {error}", path.display())))?;
-    let found = discover(&read, &Options::default());
+/// What the pods of a file say of themselves, by the address under which the environment knows them: one of a
+/// pod's host names if there is a computer with it, else the address.
+fn pods(path: &Path, document: &Document) -> Result<BTreeMap<String, PodRole>> {
+    let found = discover(&file::pods(path, DOMAIN)?, &Options::default());
+    let environment = Environment::new(document);
+    let computers: BTreeSet<&str> =
+        environment.computers.iter().map(|computer| computer.address.as_ref()).collect();
+    let known_as = |machine: &Machine| -> String {
+        let by_name = machine.host_name.as_ref().and_then(|name| {
+            let name = name.to_string();
+            let stem = name.strip_suffix(DOMAIN).unwrap_or(&name);
+            computers.iter().find(|known| known.to_ascii_lowercase().starts_with(stem))
+        });
+        by_name.map_or_else(|| machine.address.to_string(), ToString::to_string)
+    };
     let mut pods = BTreeMap::new();
     for (key, machines) in found.placement.iter() {
         let role = match key.role() {
@@ -114,7 +129,7 @@ fn pods(path: &Path) -> Result<BTreeMap<String, PodRole>> {
         };
         for machine in machines {
             pods.insert(
-                machine.address.to_string(),
+                known_as(machine),
                 PodRole { role: role.to_owned(), cluster: key.cluster().map(ToString::to_string) },
             );
         }

@@ -177,7 +177,7 @@ impl Work {
             let count = self.computers().len();
             return Err(Problem::Ambiguous { wanted: "Hardware/Computer".to_owned(), count });
         };
-        let within = "Hardware".to_owned();
+        let within = "the environment".to_owned();
         let place = place.ok_or(Problem::NoElement { within, wanted })?;
         if let Some(address) = address {
             let read = super::address::addresses(&address.value);

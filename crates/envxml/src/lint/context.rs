@@ -77,7 +77,7 @@ pub(super) fn title(component: &Component<'_>) -> String {
     }
 }
 
-impl<'d> Machine<'d> {
+impl Machine<'_> {
     /// `node1 (10.0.0.1)`.
     pub(super) fn title(&self) -> String {
         match (&*self.name, &*self.address) {

@@ -8,6 +8,7 @@ use super::address::{is_local, normal};
 use super::context::{Context, Placed};
 use super::findings::Findings;
 use crate::tree::Element;
+use crate::view::Part;
 
 /// Components that cannot work without Dali.
 const NEED_DALI: [&str; 7] = [
@@ -93,8 +94,20 @@ fn instances<'d>(context: &Context<'_, 'd>, placed: &Placed<'_, 'd>, found: &mut
             continue;
         };
         let Some(computer) = context.environment.computer(name) else { continue };
-        let own = instance.element.get("netAddress").filter(|own| !own.is_empty());
-        if let Some(own) = own.filter(|own| normal(own) != normal(&computer.address)) {
+        if computer.address.is_empty() {
+            continue;
+        }
+        let own = instance.element.get("netAddress").unwrap_or_default();
+        let needed = matches!(instance.part, Part::Process | Part::RoxieServer);
+        if own.is_empty() && needed {
+            found.add(
+                Rule::AddressMismatch,
+                &chain,
+                Some("netAddress"),
+                format!("this instance of {} has no address, so it is not started", placed.title()),
+                format!("set netAddress to that of computer {name}, {}", computer.address),
+            );
+        } else if !own.is_empty() && normal(&own) != normal(&computer.address) {
             found.add(
                 Rule::AddressMismatch,
                 &chain,

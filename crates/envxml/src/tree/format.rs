@@ -40,7 +40,8 @@ fn element(out: &mut String, element: &Element, indent: usize) {
     let mut children: Vec<&Element> = element.elements().collect();
     children.sort_by(|a, b| caseless(&a.name, &b.name));
     let text = element.text();
-    let text = if children.is_empty() { text.as_str() } else { text.trim() };
+    // jlib reads text without the white space around it.
+    let text = text.trim();
     if children.is_empty() && text.is_empty() {
         out.push_str("/>\n");
         return;

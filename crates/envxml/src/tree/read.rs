@@ -28,6 +28,11 @@ pub(super) fn parse(text: &str) -> Result<Document, ReadError> {
         Some(body) => (Some(Node::Text(MARK.into())), body),
         None => (None, text),
     };
+    if body.starts_with(MARK) {
+        // The reader would swallow it.
+        let message = "text outside of the root element: a second byte order mark".into();
+        return Err(ReadError { position: Place::default().position, message });
+    }
     let mut document = Parser { text: body, at: Place::default(), open: Vec::new() }.run()?;
     document.prologue.splice(0..0, mark);
     Ok(document)
@@ -318,6 +323,7 @@ mod tests {
             "</E>",
             "<E><!-- x",
             "< E/>",
+            "\u{feff}\u{feff}<E/>",
         ]
         .iter()
         .map(|text| format!("{text:?}: {}", Document::parse(text).unwrap_err()))

@@ -5,6 +5,8 @@ mod data;
 mod diff;
 mod edit;
 mod explain;
+mod laws;
+mod lint;
 mod list;
 mod plan;
 mod small;
