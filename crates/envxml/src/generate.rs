@@ -63,6 +63,8 @@ pub enum Deployment {
         slaves_per_node: u32,
         /// Channels of each slave.
         channels_per_slave: u32,
+        /// What is added to its ports, so that it can share machines with another cluster.
+        port_offset: u16,
         /// How many machines count for attributes that depend on it.
         nodes: usize,
     },

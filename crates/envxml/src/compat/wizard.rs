@@ -328,6 +328,7 @@ impl<'l> Wizard<'l> {
                     slaves: slaves.to_vec(),
                     slaves_per_node: at_least_one(request.slaves_per_node),
                     channels_per_slave: at_least_one(request.thor_channels_per_slave),
+                    port_offset: 0,
                     nodes,
                 }
             }
