@@ -289,5 +289,10 @@ fn left_over(arguments: &EnvgenArgs, lists: &Lists, blueprint: &Blueprint) -> Op
     };
     let general = lists.general.iter().skip(support);
     let idle: Vec<&str> = general.filter(|one| !used(one)).map(String::as_str).collect();
-    (!idle.is_empty()).then(|| format!("no component uses {}", idle.join(", ")))
+    (!idle.is_empty()).then(|| {
+        format!(
+            "no component uses {}: there are more addresses than nodes asked for",
+            idle.join(", ")
+        )
+    })
 }
