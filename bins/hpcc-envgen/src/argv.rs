@@ -30,6 +30,8 @@ use envxml::compat::arguments::value_count;
 const GENERATE: &str = "generate";
 /// The subcommand that takes configgen's options.
 const LIST: &str = "list";
+/// The subcommand that takes envgen2's operations.
+const EDIT: &str = "edit";
 /// Our flag for exact likeness: with it only what has two dashes is ours.
 const COMPAT: &str = "--compat";
 
@@ -40,9 +42,20 @@ const COMPAT: &str = "--compat";
 ///   with their values, which are joined to them by `=`. The rest goes behind a `--`, unknown options
 ///   too: there they are reported together with what else is wrong.
 /// - `list` takes configgen's options for the names of lists.
+/// - Of `edit`'s arguments the options with two dashes that `command` knows come first, wherever they were typed:
+///   envgen2's operations have one dash and take all that follows.
 /// - The arguments of other subcommands stay as they are.
 #[must_use]
 pub fn translate(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    if let (Some(first), Some(edit)) = (arguments.get(1), command.find_subcommand(EDIT))
+        && first == EDIT
+    {
+        let typed = arguments.split_off(2);
+        let (mut ours, mut operations) = own_first(&typed, edit);
+        arguments.append(&mut ours);
+        arguments.append(&mut operations);
+        return arguments;
+    }
     let Some(generate) = command.find_subcommand(GENERATE) else {
         return arguments;
     };
@@ -92,6 +105,27 @@ fn is_general(argument: &OsStr) -> bool {
     ["-h", "--help", "-V", "--version"].iter().any(|general| argument == *general)
 }
 
+/// Options with two dashes that a command knows, with their values, and all other arguments.
+fn own_first(typed: &[OsString], command: &Command) -> (Vec<OsString>, Vec<OsString>) {
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let mut rest = typed.iter();
+    while let Some(argument) = rest.next() {
+        let has_two_dashes = argument.as_encoded_bytes().starts_with(b"--");
+        let own = if has_two_dashes { own_option(argument, command) } else { None };
+        match own {
+            Some(own) => {
+                ours.push(argument.clone());
+                if let Own::ValueFollows = own {
+                    ours.extend(rest.next().cloned());
+                }
+            }
+            None if argument == "--help" => ours.push(argument.clone()),
+            None => others.push(argument.clone()),
+        }
+    }
+    (ours, others)
+}
+
 #[derive(Default)]
 struct Sorted {
     ours: Vec<OsString>,
@@ -138,18 +172,17 @@ enum Own {
     ValueFollows,
 }
 
-fn own_option(argument: &OsStr, generate: &Command) -> Option<Own> {
+fn own_option(argument: &OsStr, command: &Command) -> Option<Own> {
     // `-n NAME`: short names are ours where envgen has no such option.
     if let [b'-', letter] = argument.as_encoded_bytes() {
-        let known = generate
-            .get_arguments()
-            .find(|known| known.get_short() == Some(char::from(*letter)))?;
+        let known =
+            command.get_arguments().find(|known| known.get_short() == Some(char::from(*letter)))?;
         let takes_value = known.get_action().takes_values();
         return Some(if takes_value { Own::ValueFollows } else { Own::Complete });
     }
     let bytes = argument.as_encoded_bytes().strip_prefix(b"--")?;
     let name = bytes.split(|byte| *byte == b'=').next()?;
-    let known = generate.get_arguments().find(|known| {
+    let known = command.get_arguments().find(|known| {
         let names = known.get_long().into_iter().chain(known.get_all_aliases().unwrap_or_default());
         names.into_iter().any(|long| long.as_bytes() == name)
     })?;

@@ -27,6 +27,9 @@ envgen's own options are understood as well, in any case and mixed with the ones
 
 Without -env the environment goes to standard output.";
 
+/// Where machines come from if not from a live cluster.
+const OTHER_SOURCES: [&str; 3] = ["pods", "addresses", "compat"];
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Generate an environment.xml from pods, address files or address lists
@@ -68,10 +71,10 @@ pub(crate) struct Generate {
     #[arg(short, long, value_name = "NAME", help_heading = "Pods")]
     pub(crate) namespace: Option<String>,
     /// The context of the kubeconfig
-    #[arg(long, value_name = "NAME", requires = "from_cluster", help_heading = "Pods")]
+    #[arg(long, value_name = "NAME", requires = "from_cluster", conflicts_with_all = OTHER_SOURCES, help_heading = "Pods")]
     pub(crate) context: Option<String>,
     /// The kubeconfig; otherwise KUBECONFIG, ~/.kube/config, or the account of the pod that this runs in
-    #[arg(long, value_name = "FILE", requires = "from_cluster", help_heading = "Pods")]
+    #[arg(long, value_name = "FILE", requires = "from_cluster", conflicts_with_all = OTHER_SOURCES, help_heading = "Pods")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Write the host names that headless services give to pods of stateful sets, instead of addresses
     #[arg(long, help_heading = "Pods")]
@@ -86,12 +89,18 @@ pub(crate) struct Generate {
     #[arg(
         long,
         requires = "from_cluster",
-        conflicts_with = "allow_partial",
+        conflicts_with_all = ["pods", "addresses", "compat", "allow_partial"],
         help_heading = "Pods"
     )]
     pub(crate) wait: bool,
     /// How long to wait, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Pods")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 300,
+        requires = "wait",
+        help_heading = "Pods"
+    )]
     pub(crate) timeout: u64,
     /// Print the account and the Role that --from-cluster needs, and do nothing else
     #[arg(long, help_heading = "Pods")]
@@ -251,7 +260,12 @@ pub(crate) struct Edit {
     /// The environment
     pub(crate) file: PathBuf,
     /// envgen2's operations: -add-node roxie#myroxie@ip=10.1.1.9 -mod sw:thor#mythor@slavesPerNode=2 ...
-    #[arg(required = true, allow_hyphen_values = true, value_name = "OPERATION")]
+    #[arg(
+        required = true,
+        allow_hyphen_values = true,
+        trailing_var_arg = true,
+        value_name = "OPERATION"
+    )]
     pub(crate) operations: Vec<String>,
     /// Where to write instead of the file itself; - is standard output
     #[arg(long, value_name = "FILE")]

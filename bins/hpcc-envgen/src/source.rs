@@ -219,6 +219,9 @@ fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machine
         note(&format!("left out: {pod}"));
     }
     report.show(&found.problems);
+    if found.problems.iter().any(|problem| problem.code == "mixed-namespaces") {
+        note("choose the namespace with -n");
+    }
     let mut problems = found.placement.validate();
     if found.problems.iter().any(Problem::is_error) {
         problems.clear();
@@ -232,9 +235,10 @@ fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machine
             note(&format!("missing: {one}"));
         }
         if !arguments.allow_partial {
-            note(
-                "the set of pods is not complete; --allow-partial goes on with it, --wait waits for it",
-            );
+            let wait = if arguments.from_cluster { ", --wait waits for it" } else { "" };
+            note(&format!(
+                "the set of pods is not complete; --allow-partial goes on with it{wait}"
+            ));
             return None;
         }
     }

@@ -93,3 +93,23 @@ fn without_generate_nothing_is_translated() {
     let vector = vec![OsString::from("hpcc-envgen"), "-env".into(), "e".into()];
     assert_eq!(translate(vector.clone(), &Command::new("hpcc-envgen")), vector);
 }
+
+#[test]
+fn our_options_of_edit_come_first_wherever_they_were_typed() {
+    let operations =
+        Arg::new("operations").num_args(1..).allow_hyphen_values(true).trailing_var_arg(true);
+    let edit = Command::new("edit")
+        .arg(Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue))
+        .arg(Arg::new("to").long("to"))
+        .arg(Arg::new("file"))
+        .arg(operations);
+    let command = command().subcommand(edit);
+    let typed = "hpcc-envgen edit e.xml -mod sw:thor#t@a=1 --to n.xml -rmv --dry-run";
+    let sorted = translate(typed.split(' ').map(OsString::from).collect(), &command);
+    let expected = "hpcc-envgen edit --to n.xml --dry-run e.xml -mod sw:thor#t@a=1 -rmv";
+    assert_eq!(sorted, expected.split(' ').collect::<Vec<_>>());
+    assert!(command.try_get_matches_from(sorted).is_ok());
+    // What is unknown stays where it is, and is told by those who read operations.
+    let typed = ["hpcc-envgen", "edit", "e.xml", "-rmv", "--nonsense"].map(OsString::from).to_vec();
+    assert_eq!(translate(typed.clone(), &command), typed);
+}

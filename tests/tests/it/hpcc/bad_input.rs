@@ -129,11 +129,11 @@ fn options_that_have_no_meaning_together_are_refused() {
         (&["--pods", "pods.json", "-thornodes", "3", "-env", "n.xml"], "-thornodes"),
         (&["--pods", "pods.json", "-slavesPerNode", "3", "-env", "n.xml"], "slavesPerNode"),
         (&["--pods", "pods.json", "--compat", "-env", "n.xml"], "--compat"),
-        (&["--pods", "pods.json", "--wait", "-env", "n.xml"], "--from-cluster"),
+        (&["--pods", "pods.json", "--wait", "-env", "n.xml"], "--wait"),
         (&["--cluster", "c.yaml", "-ip", "10.1.0.1", "-env", "n.xml"], "--pods"),
         (&["-ip", "10.1.0.1", "--hpcc-version", "seven", "-env", "n.xml"], "seven"),
         (&["-ip", "10.1.0.1", "-override", "roxie,@a", "-env", "n.xml"], "-override"),
-        (&["-ip", "10.1.0.1", "-o", "log=/var/log", "-env", "n.xml"], "/var/log"),
+        (&["-ip", "10.1.0.1", "-o", "log=/var/log", "-env", "n.xml"], "[NAME]"),
     ];
     for (args, expected) in commands {
         let said = refused(&scratch, args);

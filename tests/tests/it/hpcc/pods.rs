@@ -32,8 +32,10 @@ pub(super) fn stateful(set: &str, ordinal: usize, ip: &str) -> Value {
 
 /// A pod of a Deployment.
 pub(super) fn deployed(deployment: &str, end: &str, ip: &str) -> Value {
-    let set = format!("{deployment}-5c8d7f6b9");
-    labelled(owned("ReplicaSet", &set, &format!("{set}-{end}"), ip), &[("app", deployment)])
+    let hash = "5c8d7f6b9";
+    let set = format!("{deployment}-{hash}");
+    let pod = owned("ReplicaSet", &set, &format!("{set}-{end}"), ip);
+    labelled(pod, &[("app", deployment), ("pod-template-hash", hash)])
 }
 
 /// A pod of a replication controller.

@@ -89,7 +89,8 @@ fn pods_that_take_no_part_are_named_with_the_reason_and_are_in_no_role() {
 
     let refused = scratch.run(&["--pods", "pods.json", "-env", "e.xml"]);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.err.contains("hpcc, other"), "{refused:?}");
+    assert!(refused.err.contains("[mixed-namespaces]"), "{refused:?}");
+    assert!(refused.err.contains("with -n"), "{refused:?}");
     assert_eq!(scratch.names(), ["pods.json".to_owned()].into());
 
     let ran = scratch.done(&["--pods", "pods.json", "-n", "hpcc"]);
