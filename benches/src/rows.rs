@@ -1,5 +1,6 @@
 //! The rows: which contestants meet on which graph, and by which bars they are judged.
 
+mod hpcc;
 mod loading;
 mod montage;
 mod processes;
@@ -54,6 +55,7 @@ pub(crate) fn run(rows: &[RowChoice], settings: &Settings) -> anyhow::Result<boo
             RowChoice::Check => loading::check(settings)?,
             RowChoice::Million => loading::million(settings)?,
             RowChoice::Resume => resume::resume(settings)?,
+            RowChoice::Hpcc => hpcc::hpcc(settings)?,
             // `selected` spells it out.
             RowChoice::All => continue,
         };

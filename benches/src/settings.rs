@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) rounds: u32,
     /// The binary under test.
     pub(crate) wf_run: WfRun,
+    /// The `hpcc-envgen` under test.
+    pub(crate) hpcc_envgen: PathBuf,
     /// The other contestants.
     pub(crate) peers: Peers,
     /// Longest time of one contestant in one round.
@@ -69,6 +71,7 @@ impl Settings {
             .with_context(|| format!("failed to create {}", scratch.display()))?;
         Ok(Self {
             rounds: arguments.rounds,
+            hpcc_envgen: absolute(&arguments.hpcc_envgen)?,
             wf_run: WfRun::new(absolute(&arguments.wf_run)?),
             peers: Peers::new(absolute(&arguments.peers)?),
             limit: Duration::from_secs(arguments.limit),

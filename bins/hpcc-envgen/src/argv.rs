@@ -28,6 +28,8 @@ use envxml::compat::arguments::value_count;
 
 /// The subcommand that takes envgen's options, and that is meant where the first argument is an option.
 const GENERATE: &str = "generate";
+/// The subcommand that takes configgen's options.
+const LIST: &str = "list";
 /// The subcommand that takes envgen2's operations.
 const EDIT: &str = "edit";
 /// Our flag for exact likeness: with it only what has two dashes is ours.
@@ -39,6 +41,7 @@ const COMPAT: &str = "--compat";
 /// - Of `generate`'s arguments the options that `command` knows, `--help` and (without `--compat`) `-h` are ours,
 ///   with their values, which are joined to them by `=`. The rest goes behind a `--`, unknown options
 ///   too: there they are reported together with what else is wrong.
+/// - `list` takes configgen's options for the names of lists.
 /// - Of `edit`'s arguments the options with two dashes that `command` knows come first, wherever they were typed:
 ///   envgen2's operations have one dash and take all that follows.
 /// - The arguments of other subcommands stay as they are.
@@ -59,6 +62,9 @@ pub fn translate(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsStrin
     if arguments.get(1).is_some_and(|first| is_option(first) && !is_general(first)) {
         arguments.insert(1, GENERATE.into());
     }
+    if arguments.get(1).is_some_and(|first| first == LIST) {
+        return listed(arguments);
+    }
     if arguments.get(1).is_none_or(|first| first != GENERATE) {
         return arguments;
     }
@@ -73,6 +79,22 @@ pub fn translate(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsStrin
         arguments.append(&mut sorted.old_style);
     }
     arguments
+}
+
+/// `list -env FILE -listall` is `list listall FILE`: configgen's options name a list, and the file follows `-env`.
+fn listed(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut kinds = Vec::new();
+    let mut others = Vec::new();
+    for argument in arguments.iter().skip(2) {
+        let name = argument.to_str().and_then(|text| text.strip_prefix('-'));
+        match name {
+            Some("env") => {}
+            Some(name) if name == "machines" || name.starts_with("list") => kinds.push(name.into()),
+            _ => others.push(argument.clone()),
+        }
+    }
+    let head = arguments.into_iter().take(2);
+    head.chain(kinds).chain(others).collect()
 }
 
 fn is_option(argument: &OsStr) -> bool {

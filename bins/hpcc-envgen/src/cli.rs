@@ -204,18 +204,24 @@ pub(crate) struct List {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListKind {
     /// All instances without thor slaves (-listall)
+    #[value(alias = "listall")]
     All,
     /// All instances (-listall2)
+    #[value(alias = "listall2")]
     All2,
     /// All machines (-machines)
     Machines,
     /// All ESP services (-listespservices)
+    #[value(alias = "listespservices")]
     EspServices,
     /// All common directories (-listcommondirs)
+    #[value(alias = "listcommondirs")]
     CommonDirs,
     /// All drop zones (-listdropzones)
+    #[value(alias = "listdropzones")]
     DropZones,
     /// All LDAP servers (-listldaps)
+    #[value(alias = "listldaps")]
     Ldaps,
 }
 
@@ -285,7 +291,7 @@ pub(crate) enum EditStyle {
     File,
     /// As envgen: s1, m1, farm1
     Envgen,
-    /// As envgen2: s, s_2, m, farm; nothing else is changed than what it changes
+    /// As envgen2: `s`, `s_2`, `m`, `farm`; nothing else is changed than what it changes
     Envgen2,
 }
 

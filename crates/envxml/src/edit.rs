@@ -20,7 +20,6 @@ use std::fmt;
 
 use crate::tree::{Document, XPath};
 
-mod address;
 mod argument;
 mod attributes;
 mod binding;
@@ -39,7 +38,6 @@ mod tests;
 mod topology;
 mod work;
 
-pub use address::{AddressError, addresses};
 pub use argument::{ArgumentError, Files, parse, values_of};
 pub(crate) use content::elements as content_elements;
 pub use error::{EditError, Problem};
@@ -347,8 +345,11 @@ impl fmt::Display for Applied {
             Change::Added => write!(f, "{}: added", self.path),
             Change::Removed => write!(f, "{}: removed", self.path),
             Change::Attribute { name, before, after } => {
-                let show =
-                    |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
+                let show = |value: &Option<String>| match value.as_deref() {
+                    None => "(none)".to_owned(),
+                    Some("") => "(empty)".to_owned(),
+                    Some(value) => value.to_owned(),
+                };
                 write!(f, "{}/@{name}: {} -> {}", self.path, show(before), show(after))
             }
         }
@@ -361,7 +362,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Applies edits in their order.
+/// Applies edits in their order; in the style of `envgen2` paths and contents come last, as they do there.
 ///
 /// References are looked at after the last edit, so an edit may take away what a later one no longer
 /// needs. The document is changed only when all edits could be applied.
@@ -375,7 +376,16 @@ pub fn apply(
     options: &EditOptions,
 ) -> Result<Outcome, Vec<EditError>> {
     let mut work = work::Work::new(document.clone(), *options);
-    for (index, edit) in edits.iter().enumerate() {
+    let mut order: Vec<(usize, &Edit)> = edits.iter().enumerate().collect();
+    if options.style == Style::Envgen2 {
+        // `envgen2` sets paths after everything else, and adds contents last.
+        order.sort_by_key(|(_, edit)| match edit {
+            Edit::SetPath { .. } => 1,
+            Edit::AddContent { .. } => 2,
+            _ => 0,
+        });
+    }
+    for (index, edit) in order {
         work.start(index);
         if let Err(problem) = work.carry_out(edit) {
             work.fail(problem);

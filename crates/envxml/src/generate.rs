@@ -63,6 +63,8 @@ pub enum Deployment {
         slaves_per_node: u32,
         /// Channels of each slave.
         channels_per_slave: u32,
+        /// What is added to its ports, so that it can share machines with another cluster.
+        port_offset: u16,
         /// How many machines count for attributes that depend on it.
         nodes: usize,
     },
@@ -176,6 +178,12 @@ impl Blueprint {
     }
 }
 
+/// The name of a computer by the last two octets of its address: `node002001`.
+#[must_use]
+pub fn octets_name(third: u8, fourth: u8) -> String {
+    format!("node{third:03}{fourth:03}")
+}
+
 /// The names given to computers so far.
 #[derive(Debug, Default)]
 pub struct ComputerNames {
@@ -187,7 +195,7 @@ pub struct ComputerNames {
 impl ComputerNames {
     /// The name that `envgen` gives to a computer: two octets, and a suffix where that is taken.
     pub fn of_octets(&mut self, third: u8, fourth: u8) -> String {
-        self.unique(&format!("node{third:03}{fourth:03}"))
+        self.unique(&octets_name(third, fourth))
     }
 
     /// A name, with a suffix where it is taken: `a`, `a_2`, `a_3`.

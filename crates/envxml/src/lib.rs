@@ -1,6 +1,7 @@
 //! The environment of an HPCC Systems cluster: the file `environment.xml`.
 //!
 //! - [`tree`] reads the file without losing a byte and writes it back, or in `envgen`'s own layout.
+//! - [`address`] reads lists of addresses.
 //! - [`catalogue`] knows what the components of an HPCC version consist of.
 //! - [`compat`] places components on machines exactly as `envgen` does.
 //! - [`place`] places them by role: nobody gets a machine of another role.
@@ -16,6 +17,7 @@
 //!
 //! The crate does no input or output of its own: it takes text and gives text.
 
+pub mod address;
 pub mod catalogue;
 pub mod compat;
 pub mod config_dir;

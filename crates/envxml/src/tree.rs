@@ -16,6 +16,9 @@ pub use format::canonical;
 pub use path::{NodePath, Predicate, Step, XPath, XPathError};
 pub use read::ReadError;
 
+/// The attributes that tell siblings apart in [`Element::step`], the first one that is there.
+pub(crate) const STEP_KEYS: [&str; 4] = ["name", "computer", "process", "server"];
+
 /// A place in a source text. Both numbers count from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -318,7 +321,7 @@ impl Element {
     /// `[@computer='...']`.
     #[must_use]
     pub fn step(&self) -> String {
-        for key in ["name", "computer", "process", "server"] {
+        for key in STEP_KEYS {
             if let Some(value) = self.get(key).filter(|value| !value.is_empty()) {
                 let quote = if value.contains('\'') { '"' } else { '\'' };
                 return format!("{}[@{key}={quote}{value}{quote}]", self.name);

@@ -108,8 +108,16 @@ fn our_options_of_edit_come_first_wherever_they_were_typed() {
     let sorted = translate(typed.split(' ').map(OsString::from).collect(), &command);
     let expected = "hpcc-envgen edit --to n.xml --dry-run e.xml -mod sw:thor#t@a=1 -rmv";
     assert_eq!(sorted, expected.split(' ').collect::<Vec<_>>());
-    assert!(command.try_get_matches_from(sorted).is_ok());
+    assert!(command.clone().try_get_matches_from(sorted).is_ok());
     // What is unknown stays where it is, and is told by those who read operations.
     let typed = ["hpcc-envgen", "edit", "e.xml", "-rmv", "--nonsense"].map(OsString::from).to_vec();
     assert_eq!(translate(typed.clone(), &command), typed);
+}
+
+#[test]
+fn options_of_configgen_name_the_list_and_the_file_follows() {
+    let typed = ["hpcc-envgen", "list", "-env", "e.xml", "-listall2"].map(OsString::from).to_vec();
+    assert_eq!(translate(typed, &command()), ["hpcc-envgen", "list", "listall2", "e.xml"]);
+    let plain = ["hpcc-envgen", "list", "all", "e.xml", "-o", "json"].map(OsString::from).to_vec();
+    assert_eq!(translate(plain.clone(), &command()), plain);
 }

@@ -49,9 +49,9 @@ pub(super) fn edit(arguments: &Edit) -> Result<Exit> {
     let target = arguments.to.as_deref().unwrap_or(&arguments.file);
     let text = document.to_text();
     if target == Path::new("-") {
-        file::print(&text)?
+        file::print(&text)?;
     } else {
-        file::write(target, &text)?
+        file::write(target, &text)?;
     }
     Ok(Exit::Ok)
 }

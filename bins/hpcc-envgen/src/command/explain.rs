@@ -1,5 +1,7 @@
 //! `hpcc-envgen explain`: where values come from.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use cli::{Exit, InvalidInput, OutputFormat};
 use envxml::catalogue::Catalogue;
@@ -84,8 +86,8 @@ fn set_by(document: &Document, explanation: &Explanation, changes: &[Change]) ->
         let options = EditOptions { force: true, ..EditOptions::default() };
         let outcome = apply(&mut scratch, std::slice::from_ref(&change.edit), &options).ok()?;
         let sets = outcome.applied.iter().any(|applied| match &applied.change {
-            Changed::Attribute { name: changed, after, .. } => {
-                *changed == name && after.as_ref() == Some(&explanation.value)
+            Changed::Attribute { name: set, after, .. } => {
+                *set == name && after.as_ref() == Some(&explanation.value)
             }
             Changed::Added | Changed::Removed => false,
         });
@@ -101,7 +103,7 @@ fn line(arguments: &Explain, told: &Told) -> String {
         format!("{} = {:?}: {}", explanation.path, explanation.value, explanation.origin);
     if let Origin::Override { at, .. } = &explanation.origin {
         if let Some(at) = at {
-            text.push_str(&format!(" at {}:{}:{}", arguments.file.display(), at.line, at.column));
+            let _ = write!(text, " at {}:{}:{}", arguments.file.display(), at.line, at.column);
         }
         if let Some(origin) = set_by {
             text.push_str(", set by ");

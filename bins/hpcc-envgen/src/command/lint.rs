@@ -1,6 +1,7 @@
 //! `hpcc-envgen lint`: faults of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -53,19 +54,21 @@ pub(super) fn text(path: &Path, findings: &[Finding]) -> String {
             Some(at) => format!("{}:{}:{}", path.display(), at.line, at.column),
             None => path.display().to_string(),
         };
-        text.push_str(&format!(
-            "{place}: {}: {} [{}]\n   at {}\n   help: {}\n",
+        let _ = writeln!(
+            text,
+            "{place}: {}: {} [{}]\n   at {}\n   help: {}",
             finding.severity, finding.message, finding.rule, finding.path, finding.help
-        ));
+        );
     }
     let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
-    text.push_str(&format!(
-        "{}: {}, {}, {} to know\n",
+    let _ = writeln!(
+        text,
+        "{}: {}, {}, {} to know",
         path.display(),
         counted(count(Severity::Error), "error"),
         counted(count(Severity::Warning), "warning"),
         count(Severity::Info)
-    ));
+    );
     text
 }
 
@@ -86,18 +89,16 @@ fn rules(output: OutputFormat) -> Result<Exit> {
             file::print_json(&all)?;
         }
         OutputFormat::Text => {
-            let lines: String = Rule::ALL
-                .iter()
-                .map(|rule| {
-                    format!(
-                        "{:28} {:8} {:11} {}\n",
-                        rule.name(),
-                        rule.severity(),
-                        rule.target(),
-                        rule.description()
-                    )
-                })
-                .collect();
+            let mut lines = String::new();
+            for rule in Rule::ALL {
+                let (name, description) = (rule.name(), rule.description());
+                let _ = writeln!(
+                    lines,
+                    "{name:28} {:8} {:11} {description}",
+                    rule.severity(),
+                    rule.target()
+                );
+            }
             file::print(&lines)?;
         }
     }

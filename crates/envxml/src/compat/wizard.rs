@@ -2,7 +2,7 @@
 //!
 //! Numbers that it keeps unsigned stay so: -1 nodes are very many.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::addresses::{Lists, numeric};
@@ -314,8 +314,14 @@ impl<'l> Wizard<'l> {
         };
         let chosen = self.assign(build_set, wanted)?;
         let nodes = self.placed(build_set).map_or(0, Vec::len);
+        let index: HashMap<&str, usize> = blueprint
+            .machines
+            .iter()
+            .enumerate()
+            .map(|(index, machine)| (machine.address.as_str(), index))
+            .collect();
         let machines = |list: &[String]| -> Vec<usize> {
-            list.iter().filter_map(|address| blueprint.machine(address)).collect()
+            list.iter().filter_map(|address| index.get(address.as_str()).copied()).collect()
         };
         let at_least_one = |number: i32| u32::try_from(number).unwrap_or(1).max(1);
         Ok(match (build_set, chosen) {
@@ -328,6 +334,7 @@ impl<'l> Wizard<'l> {
                     slaves: slaves.to_vec(),
                     slaves_per_node: at_least_one(request.slaves_per_node),
                     channels_per_slave: at_least_one(request.thor_channels_per_slave),
+                    port_offset: 0,
                     nodes,
                 }
             }

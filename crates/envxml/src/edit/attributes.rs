@@ -177,10 +177,10 @@ impl Work {
             let count = self.computers().len();
             return Err(Problem::Ambiguous { wanted: "Hardware/Computer".to_owned(), count });
         };
-        let within = "Hardware".to_owned();
+        let within = "the environment".to_owned();
         let place = place.ok_or(Problem::NoElement { within, wanted })?;
         if let Some(address) = address {
-            let read = super::address::addresses(&address.value);
+            let read = crate::address::addresses(&address.value);
             let one = read.map_err(|errors| Problem::from_first(errors, &address.value))?;
             let there = self.computer_with("netAddress", &address.value).filter(|p| *p != place);
             if let Some(there) = there {

@@ -169,7 +169,7 @@ impl Work {
                 let path = "Hardware/Computer".to_owned();
                 return Err(Problem::Node { path, message: "expected ip=ADDRESS".to_owned() });
             };
-            let addresses = super::address::addresses(&address)
+            let addresses = crate::address::addresses(&address)
                 .map_err(|errors| Problem::from_first(errors, &address))?;
             attributes.retain(|a| a.name != "ip" && a.name != "netAddress");
             for address in addresses {
@@ -337,7 +337,10 @@ impl Work {
         };
         if found.is_empty() {
             let within = components.first().map(|place| self.path(place)).unwrap_or_default();
-            return Err(Problem::NoElement { within, wanted: wanted() });
+            let text = wanted();
+            // The component's own tag is in its path.
+            let inside = text.strip_prefix(&format!("{}/", kind.tag)).unwrap_or(&text);
+            return Err(Problem::NoElement { within, wanted: inside.to_owned() });
         }
         if found.len() > 1 && !self.is_envgen2() {
             return Err(Problem::Ambiguous { wanted: wanted(), count: found.len() });

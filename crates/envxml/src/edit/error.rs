@@ -78,7 +78,7 @@ pub enum Problem {
     },
     /// No address.
     #[error(transparent)]
-    Address(#[from] super::address::AddressError),
+    Address(#[from] crate::address::AddressError),
     /// A path that is not understood.
     #[error(transparent)]
     Path(#[from] XPathError),
@@ -102,11 +102,17 @@ pub enum Problem {
         /// What is expected.
         message: String,
     },
-    /// Something else refers to what would be gone.
-    #[error("{gone} is still referred to by {}", list(.references))]
+    /// Something else refers to what would be gone, or would run nowhere.
+    #[error(
+        "{gone} would {}, but {} to it",
+        if *.is_there { "run nowhere" } else { "be gone" },
+        refer(.references)
+    )]
     Referenced {
-        /// What would be gone.
+        /// The component or machine.
         gone: String,
+        /// Whether it would still be there, without nodes.
+        is_there: bool,
         /// Who refers to it.
         references: Vec<Reference>,
     },
@@ -127,13 +133,15 @@ fn there_are(names: &[String]) -> String {
     format!(" (there is {})", names.join(", "))
 }
 
-fn list(references: &[Reference]) -> String {
-    references.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn refer(references: &[Reference]) -> String {
+    let verb = if references.len() == 1 { "refers" } else { "refer" };
+    let all: Vec<String> = references.iter().map(ToString::to_string).collect();
+    format!("{} {verb}", all.join(", "))
 }
 
 impl Problem {
     /// The first of the errors of an address list, which has at least one.
-    pub(super) fn from_first(errors: Vec<super::AddressError>, list: &str) -> Self {
+    pub(super) fn from_first(errors: Vec<crate::address::AddressError>, list: &str) -> Self {
         errors.into_iter().next().map_or_else(
             || Self::Value {
                 what: "an address".to_owned(),

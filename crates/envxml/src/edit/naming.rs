@@ -99,7 +99,7 @@ pub(super) fn unique(names: &[&str], name: &str) -> String {
 pub(super) fn computer(address: &str, taken: &[&str]) -> String {
     if let Ok(ip) = address.parse::<std::net::Ipv4Addr>() {
         let [_, _, third, fourth] = ip.octets();
-        return unique(taken, &format!("node{third:03}{fourth:03}"));
+        return unique(taken, &crate::generate::octets_name(third, fourth));
     }
     if address == "." {
         return unique(taken, "localhost");

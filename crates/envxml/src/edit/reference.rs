@@ -113,8 +113,16 @@ fn targets(document: &Document) -> BTreeMap<(String, String), bool> {
     targets
 }
 
+/// What an edit took away although something refers to it.
+pub(super) struct Lost {
+    pub(super) path: String,
+    /// Whether it is there, without nodes.
+    pub(super) is_there: bool,
+    pub(super) references: Vec<Reference>,
+}
+
 /// What was there with nodes before and is not now, with the references to it that are left.
-pub(super) fn lost(before: &Document, after: &Document) -> Vec<(String, Vec<Reference>)> {
+pub(super) fn lost(before: &Document, after: &Document) -> Vec<Lost> {
     let (old, new) = (targets(before), targets(after));
     let mut found: BTreeMap<(String, String), Vec<Reference>> = BTreeMap::new();
     for reference in references(after) {
@@ -132,7 +140,12 @@ pub(super) fn lost(before: &Document, after: &Document) -> Vec<(String, Vec<Refe
         let part = if tag == "Computer" { "Hardware" } else { "Software" };
         format!("{part}/{tag}[@name='{name}']")
     };
-    found.into_iter().map(|((tag, name), references)| (place(&tag, &name), references)).collect()
+    let lost = found.into_iter().map(|(key, references)| Lost {
+        path: place(&key.0, &key.1),
+        is_there: new.contains_key(&key),
+        references,
+    });
+    lost.collect()
 }
 
 /// References that name nothing.

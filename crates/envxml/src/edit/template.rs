@@ -236,7 +236,8 @@ pub(super) fn component(work: &Work, kind: &Kind, name: &str) -> Result<Element,
     element.set("name", name);
     for child in &known.children {
         let nodes = kind.node_tags().contains(&child.tag.as_str());
-        if child.generate && !nodes {
+        // Which cluster a backup node saves is said by an edit of its own.
+        if child.generate && !nodes && child.tag != "NodeGroup" {
             let mut inner = Element::new(child.tag.as_str());
             values.fill(&mut inner, &child.attributes, all);
             element.push(inner);

@@ -1,7 +1,7 @@
 //! The document that edits are tried on, and the record of what they did.
 
 use super::kind::Kind;
-use super::reference::{self, Reference};
+use super::reference::{self, Lost, Reference};
 use super::{
     Applied, Category, Change, Edit, EditError, EditOptions, Outcome, Problem, Style, Subject,
     Warning,
@@ -263,15 +263,19 @@ impl Work {
         before: &Document,
     ) -> Result<(Document, Outcome), Vec<EditError>> {
         self.remove_idle();
-        for (gone, references) in reference::lost(before, &self.document) {
+        for lost in reference::lost(before, &self.document) {
+            let Lost { path: gone, is_there, references } = lost;
             let edit = self.who_removed(&gone);
             if self.options.force || self.is_envgen2() {
                 for reference in references {
-                    let message = format!("{reference} refers to {gone}, which is gone");
+                    let message = format!(
+                        "{reference} refers to {gone}, which {}",
+                        if is_there { "runs nowhere now" } else { "is gone" }
+                    );
                     self.outcome.warnings.push(Warning { edit, message });
                 }
             } else {
-                let problem = Problem::Referenced { gone, references };
+                let problem = Problem::Referenced { gone, is_there, references };
                 self.errors.push(EditError { edit, problem });
             }
         }

@@ -1,7 +1,7 @@
 //! Values of components by the rules of the catalogue.
 
 use super::Origin;
-use super::parts::{Expected, Explainer};
+use super::parts::{Expected, Explainer, access};
 use crate::catalogue::{AttributeKind, Attributes, BuildSet, ComponentKind, Rule};
 use crate::tree::{Attribute, Element};
 
@@ -45,7 +45,7 @@ impl Explainer<'_> {
             [binding, rule] if binding.name() == "EspBinding" => {
                 let service = binding.get("service")?;
                 let service = self.environment.named("EspService", &service)?;
-                self.access(self.build_set(service.element)?, rule, name)
+                access(self.build_set(service.element)?, rule, name)
             }
             [cluster, _] if cluster.name() == "Cluster" => self.served(chain[1], attribute),
             [properties, ..] if properties.name() == "Properties" => {

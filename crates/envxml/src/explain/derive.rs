@@ -3,9 +3,11 @@
 use super::Origin;
 use super::parts::{Expected, Explainer};
 use crate::catalogue::{BuildSet, Rule};
+use crate::generate::octets_name;
 use crate::tree::{Attribute, Element};
 use crate::view::Part;
 
+#[expect(clippy::unnecessary_wraps, reason = "every rule ends in one of these")]
 fn derived(value: impl Into<String>, from: impl Into<String>) -> Expected {
     Some((value.into(), Origin::Derived { from: from.into() }))
 }
@@ -13,6 +15,27 @@ fn derived(value: impl Into<String>, from: impl Into<String>) -> Expected {
 /// What stays as it is because it was asked for: the value itself.
 fn given(attribute: &Attribute, from: impl Into<String>) -> Expected {
     derived(attribute.value(), from)
+}
+
+/// The name and address of a computer.
+pub(super) fn computer(computer: &Element, attribute: &Attribute) -> Expected {
+    match attribute.name() {
+        "netAddress" => given(attribute, "the machine's address"),
+        "name" => {
+            let address = computer.get("netAddress")?;
+            let octets = match address.parse() {
+                Ok(std::net::IpAddr::V4(ip)) => ip.octets(),
+                _ => return given(attribute, "the machine's name"),
+            };
+            let plain = octets_name(octets[2], octets[3]);
+            let value = attribute.value();
+            let suffix = value.strip_prefix(plain.as_str())?;
+            let counted = suffix.is_empty()
+                || suffix.strip_prefix('_').is_some_and(|n| n.parse::<u32>().is_ok());
+            if counted { given(attribute, "@netAddress") } else { derived(plain, "@netAddress") }
+        }
+        _ => None,
+    }
 }
 
 impl Explainer<'_> {
@@ -84,31 +107,6 @@ impl Explainer<'_> {
                 None => Some(("mythor".to_owned(), self.default())),
             },
             Rule::DropZoneServer => derived(attribute("server"), "the machine of the drop zone"),
-            _ => None,
-        }
-    }
-
-    /// The name and address of a computer.
-    pub(super) fn computer(&self, computer: &Element, attribute: &Attribute) -> Expected {
-        match attribute.name() {
-            "netAddress" => given(attribute, "the machine's address"),
-            "name" => {
-                let address = computer.get("netAddress")?;
-                let octets = match address.parse() {
-                    Ok(std::net::IpAddr::V4(ip)) => ip.octets(),
-                    _ => return given(attribute, "the machine's name"),
-                };
-                let plain = format!("node{:03}{:03}", octets[2], octets[3]);
-                let value = attribute.value();
-                let suffix = value.strip_prefix(plain.as_str())?;
-                let counted = suffix.is_empty()
-                    || suffix.strip_prefix('_').is_some_and(|n| n.parse::<u32>().is_ok());
-                if counted {
-                    given(attribute, "@netAddress")
-                } else {
-                    derived(plain, "@netAddress")
-                }
-            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Which table an element is explained by.
 
-use super::{Explanation, Origin};
+use super::{Explanation, Origin, derive};
 use crate::catalogue::{BuildSet, Catalogue, Template};
 use crate::generate::service;
 use crate::tree::{Attribute, Element};
@@ -100,7 +100,7 @@ impl Explainer<'_> {
         let name = attribute.name();
         let fixed: &[(&str, &str)] = match element.name() {
             "Computer" => {
-                if let Some(expected) = self.computer(element, attribute) {
+                if let Some(expected) = derive::computer(element, attribute) {
                     return Some(expected);
                 }
                 &[("computerType", "linuxmachine"), ("domain", "localdomain")]
@@ -161,21 +161,6 @@ impl Explainer<'_> {
         self.template(child?, rest, name)
     }
 
-    /// An attribute of an access rule of a binding: as in the service's properties.
-    pub(super) fn access(&self, set: &BuildSet, rule: &Element, name: &str) -> Expected {
-        let template = set.properties.as_ref()?;
-        let copies = service::access_rules(template);
-        let path = rule.get("path");
-        let twin =
-            copies.iter().find(|copy| copy.name() == rule.name() && copy.get("path") == path)?;
-        Some((
-            twin.get(name)?.into_owned(),
-            Origin::Derived {
-                from: format!("Programs/Build/BuildSet[@name='{}']/Properties", set.name()),
-            },
-        ))
-    }
-
     fn directories(&self, chain: &[&Element], name: &str) -> Expected {
         let value = match chain {
             [] if name == "name" => self.catalogue.directories.name.clone(),
@@ -193,4 +178,18 @@ impl Explainer<'_> {
         };
         Some((value, self.default()))
     }
+}
+
+/// An attribute of an access rule of a binding: as in the service's properties.
+pub(super) fn access(set: &BuildSet, rule: &Element, name: &str) -> Expected {
+    let template = set.properties.as_ref()?;
+    let copies = service::access_rules(template);
+    let path = rule.get("path");
+    let twin = copies.iter().find(|copy| copy.name() == rule.name() && copy.get("path") == path)?;
+    Some((
+        twin.get(name)?.into_owned(),
+        Origin::Derived {
+            from: format!("Programs/Build/BuildSet[@name='{}']/Properties", set.name()),
+        },
+    ))
 }

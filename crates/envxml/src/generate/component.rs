@@ -156,7 +156,13 @@ impl Facts<'_> {
                     element.push(self.instance(attributes, *machine, name, &folder));
                 }
             }
-            Deployment::Thor { master, slaves, .. } => {
+            Deployment::Thor { master, slaves, port_offset, .. } => {
+                for name in ["masterport", "slaveport"].iter().filter(|_| *port_offset > 0) {
+                    let port = element.get(name).and_then(|port| port.parse::<u16>().ok());
+                    if let Some(port) = port.and_then(|port| port.checked_add(*port_offset)) {
+                        element.set(name, &port.to_string());
+                    }
+                }
                 let computer = |tag: &str, machine: usize, name: &str| {
                     Element::new(tag).with("computer", &machines[machine].name).with("name", name)
                 };

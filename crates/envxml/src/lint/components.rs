@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::Rule;
 use super::context::{Context, Placed, title};
 use super::findings::Findings;
+use crate::tree::Element;
 use crate::view::Part;
 
 /// Components that do nothing without an instance.
@@ -92,9 +93,30 @@ fn names<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
 fn builds<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     let root = context.environment.root;
     let mut builds: HashMap<Cow<'_, str>, HashSet<Cow<'_, str>>> = HashMap::new();
-    for build in root.children("Programs").flat_map(|programs| programs.children("Build")) {
-        let sets = build.children("BuildSet").filter_map(|set| set.get("name"));
-        builds.entry(build.get("name").unwrap_or_default()).or_default().extend(sets);
+    for programs in root.children("Programs") {
+        for build in programs.children("Build") {
+            let name = build.get("name").unwrap_or_default();
+            let mut duplicate = |chain: &[&'d Element], name: &str| {
+                found.add(
+                    Rule::DuplicateBuild,
+                    chain,
+                    Some("name"),
+                    format!("another {} is named {name}, too", chain[chain.len() - 1].name()),
+                    "remove one of the two: configgen refuses them",
+                );
+            };
+            let new = !builds.contains_key(&name);
+            if !new {
+                duplicate(&[programs, build], &name);
+            }
+            let known = builds.entry(name).or_default();
+            for set in build.children("BuildSet") {
+                let name = set.get("name").unwrap_or_default();
+                if !known.insert(name.clone()) && new {
+                    duplicate(&[programs, build, set], &name);
+                }
+            }
+        }
     }
     let topologies = context.in_software("Topology").map(|chain| (chain, true));
     let components = context
@@ -168,6 +190,7 @@ fn instances<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
             );
         }
         let mut seen = HashSet::new();
+        let mut names = HashSet::new();
         let folder = component.element.get("directory").is_some_and(|folder| !folder.is_empty());
         for (instance, machine) in placed.instances() {
             let own = instance.element.get("directory").is_some_and(|own| !own.is_empty());
@@ -179,6 +202,27 @@ fn instances<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
                     format!("this instance of {} has no directory", placed.title()),
                     format!("set directory, as /var/lib/HPCCSystems/{}", component.name),
                 );
+            }
+            // HPCC finds these instances by name.
+            if matches!(instance.part, Part::Process | Part::RoxieServer) {
+                let chain = placed.below(instance.element);
+                if instance.name.is_empty() {
+                    found.add(
+                        Rule::MissingName,
+                        &chain,
+                        Some("name"),
+                        format!("this instance of {} has no name", placed.title()),
+                        "give it a name",
+                    );
+                } else if !names.insert((instance.part, &*instance.name)) {
+                    found.add(
+                        Rule::DuplicateInstanceName,
+                        &chain,
+                        Some("name"),
+                        format!("another instance of {} has the same name", placed.title()),
+                        "give each instance its own name",
+                    );
+                }
             }
             let Some(machine) = machine else { continue };
             if !seen.insert((instance.part, machine)) {
@@ -213,18 +257,17 @@ fn dali<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     let mut running = dalis
         .iter()
         .flat_map(|dali| dali.instances().map(move |(instance, _)| dali.below(instance.element)));
-    if running.next().is_none() {
-        if let Some(user) = dali_user(context) {
-            let chain =
-                dalis.first().map_or([user.chain()[0]].to_vec(), |dali| dali.chain().into());
-            found.add(
-                Rule::NoDali,
-                &chain,
-                None,
-                format!("{} needs Dali, but no Dali runs", title(user.component)),
-                "add a DaliServerProcess with an Instance",
-            );
-        }
+    if running.next().is_none()
+        && let Some(user) = dali_user(context)
+    {
+        let chain = dalis.first().map_or(vec![user.software], |dali| dali.chain().into());
+        found.add(
+            Rule::NoDali,
+            &chain,
+            None,
+            format!("{} needs Dali, but no Dali runs", title(user.component)),
+            "add a DaliServerProcess with an Instance",
+        );
     }
     for more in running {
         found.add(

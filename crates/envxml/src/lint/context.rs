@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::LintOptions;
-use super::address;
+use crate::address;
 use crate::tree::Element;
 use crate::view::{Component, Environment, Instance};
 
@@ -77,7 +77,7 @@ pub(super) fn title(component: &Component<'_>) -> String {
     }
 }
 
-impl<'d> Machine<'d> {
+impl Machine<'_> {
     /// `node1 (10.0.0.1)`.
     pub(super) fn title(&self) -> String {
         match (&*self.name, &*self.address) {

@@ -1,9 +1,10 @@
 //! Findings as they are collected, and their paths.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Finding, Rule};
-use crate::tree::{Document, Element};
+use crate::tree::{Attribute, Document, Element, STEP_KEYS};
 
 /// Findings whose places are still elements.
 pub(super) struct Findings<'d> {
@@ -49,7 +50,7 @@ impl<'d> Findings<'d> {
             .map(|draft| {
                 let element = draft.chain.last().copied().unwrap_or(&document.root);
                 let attribute = draft.attribute.and_then(|name| element.attribute(name));
-                let position = attribute.map_or(element.position(), |found| found.position());
+                let position = attribute.map_or(element.position(), Attribute::position);
                 Finding {
                     rule: draft.rule,
                     severity: draft.rule.severity(),
@@ -70,42 +71,51 @@ impl<'d> Findings<'d> {
 
 /// Paths that name one element each. An element is known by its place in memory.
 #[derive(Default)]
-struct Paths {
-    /// For each parent the children of each step.
-    steps: HashMap<*const Element, HashMap<String, Vec<*const Element>>>,
+struct Paths<'d> {
+    /// For each parent its children by what a step may ask for.
+    children: HashMap<*const Element, HashMap<Asked<'d>, Vec<*const Element>>>,
 }
 
-impl Paths {
+/// A tag, and an attribute with its value if there is one.
+type Asked<'d> = (&'d str, Option<(&'static str, Cow<'d, str>)>);
+
+impl<'d> Paths<'d> {
     fn path(
         &mut self,
-        root: &Element,
-        chain: &[&Element],
+        root: &'d Element,
+        chain: &[&'d Element],
         attribute: Option<&'static str>,
     ) -> String {
+        if chain.is_empty() && attribute.is_none() {
+            return root.name().to_owned();
+        }
         let mut parts = Vec::new();
         let mut parent = root;
         for element in chain {
             parts.push(self.step(parent, element));
             parent = element;
         }
-        if parts.is_empty() && attribute.is_none() {
-            return root.name().to_owned();
-        }
         parts.extend(attribute.map(|name| format!("@{name}")));
         parts.join("/")
     }
 
-    /// The step from a parent to its child, with `[n]` where others have the same step.
-    fn step(&mut self, parent: &Element, child: &Element) -> String {
-        let steps = self.steps.entry(std::ptr::from_ref(parent)).or_insert_with(|| {
-            let mut steps: HashMap<String, Vec<*const Element>> = HashMap::new();
+    /// The step from a parent to its child, with `[n]` where others fit the same step.
+    fn step(&mut self, parent: &'d Element, child: &'d Element) -> String {
+        let children = self.children.entry(std::ptr::from_ref(parent)).or_insert_with(|| {
+            let mut children: HashMap<Asked<'d>, Vec<*const Element>> = HashMap::new();
             for element in parent.elements() {
-                steps.entry(element.step()).or_default().push(std::ptr::from_ref(element));
+                let keys = STEP_KEYS.iter().filter_map(|key| Some(Some((*key, element.get(key)?))));
+                for asked in keys.chain([None]) {
+                    let found = children.entry((element.name(), asked)).or_default();
+                    found.push(std::ptr::from_ref(element));
+                }
             }
-            steps
+            children
         });
         let step = child.step();
-        match steps.get(&step) {
+        let mut keys = STEP_KEYS.iter().filter_map(|key| Some((*key, child.get(key)?)));
+        let asked = keys.find(|(_, value)| !value.is_empty());
+        match children.get(&(child.name(), asked)) {
             Some(same) if same.len() > 1 => {
                 let index = same.iter().position(|other| std::ptr::eq(*other, child));
                 index.map_or_else(|| step.clone(), |index| format!("{step}[{}]", index + 1))

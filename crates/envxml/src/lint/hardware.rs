@@ -3,9 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Rule;
-use super::address::{is_address, is_local};
 use super::context::Context;
 use super::findings::Findings;
+use crate::address::{is_address, is_local};
+
+/// What `ComputerType@opSys` may be.
+const OPERATING_SYSTEMS: [&str; 3] = ["linux", "W2K", "solaris"];
 
 pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
     let root = context.environment.root;
@@ -90,22 +93,31 @@ pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
                 "add the type below Hardware, or name one that is there",
             );
         }
-        if let Some(domain) = computer.element.get("domain").filter(|name| !domains.contains(name))
-        {
+        let domain = computer.element.get("domain").unwrap_or_default();
+        if !domains.contains(&domain) {
             found.add(
                 Rule::UnknownDomain,
                 &chain,
                 Some("domain"),
-                format!("there is no Domain named {domain:?}"),
-                "add the domain below Hardware, or name one that is there",
+                if domain.is_empty() {
+                    format!("computer {name} is in no domain")
+                } else {
+                    format!("there is no Domain named {domain:?}")
+                },
+                "add a Domain below Hardware, or name one that is there",
             );
         }
     }
-    let mut seen = HashSet::new();
-    for around in root.children("Hardware") {
+    types_and_domains(context, found);
+    unused(context, found);
+}
+
+fn types_and_domains<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
+    let (mut types, mut domains) = (HashSet::new(), HashSet::new());
+    for around in context.environment.root.children("Hardware") {
         for kind in around.children("ComputerType") {
             let name = kind.get("name").unwrap_or_default();
-            if !seen.insert(name.clone()) {
+            if !types.insert(name.clone()) {
                 found.add(
                     Rule::DuplicateComputerType,
                     &[around, kind],
@@ -114,9 +126,33 @@ pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
                     "remove one of the two: configgen cannot list machines while both are there",
                 );
             }
+            let system = kind.get("opSys").filter(|system| !system.is_empty());
+            let known = |system: &str| {
+                OPERATING_SYSTEMS.iter().any(|known| known.eq_ignore_ascii_case(system))
+            };
+            if let Some(system) = system.filter(|system| !known(system)) {
+                found.add(
+                    Rule::BadOperatingSystem,
+                    &[around, kind],
+                    Some("opSys"),
+                    format!("HPCC does not know the operating system {system:?}"),
+                    "set opSys to linux",
+                );
+            }
+        }
+        for domain in around.children("Domain") {
+            let name = domain.get("name").unwrap_or_default();
+            if !domains.insert(name.clone()) {
+                found.add(
+                    Rule::DuplicateDomain,
+                    &[around, domain],
+                    Some("name"),
+                    format!("another domain is named {name:?}, too"),
+                    "remove one of the two",
+                );
+            }
         }
     }
-    unused(context, found);
 }
 
 /// Machines on which only file services run.

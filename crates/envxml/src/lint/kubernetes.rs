@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::address::{ip, is_local, normal};
 use super::context::{Context, Placed};
 use super::findings::Findings;
 use super::thor::machines_of;
 use super::values::{is_true, number, truth};
 use super::{PodRole, Rule};
+use crate::address::{ip, is_local, normal};
 use crate::view::{Instance, Part};
 
 /// The UDP buffers that Roxie asks for where its cluster says nothing.

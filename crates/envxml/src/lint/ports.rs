@@ -1,5 +1,6 @@
 //! Ports: who listens where.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Rule;
@@ -23,8 +24,13 @@ struct Listener<'d> {
 }
 
 pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
+    let types = context.of("EspService").filter_map(|service| {
+        let kind = service.component.element.child("Properties")?.get("type")?;
+        Some((service.component.name.clone(), kind))
+    });
+    let types: HashMap<Cow<'_, str>, Cow<'_, str>> = types.collect();
     for esp in context.of("EspProcess") {
-        bindings(esp, found);
+        bindings(esp, &types, found);
     }
     for (index, machine) in context.machines.iter().enumerate() {
         let mut listeners = Vec::new();
@@ -133,10 +139,26 @@ fn ports(left: &Listener<'_>, right: &Listener<'_>) -> String {
     if first == last { format!("port {first}") } else { format!("the ports {first} to {last}") }
 }
 
-/// Bindings of one ESP on one port.
-fn bindings<'d>(esp: &Placed<'_, 'd>, found: &mut Findings<'d>) {
+/// Bindings of one ESP on one port. Services of different types can share one, if their protocol is
+/// the same.
+fn bindings<'d>(
+    esp: &Placed<'_, 'd>,
+    types: &HashMap<Cow<'_, str>, Cow<'_, str>>,
+    found: &mut Findings<'d>,
+) {
     let mut first: HashMap<u32, &Element> = HashMap::new();
     for binding in esp.component.element.children("EspBinding") {
+        let chain = esp.below(binding);
+        if binding.get("port").is_none_or(|port| port.is_empty()) {
+            found.add(
+                Rule::BindingWithoutPort,
+                &chain,
+                Some("port"),
+                format!("this binding of {} has no port", esp.title()),
+                "set port",
+            );
+            continue;
+        }
         let port = number(binding, "port", 0);
         if port == 0 {
             continue;
@@ -146,20 +168,22 @@ fn bindings<'d>(esp: &Placed<'_, 'd>, found: &mut Findings<'d>) {
             continue;
         }
         let name = other.get("name").unwrap_or_default();
-        let protocol =
-            |binding: &Element| binding.get("protocol").map(std::borrow::Cow::into_owned);
-        let (rule, message, help) = if protocol(other) == protocol(binding) {
-            let message = format!("binding {name} of {} has port {port}, too", esp.title());
-            let help =
-                "give each binding its own port, or only the default one answers plain requests";
-            (Rule::DuplicateBindingPort, message, help)
-        } else {
-            let message = format!(
-                "binding {name} of {} has port {port}, too, with another protocol",
-                esp.title()
-            );
-            (Rule::PortCollision, message, "give each protocol its own port")
+        let both = format!("binding {name} of {} has port {port}, too", esp.title());
+        let service = |binding: &Element| {
+            let service = binding.get("service").unwrap_or_default().into_owned();
+            types.get(&*service).map_or(service.clone(), |kind| kind.clone().into_owned())
         };
-        found.add(rule, &esp.below(binding), Some("port"), message, help);
+        let protocol = |binding: &Element| binding.get("protocol").map(Cow::into_owned);
+        let (rule, message, help) = if protocol(other) != protocol(binding) {
+            let message = format!("{both}, with another protocol");
+            (Rule::PortCollision, message, "give each protocol its own port")
+        } else if service(other) == service(binding) {
+            let message = format!("{both}, for a service of the same type");
+            (Rule::PortCollision, message, "give each binding its own port, or remove one")
+        } else {
+            let help = "give each binding its own port: plain requests reach the default one only";
+            (Rule::DuplicateBindingPort, both, help)
+        };
+        found.add(rule, &chain, Some("port"), message, help);
     }
 }

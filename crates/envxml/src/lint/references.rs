@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::Rule;
-use super::address::{is_local, normal};
 use super::context::{Context, Placed};
 use super::findings::Findings;
+use crate::address::{is_local, normal};
 use crate::tree::Element;
+use crate::view::Part;
 
 /// Components that cannot work without Dali.
 const NEED_DALI: [&str; 7] = [
@@ -96,8 +97,17 @@ fn instances<'d>(context: &Context<'_, 'd>, placed: &Placed<'_, 'd>, found: &mut
         if computer.address.is_empty() {
             continue;
         }
-        let own = instance.element.get("netAddress").filter(|own| !own.is_empty());
-        if let Some(own) = own.filter(|own| normal(own) != normal(&computer.address)) {
+        let own = instance.element.get("netAddress").unwrap_or_default();
+        let needed = matches!(instance.part, Part::Process | Part::RoxieServer);
+        if own.is_empty() && needed {
+            found.add(
+                Rule::AddressMismatch,
+                &chain,
+                Some("netAddress"),
+                format!("this instance of {} has no address, so it is not started", placed.title()),
+                format!("set netAddress to that of computer {name}, {}", computer.address),
+            );
+        } else if !own.is_empty() && normal(&own) != normal(&computer.address) {
             found.add(
                 Rule::AddressMismatch,
                 &chain,

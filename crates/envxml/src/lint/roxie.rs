@@ -32,6 +32,16 @@ pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
                 "set numDataCopies to a lower number, or add servers",
             );
         }
+        let folder = element.get("directory").is_some_and(|folder| !folder.is_empty());
+        if !folder && !roxie.component.instances.is_empty() {
+            found.add(
+                Rule::MissingDirectory,
+                &roxie.chain(),
+                Some("directory"),
+                format!("{} has no directory", roxie.title()),
+                format!("set directory, as /var/lib/HPCCSystems/{}", roxie.component.name),
+            );
+        }
         if element.child("RoxieFarmProcess").is_none() {
             found.add(
                 Rule::RoxieWithoutFarm,

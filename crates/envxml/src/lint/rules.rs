@@ -65,20 +65,28 @@ rules! {
         "Two computer types have one name."
     UnknownComputerType "unknown-computer-type" Error Host
         "A computer has a type that is not there."
-    UnknownDomain "unknown-domain" Warning Host
-        "A computer is in a domain that is not there."
+    BadOperatingSystem "bad-operating-system" Error Host
+        "A computer type has an operating system that HPCC does not know."
+    DuplicateDomain "duplicate-domain" Error Host
+        "Two domains have one name."
+    UnknownDomain "unknown-domain" Error Host
+        "A computer is in no domain, or in one that is not there."
     UnusedComputer "unused-computer" Info Host
         "Nothing runs on a computer but file services."
     BadName "bad-name" Error Host
         "A name has characters that HPCC refuses."
     MissingName "missing-name" Error Host
-        "A computer, or a component that runs somewhere, has no name."
+        "A computer, an instance, or a component that runs somewhere, has no name."
     DuplicateComponent "duplicate-component" Error Host
         "Two components have one name: of one kind, or on one machine."
     DuplicateInstance "duplicate-instance" Error Host
         "A component runs twice on one machine."
+    DuplicateInstanceName "duplicate-instance-name" Error Host
+        "Two instances of a component have one name."
     ComponentWithoutInstance "component-without-instance" Info Host
         "A component runs on no machine."
+    DuplicateBuild "duplicate-build" Error Host
+        "Two builds, or two buildsets of a build, have one name."
     UnknownBuild "unknown-build" Error Host
         "A component's build is not among the programs."
     UnknownBuildSet "unknown-build-set" Error Host
@@ -90,7 +98,7 @@ rules! {
     BuildMismatch "build-mismatch" Error Host
         "An ESP binds a service of another build."
     MissingDirectory "missing-directory" Error Host
-        "An instance has no folder."
+        "An instance or a Roxie cluster has no folder."
     NoDali "no-dali" Error Host
         "Something runs, but no Dali does."
     SeveralDalis "several-dalis" Warning Host
@@ -104,7 +112,7 @@ rules! {
     UnknownComputer "unknown-computer" Error Host
         "Something is on a computer that is not there."
     AddressMismatch "address-mismatch" Error Host
-        "An instance has another address than its computer."
+        "An instance has no address, or another than its computer."
     UnknownDali "unknown-dali" Error Host
         "A component uses a Dali that is not there."
     MissingDali "missing-dali" Error Host
@@ -151,6 +159,8 @@ rules! {
         "A Thor cluster has more than one master."
     ThorWithoutSlaves "thor-without-slaves" Error Host
         "A Thor cluster has no slaves."
+    ThorWithoutComputer "thor-without-computer" Error Host
+        "A Thor cluster itself names no computer."
     ThorComputerMismatch "thor-computer-mismatch" Warning Host
         "A Thor cluster's own computer is not that of its master."
     LocalThor "local-thor" Error Host
@@ -168,9 +178,11 @@ rules! {
     RoxieCopies "roxie-copies" Error Host
         "A Roxie cluster keeps more copies of its data than it has servers."
     PortCollision "port-collision" Error Host
-        "Two processes of one machine listen on one port, or one with two protocols."
+        "Two processes of one machine, or two services of an ESP that cannot share, have one port."
     DuplicateBindingPort "duplicate-binding-port" Warning Host
-        "Two bindings of one ESP have one port."
+        "Two bindings of one ESP have one port, for services of different types."
+    BindingWithoutPort "binding-without-port" Error Host
+        "A binding of an ESP has no port."
     ThorSlaveOnRoxie "thor-slave-on-roxie" Warning Host
         "A Thor slave runs on a Roxie server's machine, though there are several machines."
     ThorMasterAmongSlaves "thor-master-among-slaves" Warning Host

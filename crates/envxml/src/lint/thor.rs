@@ -61,6 +61,16 @@ fn master<'d>(thor: &Placed<'_, 'd>, found: &mut Findings<'d>) {
     }
     let own = component.element.get("computer").filter(|own| !own.is_empty());
     let on = master.and_then(|master| master.computer.as_deref());
+    let runs = !component.instances.is_empty();
+    if own.is_none() && runs {
+        found.add(
+            Rule::ThorWithoutComputer,
+            &thor.chain(),
+            Some("computer"),
+            format!("{} itself names no computer", thor.title()),
+            "set computer to the master's",
+        );
+    }
     if let (Some(own), Some(on)) = (own, on)
         && own != on
     {

@@ -1,6 +1,6 @@
 //! Values: numbers, truth values, and the folders of components.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Rule;
 use super::context::Context;
@@ -122,68 +122,91 @@ const BOOLEANS: [&str; 36] = [
 /// Categories of folders that each component needs for itself.
 const OWN_FOLDERS: [&str; 6] = ["log", "run", "conf", "temp", "query", "lock"];
 
+/// What a value must be.
+#[derive(Clone, Copy)]
+enum Kind {
+    Port,
+    /// A number of at least this.
+    Number(i64),
+    Boolean,
+}
+
 pub(super) fn check<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
+    let kinds: Kinds = [
+        (PORTS.as_slice(), Kind::Port),
+        (COUNTS.as_slice(), Kind::Number(1)),
+        (NUMBERS.as_slice(), Kind::Number(0)),
+        (BOOLEANS.as_slice(), Kind::Boolean),
+    ]
+    .into_iter()
+    .flat_map(|(names, kind)| names.iter().map(move |name| (*name, kind)))
+    .collect();
     for section in context.environment.root.elements() {
         if matches!(section.name(), "Software" | "Hardware") {
             for element in section.elements() {
-                walk(element, &mut vec![section], found);
+                walk(&kinds, element, &mut vec![section], found);
             }
         }
     }
     directories(context, found);
 }
 
-fn walk<'d>(element: &'d Element, chain: &mut Vec<&'d Element>, found: &mut Findings<'d>) {
+/// What the values of attributes must be, by name.
+type Kinds = HashMap<&'static str, Kind>;
+
+fn walk<'d>(
+    kinds: &Kinds,
+    element: &'d Element,
+    chain: &mut Vec<&'d Element>,
+    found: &mut Findings<'d>,
+) {
     chain.push(element);
     for attribute in element.attributes() {
-        let name = attribute.name();
-        if let Some(name) = BOOLEANS.iter().find(|known| **known == name) {
-            let value = attribute.value();
-            if !value.is_empty() && truth(&value).is_none() {
-                found.add(
-                    Rule::BadBoolean,
-                    chain,
-                    Some(name),
-                    format!("{value:?} is neither true nor false"),
-                    format!("set {name} to true or false"),
-                );
-            }
-        } else if let Some((name, least, most)) = range(element.name(), name) {
-            let value = attribute.value();
-            let number = value.parse::<i64>();
-            if !value.is_empty() && !number.is_ok_and(|n| (least..=most).contains(&n)) {
-                let wanted = if most == i64::MAX {
-                    format!("a whole number of at least {least}")
-                } else {
-                    format!("a whole number from {least} to {most}")
-                };
-                found.add(
-                    Rule::BadNumber,
-                    chain,
-                    Some(name),
-                    format!("{value:?} is not {wanted}"),
-                    format!("set {name} to {wanted}"),
-                );
-            }
+        let Some((name, kind)) = kinds.get_key_value(attribute.name()) else { continue };
+        let value = attribute.value();
+        if value.is_empty() {
+            continue;
         }
+        let (least, most) = match kind {
+            Kind::Boolean => {
+                if truth(&value).is_none() {
+                    found.add(
+                        Rule::BadBoolean,
+                        chain,
+                        Some(name),
+                        format!("{value:?} is neither true nor false"),
+                        format!("set {name} to true or false"),
+                    );
+                }
+                continue;
+            }
+            // Port 0 is how Roxie takes queries from workunits only; templates of bindings have it.
+            Kind::Port => {
+                let none = matches!(element.name(), "RoxieFarmProcess" | "EspBinding");
+                (i64::from(!none && *name != "controlPort"), 65535)
+            }
+            Kind::Number(least) => (*least, i64::MAX),
+        };
+        if value.parse::<i64>().is_ok_and(|number| (least..=most).contains(&number)) {
+            continue;
+        }
+        let wanted = if most == i64::MAX {
+            format!("a whole number of at least {least}")
+        } else {
+            format!("a whole number from {least} to {most}")
+        };
+        found.add(
+            Rule::BadNumber,
+            chain,
+            Some(name),
+            format!("{value:?} is not {wanted}"),
+            format!("set {name} to {wanted}"),
+        );
     }
     for child in element.elements() {
-        walk(child, chain, found);
+        walk(kinds, child, chain, found);
     }
     chain.pop();
-}
-
-/// The least and the greatest number of an attribute, if it holds one.
-fn range(tag: &str, attribute: &str) -> Option<(&'static str, i64, i64)> {
-    let find = |table: &[&'static str]| table.iter().copied().find(|known| *known == attribute);
-    if let Some(name) = find(&PORTS) {
-        // Port 0 is how Roxie takes queries from workunits only; templates of bindings have it too.
-        let none = matches!(tag, "RoxieFarmProcess" | "EspBinding") || name == "controlPort";
-        let least = i64::from(!none);
-        return Some((name, least, 65535));
-    }
-    let number = |least| move |name| (name, least, i64::MAX);
-    find(&COUNTS).map(number(1)).or_else(|| find(&NUMBERS).map(number(0)))
 }
 
 /// A truth value as HPCC reads it.

@@ -3,8 +3,9 @@
 use diagnostics::Problem;
 
 use super::{Placed, Result};
+use crate::address::addresses;
 use crate::catalogue::Catalogue;
-use crate::compat::addresses::{Lists, expand, numeric};
+use crate::compat::addresses::{Lists, numeric};
 use crate::compat::wizard::{self, Reading};
 use crate::compat::{EnvgenArgs, Resolver};
 use crate::generate::{Blueprint, Deployment};
@@ -21,14 +22,14 @@ use crate::generate::{Blueprint, Deployment};
 /// number that is missing. Codes: `bad-address`, `no-address`, `bad-count`, `unknown-build-set`, `too-few`.
 pub fn from_list(
     arguments: &EnvgenArgs,
-    addresses: &str,
+    general: &str,
     catalogue: &Catalogue,
     share: bool,
     resolver: Resolver<'_>,
 ) -> Result {
     let mut problems = Vec::new();
     counts(arguments, &mut problems);
-    let general = list("-ip", addresses, resolver, &mut problems);
+    let general = list("-ip", general, resolver, &mut problems);
     let mut assigned = Vec::new();
     for (build_set, text) in &arguments.assigned {
         if catalogue.build_set(build_set).is_none() {
@@ -86,7 +87,23 @@ fn list(
     resolver: Resolver<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<String> {
-    let list = expand(&in_order(text));
+    let bad = |address: &str, help: &str| {
+        Problem::error("bad-address", format!("{option}: {address} is no address")).help(help)
+    };
+    let list = match addresses(text) {
+        Ok(list) => list,
+        Err(errors) => {
+            problems.extend(errors.iter().map(|error| {
+                let help = if error.text.contains(',') {
+                    "addresses are parted by ; and not by ,"
+                } else {
+                    "expected an IPv4 or IPv6 address, a range as 10.1.0.1-9, or a host name"
+                };
+                bad(&error.text, help)
+            }));
+            return Vec::new();
+        }
+    };
     if list.is_empty() {
         problems.push(
             Problem::error("no-address", format!("{option} has no address"))
@@ -95,37 +112,10 @@ fn list(
     }
     for address in &list {
         if numeric(address, resolver).is_none_or(|ip| ip.is_unspecified()) {
-            let help = if address.contains(',') {
-                "addresses are parted by ; and not by ,"
-            } else if address.contains('-') {
-                "a range is A.B.C.D-E with D and E from 0 to 255; a host name must be known to this machine"
-            } else {
-                "expected an IPv4 or IPv6 address, or a host name that this machine can look up"
-            };
-            problems.push(
-                Problem::error("bad-address", format!("{option}: {address} is no address"))
-                    .help(help),
-            );
+            problems.push(bad(address, "a host name must be known to this machine"));
         }
     }
     list
-}
-
-/// Ranges whose bounds are the wrong way round, or equal, are read as they are meant.
-fn in_order(text: &str) -> String {
-    let item = |item: &str| -> String {
-        let parts = item.trim().split_once('-').and_then(|(first, last)| {
-            let _: std::net::Ipv4Addr = first.parse().ok()?;
-            let (network, first) = first.rsplit_once('.')?;
-            Some((network, first.parse::<u8>().ok()?, last.parse::<u8>().ok()?))
-        });
-        match parts {
-            Some((network, first, last)) if first == last => format!("{network}.{first}"),
-            Some((network, first, last)) if first > last => format!("{network}.{last}-{first}"),
-            _ => item.to_owned(),
-        }
-    };
-    text.split([';', '\n']).map(item).collect::<Vec<_>>().join(";")
 }
 
 fn counts(arguments: &EnvgenArgs, problems: &mut Vec<Problem>) {
@@ -318,5 +308,10 @@ fn left_over(arguments: &EnvgenArgs, lists: &Lists, blueprint: &Blueprint) -> Op
     };
     let general = lists.general.iter().skip(support);
     let idle: Vec<&str> = general.filter(|one| !used(one)).map(String::as_str).collect();
-    (!idle.is_empty()).then(|| format!("no component uses {}", idle.join(", ")))
+    (!idle.is_empty()).then(|| {
+        format!(
+            "no component uses {}: there are more addresses than nodes asked for",
+            idle.join(", ")
+        )
+    })
 }

@@ -44,6 +44,9 @@ pub fn from_roles(placement: &Placement, spec: &ClusterSpec, catalogue: &Catalog
     Ok(Placed { blueprint, notes: placer.notes })
 }
 
+/// How far apart the ports of thor clusters on one machine are: room for 45 slaves on it.
+const PORTS_OF_A_THOR: u16 = 1000;
+
 struct Placer<'p> {
     placement: &'p Placement,
     spec: &'p ClusterSpec,
@@ -231,6 +234,7 @@ impl<'p> Placer<'p> {
         }
         let default = ThorSpec::default();
         let mut found = Vec::new();
+        let mut taken: Vec<(u16, usize)> = Vec::new();
         for cluster in clusters {
             let spec =
                 cluster.as_ref().and_then(|name| self.spec.thor.get(name)).unwrap_or(&default);
@@ -268,6 +272,15 @@ impl<'p> Placer<'p> {
             members.extend(master);
             members.sort_unstable();
             members.dedup();
+            // Two clusters on one machine need ports of their own.
+            let mut port_offset = 0;
+            while taken
+                .iter()
+                .any(|(offset, machine)| *offset == port_offset && members.contains(machine))
+            {
+                port_offset += PORTS_OF_A_THOR;
+            }
+            taken.extend(members.iter().map(|machine| (port_offset, *machine)));
             found.push((
                 cluster,
                 Deployment::Thor {
@@ -275,6 +288,7 @@ impl<'p> Placer<'p> {
                     slaves,
                     slaves_per_node: spec.slaves_per_node,
                     channels_per_slave: spec.channels_per_slave,
+                    port_offset,
                     nodes: members.len(),
                 },
             ));

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inputs::{Fact, Inputs, Key, Source};
+use super::inputs::{Fact, Inputs, Key, Part, Source};
 use super::{ChangedComponent, ChangedInstance, FileChange, Reason, RestartPlan, Running};
 use crate::tree::canonical;
 
 /// Fills in which generated files change, and why.
 pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) {
-    let mut shared: BTreeMap<&Key, Vec<Reason>> = BTreeMap::new();
-    for (key, facts) in &new.shared {
-        if let Some(former) = old.shared.get(key) {
-            shared.insert(key, reasons(former, facts));
+    let mut shared: BTreeMap<(&Key, bool, bool), Vec<Reason>> = BTreeMap::new();
+    for ((key, linux), facts) in &new.shared {
+        for was_linux in [true, false] {
+            if let Some(former) = old.shared.get(&(key.clone(), was_linux)) {
+                shared.insert((key, was_linux, *linux), reasons(former, facts));
+            }
         }
     }
     let mut components: BTreeMap<Key, (Vec<Reason>, Vec<ChangedInstance>)> = BTreeMap::new();
@@ -24,14 +26,20 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
             (None, Some(now)) => (FileChange::Added, now.first()),
             (Some(then), None) => (FileChange::Removed, then.first()),
             (Some(then), Some(now)) => {
-                let then: BTreeMap<&Key, &Vec<Fact>> = then.iter().map(|(k, f)| (k, f)).collect();
-                let now_by: BTreeMap<&Key, &Vec<Fact>> = now.iter().map(|(k, f)| (k, f)).collect();
+                let then: BTreeMap<&Key, &Part> = then.iter().map(|one| (&one.key, one)).collect();
+                let now_by: BTreeMap<&Key, &Part> = now.iter().map(|one| (&one.key, one)).collect();
                 let keys: BTreeSet<&Key> = then.keys().chain(now_by.keys()).copied().collect();
                 for key in keys {
                     match (then.get(key), now_by.get(key)) {
                         (Some(then), Some(now)) => {
-                            common.extend(shared.get(key).filter(|reasons| !reasons.is_empty()));
-                            own.extend(reasons(then, now));
+                            let reason = shared.get(&(key, then.linux, now.linux));
+                            let reason = reason.filter(|reasons| !reasons.is_empty());
+                            if then.linux == now.linux {
+                                common.extend(reason);
+                            } else {
+                                own.extend(reason.into_iter().flatten().cloned());
+                            }
+                            own.extend(reasons(&then.own, &now.own));
                         }
                         (gone, _) => {
                             let (fact, name) = (key.0.clone(), Some(key.1.clone()));
@@ -48,7 +56,7 @@ pub(super) fn configuration(plan: &mut RestartPlan, old: &Inputs, new: &Inputs) 
             }
             (None, None) => continue,
         };
-        let Some((key, _)) = key else { continue };
+        let Some(Part { key, .. }) = key else { continue };
         plan.changed_configuration.insert(pair.clone());
         let entry = components.entry(key.clone()).or_default();
         if entry.0.is_empty() {

@@ -7,7 +7,7 @@
 //! The rules were found by reading what the transformations of HPCC 7.2.20 select, and by changing one
 //! value of an environment at a time and comparing what the real configgen 7.2.20 then generates.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::tree::Element;
 
@@ -27,16 +27,23 @@ pub(super) use source::Source;
 /// A component: its tag and its name.
 pub(super) type Key = (String, String);
 
-/// The components of one name on one machine, with the facts that only these instances have.
-pub(super) type Deployment = Vec<(Key, Vec<Fact>)>;
+/// A component on one machine.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) key: Key,
+    /// Whether the machine runs Linux: paths are written in another way elsewhere.
+    pub(super) linux: bool,
+    /// The facts that only this instance has.
+    pub(super) own: Vec<Fact>,
+}
 
 /// The facts of all generated files of an environment.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
     /// What is on an address under a component's name.
-    pub(super) pairs: BTreeMap<(String, String), Deployment>,
-    /// The facts that all instances of a component share.
-    pub(super) shared: BTreeMap<Key, Vec<Fact>>,
+    pub(super) pairs: BTreeMap<(String, String), Vec<Part>>,
+    /// The facts that all instances of a component share, on Linux and elsewhere.
+    pub(super) shared: BTreeMap<(Key, bool), Vec<Fact>>,
     /// All processes that run: address, component; with or without files.
     pub(super) running: BTreeSet<(String, Key)>,
     /// The addresses of all machines that carry a component.
@@ -125,8 +132,7 @@ impl Inputs {
             }
         }
         let mut orders = order::Orders::default();
-        // For each component, whether its first instance is on Linux.
-        let mut shared: HashMap<(&str, &str), bool> = HashMap::new();
+        let mut shared: HashSet<(&str, &str, bool)> = HashSet::new();
         for (address, mut deployed) in by_address {
             orders.sort(&mut deployed);
             let mut stripped = false;
@@ -144,24 +150,20 @@ impl Inputs {
                     continue;
                 }
                 inputs.running.insert((address.clone(), key.clone()));
+                if single::is_refused(source, one.component)
+                    && matches!(kind, Kind::EclAgent | Kind::EclScheduler)
+                {
+                    continue;
+                }
                 let machine = if kind == Kind::Thor { one.component } else { one.instance };
                 let linux = source.is_linux(machine);
-                let common_linux =
-                    *shared.entry((one.component.name(), one.name)).or_insert_with(|| {
-                        let facts = common(source, kind, one.component, linux);
-                        inputs.shared.insert(key.clone(), facts);
-                        linux
-                    });
-                let mut own = own(source, kind, one, linux, stripped);
-                if linux != common_linux {
-                    let what = "operating system".to_owned();
-                    own.push(Fact {
-                        what,
-                        value: (if linux { "linux" } else { "other" }).to_owned(),
-                    });
+                if shared.insert((one.component.name(), one.name, linux)) {
+                    let facts = common(source, kind, one.component, linux);
+                    inputs.shared.insert((key.clone(), linux), facts);
                 }
+                let own = own(source, kind, one, linux, stripped);
                 let pair = inputs.pairs.entry((address.clone(), one.name.to_owned())).or_default();
-                pair.push((key, own));
+                pair.push(Part { key, linux, own });
                 stripped |= kind.strips_layout();
             }
         }

@@ -90,12 +90,12 @@ proptest! {
         vec!["thor-2", "roxie-1", "esp-2", "slavesPerNode=\"1\"", "port=\"8877\"", "description=\"ECL Watch\""], 0..6
     )) {
         let old = small();
-        let text: String = old
-            .to_text()
+        let whole = old.to_text();
+        let lines: Vec<&str> = whole
             .lines()
             .filter(|line| !dropped.iter().any(|part| !part.contains('=') && line.contains(&format!("\"{part}\""))))
-            .map(|line| format!("{line}\n"))
             .collect();
+        let text = lines.join("\n");
         let text = dropped.iter().filter(|part| part.contains('=')).fold(text, |t, part| t.replace(part, ""));
         let new = Document::parse(&text).unwrap();
         let (there, back) = (Diff::new(&old, &new), Diff::new(&new, &old));

@@ -4,11 +4,12 @@ use envxml::Document;
 use envxml::catalogue::Catalogue;
 use envxml::compat::{self, EnvgenArgs};
 use envxml::explain::{Explanation, Origin, explain};
+use envxml::tree::XPath;
 
 use crate::data::shared;
 
 fn overrides(document: &Document, catalogue: &Catalogue) -> Vec<String> {
-    let everything = "".parse().unwrap();
+    let everything = XPath { steps: Vec::new(), attribute: None };
     let found = explain(document, &everything, catalogue);
     let told = |one: &Explanation| format!("{} = {:?}: {}", one.path, one.value, one.origin);
     found.iter().filter(|one| matches!(one.origin, Origin::Override { .. })).map(told).collect()
@@ -48,10 +49,11 @@ fn an_environment_of_ours_is_explained() {
     assert_eq!(overrides(&document, catalogue).len(), 3);
     let shown = |path: &str| -> String {
         let found = explain(&document, &path.parse().unwrap(), catalogue);
-        found
+        let lines: Vec<String> = found
             .iter()
-            .map(|one| format!("{} = {:?}: {:?}\n", one.path, one.value, one.origin))
-            .collect()
+            .map(|one| format!("{} = {:?}: {:?}", one.path, one.value, one.origin))
+            .collect();
+        lines.join("\n") + "\n"
     };
     insta::assert_snapshot!(
         shown("Software/ThorCluster") + &shown("Software/RoxieCluster/@roxieMulticastEnabled")

@@ -131,7 +131,9 @@ fn only_the_layout_of_files_changes_when_the_compiler_leaves_the_machine() {
     let layout: Vec<&str> = plan
         .components
         .iter()
-        .filter(|one| one.instances.iter().any(|at| at.reasons.iter().any(|r| r.is_layout())))
+        .filter(|one| {
+            one.instances.iter().any(|at| at.reasons.iter().any(envxml::plan::Reason::is_layout))
+        })
         .map(|one| one.component.as_str())
         .collect();
     assert!(layout.contains(&"thor"), "{layout:?}");

@@ -1,5 +1,7 @@
 //! A small environment made by hand, and changes of it.
 
+#![expect(clippy::unwrap_used, reason = "only tests call these functions")]
+
 use envxml::{Document, Element};
 
 /// One machine for support; two each for thor, roxie and esp.

@@ -1,12 +1,12 @@
 //! Arguments that name a component: `-add`, `-mod`, `-rmv` and their `-node` and `-service` forms.
 
-use super::super::address::addresses;
 use super::super::syntax::{Fault, Piece, assignments, child, selector, word};
 use super::super::{
     Assignment, Category, Child, Cluster, Edit, NodePart, Nodes, Selector, Subject,
 };
 use super::other::{cluster_edit, name_cluster};
 use super::{Action, Files};
+use crate::address::addresses;
 
 /// `category:component...`.
 pub(super) fn plain(

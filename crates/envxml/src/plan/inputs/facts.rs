@@ -1,5 +1,7 @@
 //! Collecting facts.
 
+use std::collections::BTreeMap;
+
 use super::source::{Source, value};
 use crate::tree::{Attribute, Element};
 
@@ -89,6 +91,20 @@ impl<'s> Facts<'s> {
                     self.put(what(element, name), value);
                 }
             }
+        }
+    }
+
+    /// The attributes of all children with a tag, as if they were one: the last value that is not empty counts.
+    pub(super) fn merged(&mut self, element: &Element, tag: &str) {
+        let mut values = BTreeMap::new();
+        for attribute in element.children(tag).flat_map(Element::attributes) {
+            let value = attribute.value();
+            if !value.is_empty() {
+                values.insert(attribute.name(), value);
+            }
+        }
+        for (name, value) in values {
+            self.put(format!("attribute {tag}/@{name}"), value);
         }
     }
 

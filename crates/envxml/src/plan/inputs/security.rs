@@ -70,9 +70,22 @@ pub(super) fn esp_ldap(facts: &mut Facts<'_>, name: &str) {
     for server in facts.source.tagged("LDAPServerProcess") {
         if value(server, "name") == name {
             addresses(facts, server);
-            let unread =
-                ["ldapAuthMethod", "ldapConnections", "build", "buildSet", "name", "computer"];
+            let unread = [
+                "ldapAuthMethod",
+                "ldapConnections",
+                "build",
+                "buildSet",
+                "name",
+                "computer",
+                "modulesBasedn",
+                "resourcesBasedn",
+            ];
             facts.all_given(server, &unread);
+            // The branch of modules stands in for that of resources.
+            let mut branches =
+                ["resourcesBasedn", "modulesBasedn"].into_iter().map(|name| value(server, name));
+            let branch = branches.find(|branch| !branch.is_empty()).unwrap_or_default();
+            facts.put("attribute LDAPServerProcess/@resourcesBasedn", branch);
             if server.child("Instance").is_none() {
                 let address = facts.source.address(&value(server, "computer"));
                 facts.put("address of the LDAP server", address);

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::security;
-use super::source::value;
+use super::source::{Source, value};
 use crate::tree::Element;
 
 /// `daliconf.xml`.
@@ -61,9 +61,7 @@ pub(super) fn dfu_server(facts: &mut Facts<'_>, server: &Element) {
         &["name", "queue", "monitorqueue", "monitorinterval", "transferBufferSize"],
     );
     facts.directories();
-    for ssh in server.children("SSH") {
-        facts.all_given(ssh, &[]);
-    }
+    facts.merged(server, "SSH");
 }
 
 /// `agentexec.xml`.
@@ -90,8 +88,24 @@ pub(super) fn ecl_agent(facts: &mut Facts<'_>, agent: &Element) {
     facts.directories();
 }
 
+/// Whether the file with the dali in it is not generated since there is no such dali, or it runs nowhere.
+/// Configgen does not say so but leaves the file out. Only agents must have a dali.
+pub(super) fn is_refused(source: &Source<'_>, component: &Element) -> bool {
+    let name = value(component, "daliServers");
+    if name.is_empty() {
+        return component.name() == "EclAgentProcess";
+    }
+    let dali = source.named("DaliServerProcess", &name);
+    let computer = dali
+        .and_then(|dali| dali.children("Instance").find_map(|instance| instance.get("computer")));
+    computer.is_none_or(|computer| computer.is_empty())
+}
+
 /// `eclccserver.xml`; `eclcc.ini` is always the same.
 pub(super) fn ecl_cc_server(facts: &mut Facts<'_>, server: &Element) {
+    if is_refused(facts.source, server) {
+        facts.put("eclccserver.xml is refused", "no dali");
+    }
     copied(facts, server, true);
     for option in server.children("Option").filter(|option| !value(option, "name").is_empty()) {
         facts.subtree_of_given(option);

@@ -9,7 +9,8 @@ use crate::tree::{Document, Element};
 #[derive(Debug)]
 pub(crate) struct Source<'d> {
     root: &'d Element,
-    computers: HashMap<Cow<'d, str>, &'d Element>,
+    /// Computers by name, with their places in the file.
+    computers: HashMap<Cow<'d, str>, (usize, &'d Element)>,
     systems: HashMap<Cow<'d, str>, Cow<'d, str>>,
     by_tag: HashMap<&'d str, Vec<&'d Element>>,
 }
@@ -21,7 +22,8 @@ impl<'d> Source<'d> {
         let mut systems = HashMap::new();
         for hardware in root.children("Hardware") {
             for computer in hardware.children("Computer") {
-                computers.entry(value(computer, "name")).or_insert(computer);
+                let place = computers.len();
+                computers.entry(value(computer, "name")).or_insert((place, computer));
             }
             for kind in hardware.children("ComputerType") {
                 systems.entry(value(kind, "name")).or_insert_with(|| value(kind, "opSys"));
@@ -62,7 +64,7 @@ impl<'d> Source<'d> {
     }
 
     pub(crate) fn computer(&self, name: &str) -> Option<&'d Element> {
-        self.computers.get(name).copied()
+        self.computers.get(name).map(|(_, computer)| *computer)
     }
 
     /// The address of a computer; empty when it is unknown.
@@ -73,6 +75,14 @@ impl<'d> Source<'d> {
     /// The address of the computer that an instance names.
     pub(crate) fn address_of(&self, instance: &Element) -> Cow<'d, str> {
         self.address(&value(instance, "computer"))
+    }
+
+    /// The address of a thor's master. Of several masters it is the one whose computer comes first.
+    pub(crate) fn master(&self, thor: &Element) -> Cow<'d, str> {
+        let masters = thor.children("ThorMasterProcess");
+        let known = masters.filter_map(|one| self.computers.get(&value(one, "computer")));
+        let first = known.min_by_key(|(place, _)| *place);
+        first.map(|(_, computer)| value(computer, "netAddress")).unwrap_or_default()
     }
 
     /// The computers that have an instance of any component with a tag.

@@ -1,10 +1,14 @@
 //! Facts of thor, roxie and backupnode.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::facts::Facts;
 use super::source::{Source, value};
 use crate::tree::Element;
+
+/// What scripts know of SSH.
+const SSH: [&str; 6] =
+    ["SSHidentityfile", "SSHusername", "SSHpassword", "SSHtimeout", "SSHretries", "SSHsudomount"];
 
 /// `thor.xml` and `setvars`: they know the master but not the slaves, which come from Dali's group.
 pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
@@ -43,25 +47,19 @@ pub(super) fn thor(facts: &mut Facts<'_>, thor: &Element) {
     if value(thor, "daliServers").is_empty() {
         facts.put("attribute ThorCluster/@daliServers", "empty");
     }
-    let master = thor.child("ThorMasterProcess");
-    let address = master.map(|master| facts.source.address_of(master));
-    facts.put("address of the thor master", address.unwrap_or_default());
+    facts.put("address of the thor master", facts.source.master(thor));
     facts.directories();
     for tag in ["Debug", "SSH"] {
-        // Of several elements the last value goes into one file, the first one into the other.
-        let mut values: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for attribute in thor.children(tag).flat_map(Element::attributes) {
-            values.entry(attribute.name()).or_default().push(attribute.value());
-        }
-        for (name, values) in values {
-            if let [first, .., last] = values.as_slice()
-                && first != last
-            {
-                facts.put(format!("first {tag}/@{name}"), &**first);
-            }
-            let last = values.into_iter().rfind(|value| !value.is_empty());
-            if let Some(last) = last {
-                facts.put(format!("attribute {tag}/@{name}"), last);
+        facts.merged(thor, tag);
+    }
+    // Of several elements `thor.xml` has the last values and `setvars` the first ones.
+    if thor.children("SSH").nth(1).is_some() {
+        for name in SSH {
+            let values = || thor.children("SSH").filter_map(|one| one.get(name));
+            let last = values().rfind(|value| !value.is_empty());
+            let first = values().next().unwrap_or_default();
+            if first != last.unwrap_or_default() {
+                facts.put(format!("first SSH/@{name}"), first);
             }
         }
     }
@@ -270,10 +268,8 @@ pub(super) fn backup_node(facts: &mut Facts<'_>, node: &Element) {
         facts.put("attribute NodeGroup/@interval", interval);
         facts.dali(thor);
         facts.values(thor, &["localThor", "nodeGroup"]);
-        let master = thor.child("ThorMasterProcess");
-        let address = master.map(|master| facts.source.address_of(master));
-        facts.put("address of the thor master", address.unwrap_or_default());
-        for name in ["SSHidentityfile", "SSHusername", "SSHpassword", "SSHtimeout", "SSHretries"] {
+        facts.put("address of the thor master", facts.source.master(thor));
+        for name in &SSH[..5] {
             let ssh = thor.children("SSH").find_map(|ssh| ssh.get(name)).unwrap_or_default();
             facts.put(format!("attribute SSH/@{name}"), ssh);
         }

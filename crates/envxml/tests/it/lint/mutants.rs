@@ -24,7 +24,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::DuplicateComputer,
         "Hardware/Computer[@name='web'][2]/@name",
-        &[(r#"<ComputerType"#, r#"<Computer name="web" netAddress="10.8.9.9"/><ComputerType"#)],
+        &[(
+            "<ComputerType",
+            r#"<Computer name="web" netAddress="10.8.9.9" domain="cluster"/><ComputerType"#,
+        )],
     ),
     mutant(
         Rule::BadAddress,
@@ -42,7 +45,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::DuplicateAddress,
         "Hardware/Computer[@name='again']/@netAddress",
-        &[(r#"<ComputerType"#, r#"<Computer name="again" netAddress="10.8.0.2"/><ComputerType"#)],
+        &[(
+            "<ComputerType",
+            r#"<Computer name="again" netAddress="10.8.0.2" domain="cluster"/><ComputerType"#,
+        )],
     ),
     mutant(Rule::LocalAddress, "Hardware/Computer[@name='web']/@netAddress", &[("10.8.0.2", ".")]),
     mutant(
@@ -71,7 +77,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::UnusedComputer,
         "Hardware/Computer[@name='spare']",
-        &[("<ComputerType", r#"<Computer name="spare" netAddress="10.8.9.9"/><ComputerType"#)],
+        &[(
+            "<ComputerType",
+            r#"<Computer name="spare" netAddress="10.8.9.9" domain="cluster"/><ComputerType"#,
+        )],
     ),
     mutant(
         Rule::BadName,
@@ -198,7 +207,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::MissingComputer,
         "Software/ThorCluster[@name='mythor']/ThorSlaveProcess[@name='s3']/@computer",
-        &[(r#"</ThorCluster>"#, r#"<ThorSlaveProcess name="s3"/></ThorCluster>"#)],
+        &[("</ThorCluster>", r#"<ThorSlaveProcess name="s3"/></ThorCluster>"#)],
     ),
     mutant(
         Rule::UnknownComputer,
@@ -223,7 +232,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::MissingDali,
         "Software/SashaServerProcess[@name='mysasha']/@daliServers",
-        &[(r#"daliServers="mydali" logDir"#, r#"logDir"#)],
+        &[(r#"daliServers="mydali" logDir"#, "logDir")],
     ),
     mutant(
         Rule::UnknownEspService,
@@ -453,8 +462,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "Software/ThorCluster[@name='other']/ThorSlaveProcess[@name='s1']",
         &[
             (
-                r#"<Topology build"#,
-                r#"<ThorCluster build="one" buildSet="thor" daliServers="mydali" masterport="21000" slaveport="20130" name="other"><ThorMasterProcess computer="support"/><ThorSlaveProcess computer="thor-a" name="s1"/></ThorCluster><Topology build"#,
+                "<Topology build",
+                r#"<ThorCluster build="one" buildSet="thor" computer="support" daliServers="mydali" masterport="21000" slaveport="20130" name="other"><ThorMasterProcess computer="support"/><ThorSlaveProcess computer="thor-a" name="s1"/></ThorCluster><Topology build"#,
             ),
             (
                 r#"<ThorCluster process="mythor"/>"#,
@@ -472,8 +481,80 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "Software/EspProcess[@name='myesp']/EspBinding[@name='more']/@port",
         &[(
             r#"<EspBinding name="queries""#,
+            r#"<EspBinding name="more" port="8010" protocol="http" service="myws_ecl"/><EspBinding name="queries""#,
+        )],
+    ),
+    mutant(
+        Rule::BadOperatingSystem,
+        "Hardware/ComputerType[@name='box']/@opSys",
+        &[(r#"opSys="linux""#, r#"opSys="beos""#)],
+    ),
+    mutant(
+        Rule::DuplicateDomain,
+        "Hardware/Domain[@name='cluster'][2]/@name",
+        &[("<Switch", r#"<Domain name="cluster"/><Switch"#)],
+    ),
+    mutant(
+        Rule::UnknownDomain,
+        "Hardware/Computer[@name='web']/@domain",
+        &[(
+            r#"netAddress="10.8.0.2" computerType="box" domain="cluster""#,
+            r#"netAddress="10.8.0.2" computerType="box""#,
+        )],
+    ),
+    mutant(
+        Rule::MissingName,
+        "Software/EspProcess[@name='myesp']/Instance[@computer='web']/@name",
+        &[(
+            r#"directory="/var/lib/HPCCSystems/myesp" name="s1""#,
+            r#"directory="/var/lib/HPCCSystems/myesp""#,
+        )],
+    ),
+    mutant(
+        Rule::DuplicateInstanceName,
+        "Software/FTSlaveProcess[@name='myftslave']/Instance[@name='s1'][2]/@name",
+        &[(
+            r#"directory="/var/lib/HPCCSystems/myftslave" name="s2""#,
+            r#"directory="/var/lib/HPCCSystems/myftslave" name="s1""#,
+        )],
+    ),
+    mutant(
+        Rule::DuplicateBuild,
+        "Programs/Build[@name='one']/BuildSet[@name='sasha'][2]/@name",
+        &[("</Build>", r#"<BuildSet name="sasha"/></Build>"#)],
+    ),
+    mutant(
+        Rule::DuplicateBuild,
+        "Programs/Build[@name='one'][2]/@name",
+        &[("</Programs>", r#"<Build name="one"/></Programs>"#)],
+    ),
+    mutant(
+        Rule::MissingDirectory,
+        "Software/RoxieCluster[@name='myroxie']/@directory",
+        &[(r#"directory="/var/lib/HPCCSystems/myroxie" name"#, "name")],
+    ),
+    mutant(
+        Rule::AddressMismatch,
+        "Software/SashaServerProcess[@name='mysasha']/Instance[@name='s1']/@netAddress",
+        &[(r#"netAddress="10.8.0.1" port="8877""#, r#"port="8877""#)],
+    ),
+    mutant(
+        Rule::ThorWithoutComputer,
+        "Software/ThorCluster[@name='mythor']/@computer",
+        &[(r#"computer="support" daliServers"#, "daliServers")],
+    ),
+    mutant(
+        Rule::PortCollision,
+        "Software/EspProcess[@name='myesp']/EspBinding[@name='more']/@port",
+        &[(
+            r#"<EspBinding name="queries""#,
             r#"<EspBinding name="more" port="8010" protocol="http" service="EclWatch"/><EspBinding name="queries""#,
         )],
+    ),
+    mutant(
+        Rule::BindingWithoutPort,
+        "Software/EspProcess[@name='myesp']/EspBinding[@name='queries']/@port",
+        &[(r#" port="18002""#, "")],
     ),
     mutant(
         Rule::ThorSlaveOnRoxie,

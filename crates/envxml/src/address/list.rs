@@ -59,20 +59,7 @@ fn expand(text: &str) -> Option<Vec<String>> {
         let (low, high) = (start.min(last), start.max(last));
         return Some((low..=high).map(|d| Ipv4Addr::new(a, b, c, d).to_string()).collect());
     }
-    is_host_name(text).then(|| vec![text.to_owned()])
-}
-
-/// Whether it is a host name of RFC 1123 and not an IPv4 address with a mistake.
-fn is_host_name(text: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let numeric = text.rsplit('.').next().is_some_and(|l| l.chars().all(|c| c.is_ascii_digit()));
-    text.len() <= 253 && !numeric && text.split('.').all(label)
+    super::is_host_name(text).then(|| vec![text.to_owned()])
 }
 
 #[cfg(test)]

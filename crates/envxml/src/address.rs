@@ -1,21 +1,25 @@
-//! Addresses: what is one, and which are the same.
+//! Addresses: what is one, which are the same, and lists of them.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+mod list;
+
+pub use list::{AddressError, addresses};
+
 /// Whether a text is an IP address, a host name (RFC 1123) or `.`.
-pub(super) fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     text == "." || ip(text).is_some() || is_host_name(text)
 }
 
 /// The IP address that a text is; IPv6 may stand in brackets.
-pub(super) fn ip(text: &str) -> Option<IpAddr> {
+pub(crate) fn ip(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     inner.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 /// One spelling for one address.
-pub(super) fn normal(text: &str) -> Cow<'_, str> {
+pub(crate) fn normal(text: &str) -> Cow<'_, str> {
     match ip(text) {
         Some(ip) => ip.to_string().into(),
         None if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
@@ -26,12 +30,13 @@ pub(super) fn normal(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether every machine takes the address for itself.
-pub(super) fn is_local(text: &str) -> bool {
+pub(crate) fn is_local(text: &str) -> bool {
     text == "."
         || text.eq_ignore_ascii_case("localhost")
         || ip(text).is_some_and(|ip| ip.is_loopback())
 }
 
+/// Whether it is a host name of RFC 1123 and not an IPv4 address with a mistake.
 fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
