@@ -8,7 +8,7 @@ use topology::spec::{MasterPlace, RoxieSpec, ThorSpec};
 use topology::{Address, ClusterName, ClusterSpec, Machine, Placement, Role, RoleKey};
 
 use super::{Placed, Result};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, ComponentKind};
 use crate::generate::{
     Blueprint, ComponentPlan, ComputerNames, Deployment, Machine as Computer, TopologyCluster,
 };
@@ -39,6 +39,17 @@ pub fn from_roles(placement: &Placement, spec: &ClusterSpec, catalogue: &Catalog
     }
     if !placer.problems.is_empty() {
         return Err(placer.problems);
+    }
+    let has = |build_set: &str| components.iter().any(|one| one.build_set == build_set);
+    for (key, machines) in placement.iter() {
+        if let Some(build_set) = key.role().build_set().filter(|name| !has(name)) {
+            let names: Vec<String> = machines.iter().map(Machine::label).collect();
+            placer.notes.push(format!(
+                "{} ({key}): no {build_set} is generated for HPCC {}; an edit can add one",
+                names.join(", "),
+                catalogue.version
+            ));
+        }
     }
     let blueprint = Blueprint { machines: placer.computers, components, directories, topology };
     Ok(Placed { blueprint, notes: placer.notes })
@@ -136,6 +147,8 @@ impl<'p> Placer<'p> {
                         add(default(), Deployment::DropZone(server.unwrap_or_default()));
                     }
                 }
+                // envgen generates none, so it is not known what one consists of.
+                Some(_) if !kind.generate && !is_described(kind) => {}
                 Some(role) => {
                     let chosen = self.one_each(role, kind.generate && role.falls_to_support());
                     if chosen.is_empty() && kind.generate {
@@ -401,6 +414,11 @@ impl<'p> Placer<'p> {
         }
         clusters
     }
+}
+
+/// Whether it is known how a component gets its name: without one HPCC does not start it.
+fn is_described(kind: &ComponentKind) -> bool {
+    kind.attributes.get("name").is_some_and(|name| name.generate.is_some())
 }
 
 fn named(cluster: Option<&ClusterName>, default: impl Fn() -> String) -> String {

@@ -160,3 +160,25 @@ fn thor_masters_on_one_support_machine_need_ports_of_their_own() {
     let ran = scratch.done(&["--pods", "pods.json", "--cluster", "hpcc.yaml"]);
     assert_eq!(placed(&ran.environment())["slow:master"], set(&["10.3.0.1"]));
 }
+
+#[test]
+fn pods_of_components_that_are_not_generated_are_named_and_the_rest_goes_on() {
+    let mut pods = of_ours();
+    pods.push(ours("x", "ldap", "", "10.3.7.1"));
+    pods.push(ours("y", "spark", "", "10.3.7.2"));
+    pods.push(ours("z", "toposerver", "", "10.3.7.3"));
+    let scratch = Scratch::new().with("pods.json", list(&pods));
+    let ran = scratch.done(&["--pods", "pods.json"]);
+    for (name, component) in
+        [("x (ldap)", "ldapServer"), ("y (spark)", "sparkthor"), ("z (toposerver)", "toposerver")]
+    {
+        let line =
+            format!("{name}: no {component} is generated for HPCC 7.2; an edit can add one\n");
+        assert!(ran.err.contains(&line), "{ran:?}");
+    }
+    let found = placed(&ran.environment());
+    assert_eq!(found["mydafilesrv"].len(), 9);
+    // The newer version has a topology server.
+    let newer = scratch.done(&["--pods", "pods.json", "--hpcc-version", "10"]);
+    assert_eq!(placed(&newer.environment())["mytoposerver"], set(&["10.3.7.3"]));
+}
