@@ -48,6 +48,15 @@ fn replace(path: &Path, text: &str) -> Result<Option<Outcome>> {
             .map(|()| None)
             .with_context(|| format!("failed to write {}", path.display()));
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        return Err(cli::invalid(format!(
+            "failed to write {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        )));
+    }
     Ok(Some(files::replace(path, text.as_bytes(), Backup::Dated(SystemTime::now()))?))
 }
 

@@ -47,6 +47,17 @@ pub(crate) fn machines(
 ) -> Result<Option<Machines>> {
     let by_role =
         arguments.pods.is_some() || arguments.from_cluster || arguments.addresses.is_some();
+    if arguments.pods.is_none() && !arguments.from_cluster {
+        for (is_given, option) in
+            [(arguments.host_names, "--host-names"), (arguments.namespace.is_some(), "--namespace")]
+        {
+            if is_given {
+                return Err(cli::invalid(format!(
+                    "{option} is about pods: add --pods or --from-cluster"
+                )));
+            }
+        }
+    }
     if by_role {
         only_settings(typed)?;
     } else if arguments.cluster.is_some() {

@@ -6,6 +6,7 @@ mod compat;
 mod live;
 mod order;
 mod pods;
+mod readme;
 mod roles;
 mod writing;
 

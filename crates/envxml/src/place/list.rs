@@ -74,6 +74,7 @@ pub fn from_list(
     if let Some(problem) = backup_on_master(&blueprint) {
         return Err(vec![problem]);
     }
+    notes.extend(one_for_all(arguments, &blueprint));
     notes.extend(differences(&blueprint, place(Reading::Envgen).ok().as_ref()));
     notes.extend(left_over(arguments, &lists, &blueprint));
     Ok(Placed { blueprint, notes })
@@ -267,6 +268,24 @@ fn differences(ours: &Blueprint, envgens: Option<&Blueprint>) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What was asked for and cannot be had on a single machine.
+fn one_for_all(arguments: &EnvgenArgs, blueprint: &Blueprint) -> Option<String> {
+    let [only] = blueprint.machines.as_slice() else { return None };
+    let asked: Vec<String> =
+        [("-roxienodes", arguments.roxie_nodes), ("-thornodes", arguments.thor_nodes)]
+            .into_iter()
+            .filter(|(_, count)| *count > 1)
+            .map(|(option, count)| format!("{option} {count}"))
+            .collect();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "{} carries everything, because it is the only address; {} cannot be had",
+            only.address,
+            asked.join(" and ")
+        )
+    })
 }
 
 /// Addresses that got nothing but what runs everywhere.

@@ -134,6 +134,16 @@ fn compat_takes_addresses_from_files_in_their_order() {
     assert_eq!(scratch.text("a.xml"), scratch.text("b.xml"));
 }
 
+#[test]
+fn one_address_carries_everything_and_what_cannot_be_had_is_said() {
+    let scratch = Scratch::new();
+    let ran = scratch.done(&["-env", "e.xml", "-ip", "10.1.0.1", "-thornodes", "3"]);
+    let only =
+        "10.1.0.1 carries everything, because it is the only address; -thornodes 3 cannot be had\n";
+    assert!(ran.err.contains(only), "{ran:?}");
+    assert_eq!(scratch.done(&["-env", "f.xml", "-ip", "10.1.0.1"]).err, "f.xml written\n");
+}
+
 /// Runs a recorded command line of envgen with our program, through the shell that its quotes are for.
 fn replay(scratch: &Scratch, line: &str, more: &[&str]) -> Ran {
     let rest = line.trim().strip_prefix("envgen ").unwrap();
