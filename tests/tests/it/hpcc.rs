@@ -29,12 +29,12 @@ struct Ran {
 impl Ran {
     /// The standard output as JSON.
     fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_str(&self.out).unwrap()
     }
 
     /// The standard output as an environment.
     fn environment(&self) -> envxml::Document {
-        envxml::Document::parse(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        envxml::Document::parse(&self.out).unwrap()
     }
 }
 

@@ -148,7 +148,7 @@ fn waiting_gives_up_in_time_and_says_what_was_missing() {
     let api = Api::start([pods(&early)]);
     let begin = Instant::now();
     let (scratch, ran) = generate(&api, &["--wait", "--timeout", "3"]);
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_mins(1));
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.err.contains("pod c (thor-slave/fast) does not run yet"), "{ran:?}");
     assert!(ran.err.contains("not complete after 3 s"), "{ran:?}");
