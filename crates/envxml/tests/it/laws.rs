@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use envxml::catalogue::Catalogue;
 use envxml::compat::EnvgenArgs;
-use envxml::edit::{EditOptions, apply, parse};
 use envxml::lint::{LintOptions, Severity, lint};
 use envxml::view::{Component, Part};
 use envxml::{Document, Environment, place};
@@ -119,15 +118,6 @@ fn errors(document: &Document) -> Vec<String> {
     errors.map(ToString::to_string).collect()
 }
 
-/// Masters that share a support machine cannot share a port: their owner gives each its own, as in `hpcc.yaml`.
-fn ports_of_their_own(document: &mut Document, sizes: &Sizes) {
-    for (number, cluster) in sizes.thor.keys().enumerate() {
-        let operation = format!("sw:thor#{cluster}@masterport={}", 20_000 + 500 * number);
-        let edits = parse(&["-mod", &operation], &|_| Err("no files".into())).unwrap();
-        apply(document, &edits, &EditOptions::default()).unwrap();
-    }
-}
-
 /// What is written is read as it was, and written again without a change.
 fn survives(document: &Document) -> Result<(), TestCaseError> {
     let text = document.to_envgen_text();
@@ -146,8 +136,7 @@ proptest! {
         let catalogue = Catalogue::for_version(sizes.version).unwrap().catalogue;
         prop_assert!(placement.validate().is_empty());
         let placed = place::from_roles(&placement, &spec, catalogue).unwrap();
-        let mut document = placed.blueprint.document(catalogue, "host");
-        ports_of_their_own(&mut document, &sizes);
+        let document = placed.blueprint.document(catalogue, "host");
         let environment = Environment::new(&document);
         let support = machines(&placement, &RoleKey::single(Role::Support));
         let all: BTreeSet<String> =
