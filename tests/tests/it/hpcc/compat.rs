@@ -194,7 +194,7 @@ fn recorded_command_lines_of_envgen_give_its_files_codes_and_messages() {
             continue;
         }
         let (ours, theirs) = (scratch.text(scratch.names().first().unwrap()), read("xml"));
-        // With these two envgen writes siblings in an order that differs from run to run.
+        // With these two envgen writes siblings in the order of a hash table.
         if line.contains("-override") || line.contains("-set_xpath") {
             let read = |text: &str| canonical(&Document::parse(text).unwrap().root);
             assert!(read(&ours) == read(&theirs), "{case}");
