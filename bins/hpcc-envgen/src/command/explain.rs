@@ -1,5 +1,6 @@
 //! `hpcc-envgen explain`: where values come from.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -41,10 +42,11 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
     if found.is_empty() {
         return Err(cli::invalid(format!("{path} names nothing in {}", arguments.file.display())));
     }
+    let settings = set_by(&document, &found, &settings.from_files);
     let told: Vec<Told> = found
         .into_iter()
         .map(|explanation| {
-            let set_by = set_by(&document, &explanation, &settings.from_files);
+            let set_by = settings.get(&explanation.path).cloned();
             Told { explanation, set_by }
         })
         .collect();
@@ -71,30 +73,58 @@ fn catalogue(arguments: &Explain, document: &Document) -> Result<&'static Catalo
     }
 }
 
-/// The setting that gives an overridden value: the last one that sets this attribute to this value.
-fn set_by(document: &Document, explanation: &Explanation, changes: &[Change]) -> Option<String> {
-    if !matches!(explanation.origin, Origin::Override { .. }) {
-        return None;
-    }
-    let path: XPath = explanation.path.parse().ok()?;
-    let name = path.attribute.clone()?;
-    let place = document.root.select_paths(&path).into_iter().next()?;
-    changes.iter().rev().find_map(|change| {
-        // Without the value, the change that brings it back is the one that set it.
-        let mut scratch = document.clone();
-        scratch.root.at_mut(&place)?.set(&name, "\u{0}");
-        let options = EditOptions { force: true, ..EditOptions::default() };
-        let outcome = apply(&mut scratch, std::slice::from_ref(&change.edit), &options).ok()?;
-        let sets = outcome.applied.iter().any(|applied| match &applied.change {
-            Changed::Attribute { name: set, after, .. } => {
-                *set == name && after.as_ref() == Some(&explanation.value)
+/// The settings that give the overridden values: of several for one attribute the last one that gives its value.
+fn set_by(
+    document: &Document,
+    found: &[Explanation],
+    changes: &[Change],
+) -> HashMap<String, String> {
+    // Without the values, the change that brings one back is the one that set it.
+    let mut scratch = document.clone();
+    let mut wanted: HashMap<&str, &str> = HashMap::new();
+    for explanation in found.iter().filter(|one| matches!(one.origin, Origin::Override { .. })) {
+        let Ok(path) = explanation.path.parse::<XPath>() else { continue };
+        // Names stay: they are how elements are found.
+        let Some(attribute) = path.attribute.as_deref().filter(|name| *name != "name") else {
+            continue;
+        };
+        for place in scratch.root.select_paths(&path) {
+            if let Some(element) = scratch.root.at_mut(&place) {
+                element.set(attribute, "\u{0}");
+                wanted.insert(&explanation.path, &explanation.value);
             }
-            Changed::Added | Changed::Removed => false,
-        });
-        let here =
-            scratch.root.at(&place)?.get(&name).is_some_and(|value| value == explanation.value);
-        (sets && here).then(|| change.origin.clone())
-    })
+        }
+    }
+    let mut changes: Vec<&Change> =
+        if wanted.is_empty() { Vec::new() } else { changes.iter().collect() };
+    let options = EditOptions { force: true, ..EditOptions::default() };
+    let mut settings = HashMap::new();
+    while !changes.is_empty() {
+        let edits: Vec<_> = changes.iter().map(|change| change.edit.clone()).collect();
+        match apply(&mut scratch, &edits, &options) {
+            Ok(outcome) => {
+                for applied in outcome.applied {
+                    if let Changed::Attribute { name, after: Some(after), .. } = applied.change {
+                        let path = format!("{}/@{name}", applied.path);
+                        if wanted.get(path.as_str()).is_some_and(|value| *value == after) {
+                            settings.insert(path, changes[applied.edit].origin.clone());
+                        }
+                    }
+                }
+                break;
+            }
+            // What cannot be applied to the finished environment set nothing in it.
+            Err(errors) => {
+                let failed: HashSet<usize> = errors.iter().map(|error| error.edit).collect();
+                let mut index = 0;
+                changes.retain(|_| {
+                    index += 1;
+                    !failed.contains(&(index - 1))
+                });
+            }
+        }
+    }
+    settings
 }
 
 fn line(arguments: &Explain, told: &Told) -> String {
