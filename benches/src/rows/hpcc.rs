@@ -23,11 +23,8 @@ pub(super) fn hpcc(settings: &Settings) -> anyhow::Result<Outcome> {
     let (roxie, thor) = (settings.count(ROXIE), settings.count(THOR));
     // What is compared differs in one machine.
     for (path, thor) in [(&large, thor), (&changed, thor - 1)] {
-        anyhow::ensure!(
-            generate(program, roxie, thor, path).status()?.success(),
-            "{}",
-            path.display()
-        );
+        let made = generate(program, roxie, thor, path).output()?;
+        anyhow::ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
     let machines = roxie + thor + 26;
     let fresh = |command: &dyn Fn() -> Command| {
