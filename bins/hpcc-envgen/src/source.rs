@@ -1,5 +1,6 @@
 //! Where the machines come from: an address list, a list of pods, a live cluster, address files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -226,8 +227,23 @@ fn progress_text(progress: &live::Progress<'_>) -> String {
 
 /// Takes what was found, or says why not.
 fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machines> {
-    for pod in &found.left_out {
+    let (elsewhere, here): (Vec<_>, Vec<_>) =
+        found.left_out.iter().partition(|pod| pod.reason == discovery::Reason::OtherNamespace);
+    for pod in here {
         note(&format!("left out: {pod}"));
+    }
+    match elsewhere.as_slice() {
+        [] => {}
+        [one] => note(&format!("left out: {one}")),
+        many => {
+            let names: BTreeSet<&str> = many.iter().map(|pod| pod.namespace.as_str()).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            note(&format!(
+                "left out: {} pods in other namespaces: {}",
+                many.len(),
+                names.join(", ")
+            ));
+        }
     }
     report.show(&found.problems);
     if found.problems.iter().any(|problem| problem.code == "mixed-namespaces") {
