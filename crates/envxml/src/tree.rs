@@ -15,6 +15,7 @@ mod write;
 pub use format::canonical;
 pub use path::{NodePath, Predicate, Step, XPath, XPathError};
 pub use read::ReadError;
+pub use write::{is_name, is_text};
 
 /// The attributes that tell siblings apart in [`Element::step`], the first one that is there.
 pub(crate) const STEP_KEYS: [&str; 4] = ["name", "computer", "process", "server"];

@@ -74,7 +74,7 @@ impl std::str::FromStr for XPath {
         let mut path = Self { steps: Vec::new(), attribute: None };
         while !rest.is_empty() {
             if let Some(name) = rest.strip_prefix('@') {
-                if name.is_empty() || !name.chars().all(is_name) {
+                if !super::is_name(name) {
                     return Err(fail(name, "expected one attribute's name after @"));
                 }
                 path.attribute = Some(name.to_owned());
@@ -82,6 +82,9 @@ impl std::str::FromStr for XPath {
             }
             let end = rest.find(|c| !is_name(c) && c != '*').unwrap_or(rest.len());
             let (tag, mut after) = rest.split_at(end);
+            if !(tag.is_empty() || tag == "*" || super::is_name(tag)) {
+                return Err(fail(rest, "a tag begins with a letter"));
+            }
             if tag.is_empty() && !after.starts_with('[') {
                 return Err(fail(rest, "expected a tag"));
             }

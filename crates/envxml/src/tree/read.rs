@@ -1,11 +1,13 @@
 //! A tree from text. `quick-xml` finds the tags and checks that they match; this module keeps what
 //! lies between names and values.
 
+use std::collections::HashSet;
+
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use thiserror::Error;
 
-use super::{Attribute, Document, Element, Node, Position};
+use super::{Attribute, Document, Element, Node, Position, write};
 
 /// How deep elements may be nested. An environment has some ten levels.
 const DEPTH: usize = 200;
@@ -33,7 +35,14 @@ pub(super) fn parse(text: &str) -> Result<Document, ReadError> {
         let message = "text outside of the root element: a second byte order mark".into();
         return Err(ReadError { position: Place::default().position, message });
     }
-    let mut document = Parser { text: body, at: Place::default(), open: Vec::new() }.run()?;
+    if let Some((offset, character)) = body.char_indices().find(|(_, c)| !write::is_allowed(*c)) {
+        let position = Place::default().advance(body, offset);
+        let message = format!("the character {} must not stand in XML", character.escape_default());
+        return Err(ReadError { position, message });
+    }
+    let mut document =
+        Parser { text: body, at: Place::default(), open: Vec::new(), text_so_far: String::new() }
+            .run()?;
     document.prologue.splice(0..0, mark);
     Ok(document)
 }
@@ -77,6 +86,8 @@ struct Parser<'t> {
     text: &'t str,
     at: Place,
     open: Vec<Element>,
+    /// Text inside the innermost open element that is not stored yet.
+    text_so_far: String,
 }
 
 impl Parser<'_> {
@@ -111,6 +122,7 @@ impl Parser<'_> {
                             .error(start, format!("elements are nested more than {DEPTH} deep")));
                     }
                     let element = self.element(&tag, start, source)?;
+                    self.end_text();
                     self.open.push(element);
                     None
                 }
@@ -123,6 +135,7 @@ impl Parser<'_> {
                     Some(Node::Element(element))
                 }
                 Event::End(_) => {
+                    self.end_text();
                     let Some(mut element) = self.open.pop() else {
                         return Err(self.error(start, "an end tag without its start tag".into()));
                     };
@@ -161,6 +174,16 @@ impl Parser<'_> {
         }
     }
 
+    /// Stores the text that was read so far.
+    fn end_text(&mut self) {
+        if let Some(parent) = self.open.last_mut()
+            && !self.text_so_far.is_empty()
+        {
+            let text = std::mem::take(&mut self.text_so_far);
+            parent.children.push(Node::Text(text.into()));
+        }
+    }
+
     fn store(
         &mut self,
         node: Node,
@@ -171,12 +194,15 @@ impl Parser<'_> {
     ) -> Result<(), ReadError> {
         if let Some(parent) = self.open.last_mut() {
             // The reader gives references one by one; neighbouring text is one node.
-            if let (Node::Text(more), Some(Node::Text(text))) = (&node, parent.children.last_mut())
-            {
-                *text = format!("{text}{more}").into();
-            } else {
-                parent.children.push(node);
+            if let Node::Text(more) = node {
+                self.text_so_far.push_str(&more);
+                return Ok(());
             }
+            if !self.text_so_far.is_empty() {
+                let text = std::mem::take(&mut self.text_so_far);
+                parent.children.push(Node::Text(text.into()));
+            }
+            parent.children.push(node);
             return Ok(());
         }
         match node {
@@ -206,16 +232,26 @@ impl Parser<'_> {
         let Some((name, rest)) = inner.split_at_checked(name_length) else {
             return Err(self.error(start, "a tag without a name".into()));
         };
-        if name.is_empty() {
-            return Err(self.error(start, "a tag without a name".into()));
+        if !write::is_name(name) {
+            return Err(self.error(start, format!("{name:?} is no name of an element")));
         }
         let mut element = Element::new(name);
         element.position = Some(position);
         element.self_closing = false;
         let base = start + 1 + name_length;
+        let mut seen: HashSet<Box<str>> = HashSet::new();
         let mut done = 0;
         while let Some(attribute) = self.attribute(rest, &mut done, base)? {
-            if element.attribute(&attribute.name).is_some() {
+            // A list is quicker than a set while it is short.
+            let is_there = if element.attributes.len() < 16 {
+                element.attribute(&attribute.name).is_some()
+            } else {
+                if seen.is_empty() {
+                    seen.extend(element.attributes.iter().map(|one| one.name.clone()));
+                }
+                !seen.insert(attribute.name.clone())
+            };
+            if is_there {
                 let message = format!("attribute {} is there twice", attribute.name);
                 let position = attribute.position.unwrap_or(position);
                 return Err(ReadError { position, message });
@@ -248,6 +284,9 @@ impl Parser<'_> {
             return Err(self.error(at, "expected attributes as name=\"value\"".into()));
         };
         let (name, after) = trimmed.split_at(name_end);
+        if !write::is_name(name) {
+            return Err(self.error(at, format!("{name:?} is no name of an attribute")));
+        }
         let value_start = after.find(|c: char| c != '=' && !c.is_whitespace());
         let Some(value_start) = value_start else {
             return Err(self.error(at, format!("attribute {name} has no value")));
@@ -324,6 +363,9 @@ mod tests {
             "<E><!-- x",
             "< E/>",
             "\u{feff}\u{feff}<E/>",
+            "<1E/>",
+            "<E 1a='x'/>",
+            "<E>\n\u{1b}</E>",
         ]
         .iter()
         .map(|text| format!("{text:?}: {}", Document::parse(text).unwrap_err()))

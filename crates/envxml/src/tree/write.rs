@@ -62,10 +62,33 @@ pub(super) fn escape(text: &str) -> String {
             '\'' => out.push_str("&apos;"),
             '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
+            '\t' => out.push_str("&#9;"),
+            // Callers refuse these; a file that cannot be read must not come out all the same.
+            other if !is_allowed(other) => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }
     out
+}
+
+/// Whether XML 1.0 allows a character at all, also as a reference.
+pub(super) fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// Whether a text is a name of XML: a letter, `_` or `:` first, then also digits, `-` and `.`.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    let first = |c: char| c.is_alphabetic() || c == '_' || c == ':';
+    characters.next().is_some_and(first)
+        && characters.all(|c| first(c) || c.is_numeric() || matches!(c, '-' | '.' | '\u{b7}'))
+}
+
+/// Whether a text can stand in an XML file: it has no control characters but tabs and line breaks.
+#[must_use]
+pub fn is_text(text: &str) -> bool {
+    text.chars().all(is_allowed)
 }
 
 /// Resolves the predefined entities and character references; what is neither stays as it is.
