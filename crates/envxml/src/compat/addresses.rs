@@ -58,6 +58,8 @@ pub fn expand(text: &str) -> Vec<String> {
     };
     for item in text.split([';', '\n']).map(str::trim).filter(|item| !item.is_empty()) {
         match range(item) {
+            // A range with more than two ends gives nothing at all.
+            Some(_) if item.matches('-').count() > 1 => {}
             Some((network, from, to)) => {
                 for octet in from..=to {
                     add(format!("{network}.{octet}"));
@@ -123,6 +125,7 @@ mod tests {
             ("10.1.0.3-3", &["10.1.0.3-3"]),
             ("node-1", &["node-1"]),
             ("fd00::1", &["fd00::1"]),
+            ("10.1.0.1-2-3;a", &["a"]),
             ("10.1.0.254-256", &["10.1.0.254", "10.1.0.255", "10.1.0.256"]),
         ];
         for (text, expected) in cases {

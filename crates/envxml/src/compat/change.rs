@@ -1,7 +1,7 @@
 //! `-override` and `-set_xpath_attrib_value`: changes to the generated environment.
 
 use super::CompatError;
-use crate::tree::{Document, Element, XPath};
+use crate::tree::{Document, Element, XPath, is_name};
 
 /// Sets an attribute of every component of a build set.
 pub(super) fn overrides(
@@ -36,34 +36,64 @@ pub(super) fn overrides(
     Ok(())
 }
 
-/// Sets a property as jlib's `setProp` does: `@name` is an attribute, `A/@name` one of a child that is made where it is
-/// missing, `A` the text of a child.
+/// Sets a property as jlib's `setProp` does: `@name` is an attribute, `A/@name` one of a child that must be there, `A` the
+/// text of a child that is made where it is missing.
 fn set(component: &mut Element, property: &str, value: &str) -> Result<(), CompatError> {
     if property.is_empty() {
         return Ok(());
     }
-    let path: XPath = property.parse().map_err(|error: crate::tree::XPathError| {
-        CompatError::new(format!("IPropertyTree: unsupported xpath syntax used\n{error}"))
-    })?;
+    let fault =
+        |text: String| CompatError::new(format!("IPropertyTree: UNKNOWN ERROR CODE: -1\n{text}"));
+    let (head, last) =
+        property.rsplit_once('/').map_or(("", property), |(head, last)| (head, last));
     let mut element = component;
-    for step in &path.steps {
-        let single = XPath { steps: vec![step.clone()], attribute: None };
-        let place = match element.select_paths(&single).as_slice() {
-            [] => {
-                element.push(Element::new(step.tag.as_str()));
-                vec![element.nodes().len() - 1]
+    if !head.is_empty() {
+        let place = {
+            let found = element.select_paths(&path(head)?);
+            match found.as_slice() {
+                [only] => only.clone(),
+                [] => {
+                    return Err(fault(format!(
+                        "path {head}/ not found, when setting prop {property}"
+                    )));
+                }
+                _ => return Err(ambiguous(&format!("{head}/"))),
             }
-            [only] => only.clone(),
-            _ => return Err(ambiguous(property)),
         };
         let Some(child) = element.at_mut(&place) else { return Ok(()) };
         element = child;
     }
-    match &path.attribute {
-        Some(name) => element.set(name, value),
-        None => element.set_text(value),
+    match last.strip_prefix('@') {
+        Some(name) if is_name(name) => element.set(name, value),
+        Some(_) => return Err(fault(format!("Invalid xml attribute: {last}"))),
+        None => {
+            let found = element.select_paths(&path(last)?);
+            let place = match found.as_slice() {
+                [only] => only.clone(),
+                [] => {
+                    element.push(Element::new(last));
+                    vec![element.nodes().len() - 1]
+                }
+                _ => return Err(ambiguous(property)),
+            };
+            if let Some(child) = element.at_mut(&place) {
+                child.set_text(value);
+            }
+        }
     }
     Ok(())
+}
+
+/// A path to elements.
+fn path(text: &str) -> Result<XPath, CompatError> {
+    let refused = |error: &dyn std::fmt::Display| {
+        CompatError::new(format!("IPropertyTree: unsupported xpath syntax used\n{error}"))
+    };
+    let path: XPath = text.parse().map_err(|error| refused(&error))?;
+    match path.attribute {
+        Some(_) => Err(refused(&format!("{text} names an attribute"))),
+        None => Ok(path),
+    }
 }
 
 fn ambiguous(path: &str) -> CompatError {
@@ -82,7 +112,6 @@ pub(super) fn xpath_values(
     values: &[(String, String, String)],
 ) -> Result<(), CompatError> {
     for (text, attribute, value) in values {
-        let attribute = attribute.strip_prefix('@').unwrap_or(attribute);
         if let Some(rest) = text.strip_prefix('/') {
             return Err(CompatError {
                 code: 2,
@@ -93,9 +122,7 @@ pub(super) fn xpath_values(
                 ),
             });
         }
-        let path: XPath = text.parse().map_err(|error: crate::tree::XPathError| {
-            CompatError::new(format!("IPropertyTree: unsupported xpath syntax used\n{error}"))
-        })?;
+        let path = path(text.strip_suffix('/').unwrap_or(text))?;
         let found = document.root.select_paths(&path);
         let place = match found.as_slice() {
             [only] => only.clone(),
@@ -111,7 +138,7 @@ pub(super) fn xpath_values(
                 let parent = XPath { steps: parents.to_vec(), attribute: None };
                 let parents = document.root.select_paths(&parent);
                 let [parent_place] = parents.as_slice() else { return Err(not_found()) };
-                if last.tag == "*" || !last.predicates.is_empty() {
+                if last.tag == "*" {
                     return Err(not_found());
                 }
                 let mut place = parent_place.clone();
@@ -123,7 +150,7 @@ pub(super) fn xpath_values(
             _ => return Err(ambiguous(text)),
         };
         if let Some(element) = document.root.at_mut(&place) {
-            element.set(attribute, value);
+            set(element, attribute, value)?;
         }
     }
     Ok(())
