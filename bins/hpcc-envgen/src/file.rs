@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use cli::{Exit, InvalidInput, note};
+use cli::{Exit, InvalidInput, printable, say};
 use discovery::PodListError;
 use envxml::{Diff, Document};
 use files::{Backup, Outcome};
@@ -14,6 +14,11 @@ use files::{Backup, Outcome};
 pub(crate) fn print(text: &str) -> Result<()> {
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())
+}
+
+/// Text for people on standard output: control characters of names do not reach the terminal.
+pub(crate) fn print_text(text: &str) -> Result<()> {
+    print(&printable(text))
 }
 
 /// A value as JSON on standard output.
@@ -26,12 +31,12 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     let shown = path.display();
     match replace(path, text)? {
         None => {}
-        Some(Outcome::Created) => note(&format!("{shown} written")),
-        Some(Outcome::Unchanged) => note(&format!("{shown} is up to date")),
+        Some(Outcome::Created) => say(&format!("{shown} written")),
+        Some(Outcome::Unchanged) => say(&format!("{shown} is up to date")),
         Some(Outcome::Replaced { backup: Some(backup) }) => {
-            note(&format!("{shown} replaced; the former file is {}", backup.display()));
+            say(&format!("{shown} replaced; the former file is {}", backup.display()));
         }
-        Some(Outcome::Replaced { backup: None }) => note(&format!("{shown} replaced")),
+        Some(Outcome::Replaced { backup: None }) => say(&format!("{shown} replaced")),
     }
     Ok(())
 }
@@ -63,8 +68,16 @@ fn replace(path: &Path, text: &str) -> Result<Option<Outcome>> {
 /// Reads an environment.
 pub(crate) fn read(path: &Path) -> Result<Document> {
     let text = text(path)?;
-    Document::parse(&text)
-        .map_err(|error| InvalidInput(format!("{}:{error}", path.display())).into())
+    let document = Document::parse(&text)
+        .map_err(|error| InvalidInput(format!("{}:{error}", path.display())))?;
+    if document.root.name() != "Environment" {
+        return Err(cli::invalid(format!(
+            "{}: the root element is <{}>, where <Environment> was expected",
+            path.display(),
+            document.root.name()
+        )));
+    }
+    Ok(document)
 }
 
 /// Reads a text file; `-` is standard input.
@@ -110,13 +123,13 @@ pub(crate) fn pods(path: &Path, cluster_domain: &str) -> Result<Vec<topology::Po
 /// Compares an environment with the one in a file.
 pub(crate) fn compare(path: &Path, document: &Document) -> Result<Exit> {
     if !path.exists() {
-        note(&format!("{} is not there", path.display()));
+        say(&format!("{} is not there", path.display()));
         return Ok(Exit::Differences);
     }
     let diff = Diff::new(&read(path)?, document);
     if diff.is_empty() {
         return Ok(Exit::Ok);
     }
-    print(&diff.to_text())?;
+    print_text(&diff.to_text())?;
     Ok(Exit::Differences)
 }

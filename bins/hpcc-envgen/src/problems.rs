@@ -1,6 +1,6 @@
 //! Problems of what the user gave, shown with their lines.
 
-use cli::{Exit, note};
+use cli::{Exit, say};
 use diagnostics::{Problem, Source, render};
 
 /// The texts that problems may be about.
@@ -21,7 +21,7 @@ impl Report {
             self.sources.iter().map(|(file, text)| Source { file, text }).collect();
         let text = render(problems, &sources);
         if !text.is_empty() {
-            note(text.trim_end());
+            say(text.trim_end());
         }
     }
 }

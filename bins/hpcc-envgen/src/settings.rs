@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use cli::{InvalidInput, note};
+use cli::{InvalidInput, say};
 use diagnostics::yaml::{self, Places};
 use diagnostics::{DataPath, Problem};
 use envxml::compat::EnvgenArgs;
@@ -143,7 +143,12 @@ fn config_dir(folder: &Path) -> Result<Vec<Change>> {
                     folders.push((path, format!("{name}/")));
                 }
             } else {
-                files.insert(format!("{prefix}{name}"), file::text(&path)?);
+                let is_read =
+                    [".properties", ".envgen2", ".xml"].iter().any(|end| name.ends_with(end));
+                // What nobody reads is only named, whatever it holds.
+                let text = if is_read { file::text(&path)? } else { String::new() };
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
+                files.insert(format!("{prefix}{name}"), text);
             }
         }
     }
@@ -152,13 +157,13 @@ fn config_dir(folder: &Path) -> Result<Vec<Change>> {
     };
     let config = envxml::config_dir::read(&files).map_err(|error| {
         for warning in &error.warnings {
-            note(&format!("warning: {}", shown(warning)));
+            say(&format!("warning: {}", shown(warning)));
         }
         let lines: Vec<String> = error.errors.iter().map(shown).collect();
         InvalidInput(lines.join("\n"))
     })?;
     for warning in &config.warnings {
-        note(&format!("warning: {}", shown(warning)));
+        say(&format!("warning: {}", shown(warning)));
     }
     let origins =
         config.sources.iter().map(|source| folder.join(source.to_string()).display().to_string());
@@ -278,9 +283,11 @@ fn changes_of(spec: &ClusterSpec, places: &Places) -> Vec<Change> {
     }
     for (component, wanted) in &spec.components {
         let Some(build_set) = component.role().build_set() else { continue };
+        // The key in the file is the role's name, which may be spelt otherwise than the build set.
+        let key = component.role().as_str();
         for (attribute, value) in &wanted.attributes {
             let path =
-                root.join("components").join(build_set).join("attributes").join(attribute.as_str());
+                root.join("components").join(key).join("attributes").join(attribute.as_str());
             changes.push(Change { edit: over(build_set, attribute, value), origin: at(&path) });
         }
     }

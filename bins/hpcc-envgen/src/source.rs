@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cli::{Exit, InvalidInput, note};
+use cli::{Exit, InvalidInput, say};
 use diagnostics::Problem;
 use discovery::live::{LiveError, WaitError};
 use discovery::{Found, Options, discover, live, read_address_folder};
@@ -93,9 +93,9 @@ pub(crate) fn machines(
         }
         if !missing.is_empty() && !arguments.allow_partial {
             for one in missing {
-                note(&format!("missing: {one}"));
+                say(&format!("missing: {one}"));
             }
-            note("the set is not complete; --allow-partial goes on with it");
+            say("the set is not complete; --allow-partial goes on with it");
             return Ok(None);
         }
         return Ok(Some(Machines::Roles { placement, version: None, from_pods: false }));
@@ -180,7 +180,7 @@ fn from_cluster(arguments: &Generate, spec: &ClusterSpec) -> Result<Found> {
                 // The same reason is not told again and again.
                 let text = progress_text(&progress);
                 if text != said {
-                    note(&text);
+                    say(&text);
                     said = text;
                 }
             });
@@ -205,7 +205,7 @@ fn from_cluster(arguments: &Generate, spec: &ClusterSpec) -> Result<Found> {
 /// Tells how an account gets the rights that it lacks.
 fn say_what_is_lacking(error: &LiveError, namespace: &str) {
     if matches!(error, LiveError::Forbidden { .. }) {
-        note(&format!(
+        say(&format!(
             "an account that may do so: hpcc-envgen --print-rbac -n {namespace} | kubectl apply -f -"
         ));
     }
@@ -230,15 +230,15 @@ fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machine
     let (elsewhere, here): (Vec<_>, Vec<_>) =
         found.left_out.iter().partition(|pod| pod.reason == discovery::Reason::OtherNamespace);
     for pod in here {
-        note(&format!("left out: {pod}"));
+        say(&format!("left out: {pod}"));
     }
     match elsewhere.as_slice() {
         [] => {}
-        [one] => note(&format!("left out: {one}")),
+        [one] => say(&format!("left out: {one}")),
         many => {
             let names: BTreeSet<&str> = many.iter().map(|pod| pod.namespace.as_str()).collect();
             let names: Vec<&str> = names.into_iter().collect();
-            note(&format!(
+            say(&format!(
                 "left out: {} pods in other namespaces: {}",
                 many.len(),
                 names.join(", ")
@@ -247,7 +247,7 @@ fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machine
     }
     report.show(&found.problems);
     if found.problems.iter().any(|problem| problem.code == "mixed-namespaces") {
-        note("choose the namespace with -n");
+        say("choose the namespace with -n");
     }
     let mut problems = found.placement.validate();
     if found.problems.iter().any(Problem::is_error) {
@@ -259,13 +259,11 @@ fn accept(arguments: &Generate, found: Found, report: &Report) -> Option<Machine
     }
     if !found.missing.is_empty() {
         for one in &found.missing {
-            note(&format!("missing: {one}"));
+            say(&format!("missing: {one}"));
         }
         if !arguments.allow_partial {
             let wait = if arguments.from_cluster { ", --wait waits for it" } else { "" };
-            note(&format!(
-                "the set of pods is not complete; --allow-partial goes on with it{wait}"
-            ));
+            say(&format!("the set of pods is not complete; --allow-partial goes on with it{wait}"));
             return None;
         }
     }
@@ -280,7 +278,7 @@ pub(crate) fn catalogue(version: &str) -> Result<&'static Catalogue> {
         ))
     })?;
     if !found.exact {
-        note(&format!(
+        say(&format!(
             "warning: there is no catalogue for HPCC {version}; the nearest, {}, is used",
             found.catalogue.version
         ));
@@ -298,6 +296,13 @@ pub(crate) fn version(
         Machines::Roles { version, .. } => version.as_ref(),
         Machines::List(_) => None,
     };
+    let by_pods = matches!(machines, Machines::Roles { from_pods: true, .. });
+    if by_pods && arguments.hpcc_version.is_none() && spec.version.is_none() && of_pods.is_none() {
+        say(&format!(
+            "the images of the pods name no version of HPCC: the newest known, {}, is used (--hpcc-version sets another)",
+            Catalogue::newest().version
+        ));
+    }
     let wanted = arguments.hpcc_version.clone();
     let wanted = wanted.or_else(|| spec.version.as_ref().or(of_pods).map(ToString::to_string));
     wanted.map_or_else(|| Ok(Catalogue::newest()), |version| catalogue(&version))

@@ -19,5 +19,7 @@ mod output;
 mod words;
 
 pub use exit::{Exit, InvalidInput, finish, invalid};
-pub use output::{OutputFormat, colours, error, is_broken_pipe, note, print_completions};
+pub use output::{
+    OutputFormat, colours, error, is_broken_pipe, note, print_completions, printable, say,
+};
 pub use words::{bytes, counted, seconds};

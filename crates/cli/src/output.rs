@@ -1,5 +1,6 @@
 //! Standard output for data, standard error for people.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -42,9 +43,25 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A line for people that may hold what stood in a file: see [`printable`].
+pub fn say(text: &str) {
+    note(&printable(text));
+}
+
+/// Text without control characters but line breaks and tabs: what comes from files must not command a terminal.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_safe = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(is_safe) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if is_safe(c) { c.to_string() } else { c.escape_default().to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 /// An error with its causes, after the program's name.
 pub fn error(program: &str, error: &anyhow::Error) {
-    note(&error_line(program, error));
+    say(&error_line(program, error));
 }
 
 fn error_line(program: &str, error: &anyhow::Error) -> String {

@@ -36,6 +36,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod topology;
+mod wellformed;
 mod work;
 
 pub use argument::{ArgumentError, Files, parse, values_of};
@@ -346,9 +347,9 @@ impl fmt::Display for Applied {
             Change::Removed => write!(f, "{}: removed", self.path),
             Change::Attribute { name, before, after } => {
                 let show = |value: &Option<String>| match value.as_deref() {
-                    None => "(none)".to_owned(),
                     Some("") => "(empty)".to_owned(),
-                    Some(value) => value.to_owned(),
+                    Some(value) => crate::secret::shown(name, value).into_owned(),
+                    None => "(none)".to_owned(),
                 };
                 write!(f, "{}/@{name}: {} -> {}", self.path, show(before), show(after))
             }
@@ -387,6 +388,13 @@ pub fn apply(
     }
     for (index, edit) in order {
         work.start(index);
+        let faults = wellformed::check(edit);
+        if !faults.is_empty() {
+            for fault in faults {
+                work.fail(fault);
+            }
+            continue;
+        }
         if let Err(problem) = work.carry_out(edit) {
             work.fail(problem);
         }

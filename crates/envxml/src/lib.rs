@@ -9,6 +9,7 @@
 //! - [`generate`] writes a placement down as an environment.
 //! - [`lint`] finds faults, and says how to mend them.
 //! - [`list`] gives the lists of `configgen`: machines, instances, services, folders.
+//! - [`secret`] knows which values are not for logs.
 //! - [`view`] shows the machines, components and instances that a tree describes.
 //! - [`edit`] changes an environment: `envgen2`'s operations.
 //! - [`explain`] tells where each value comes from.
@@ -29,6 +30,7 @@ pub mod lint;
 pub mod list;
 pub mod place;
 pub mod plan;
+pub mod secret;
 pub mod tree;
 pub mod view;
 

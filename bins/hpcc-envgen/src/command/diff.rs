@@ -11,7 +11,7 @@ use crate::file;
 pub(super) fn diff(arguments: &Pair) -> Result<Exit> {
     let diff = Diff::new(&file::read(&arguments.old)?, &file::read(&arguments.new)?);
     match arguments.output.output {
-        OutputFormat::Text => file::print(&diff.to_text())?,
+        OutputFormat::Text => file::print_text(&diff.to_text())?,
         OutputFormat::Json => file::print_json(&diff)?,
     }
     Ok(if diff.is_empty() { Exit::Ok } else { Exit::Differences })

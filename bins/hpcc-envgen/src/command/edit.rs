@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use cli::{Exit, InvalidInput, note};
+use cli::{Exit, InvalidInput, say};
 use envxml::edit::{EditOptions, Style, apply, parse};
 use envxml::plan::StableStorage;
 use envxml::{Diff, RestartPlan};
@@ -32,17 +32,17 @@ pub(super) fn edit(arguments: &Edit) -> Result<Exit> {
             InvalidInput(lines.join("\n"))
         })?;
     for warning in &outcome.warnings {
-        note(&format!("warning: edit {}: {warning}", warning.edit + 1));
+        say(&format!("warning: edit {}: {warning}", warning.edit + 1));
     }
     for change in &outcome.applied {
-        note(&change.to_string());
+        say(&change.to_string());
     }
     if arguments.plan {
-        file::print(&RestartPlan::new(&before, &document, &StableStorage::none()).to_text())?;
+        file::print_text(&RestartPlan::new(&before, &document, &StableStorage::none()).to_text())?;
     }
     if arguments.dry_run {
         if !arguments.plan {
-            file::print(&Diff::new(&before, &document).to_text())?;
+            file::print_text(&Diff::new(&before, &document).to_text())?;
         }
         return Ok(Exit::Ok);
     }

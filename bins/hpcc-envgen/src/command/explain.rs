@@ -9,7 +9,7 @@ use envxml::catalogue::Catalogue;
 use envxml::edit::{Change as Changed, EditOptions, apply};
 use envxml::explain::{Explanation, Origin, explain as explained};
 use envxml::tree::XPath;
-use envxml::{Document, Environment};
+use envxml::{Document, Environment, secret};
 use serde::Serialize;
 
 use crate::cli::Explain;
@@ -47,6 +47,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
         .into_iter()
         .map(|explanation| {
             let set_by = settings.get(&explanation.path).cloned();
+            let explanation = masked(explanation);
             Told { explanation, set_by }
         })
         .collect();
@@ -54,7 +55,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<Exit> {
         OutputFormat::Json => file::print_json(&told)?,
         OutputFormat::Text => {
             let lines: String = told.iter().map(|one| line(arguments, one)).collect();
-            file::print(&lines)?;
+            file::print_text(&lines)?;
         }
     }
     Ok(Exit::Ok)
@@ -125,6 +126,16 @@ fn set_by(
         }
     }
     settings
+}
+
+/// The explanation as it may be shown.
+fn masked(mut explanation: Explanation) -> Explanation {
+    let attribute = explanation.path.rsplit('@').next().unwrap_or_default().to_owned();
+    explanation.value = secret::shown(&attribute, &explanation.value).into_owned();
+    if let Origin::Override { instead_of: Some(value), .. } = &mut explanation.origin {
+        *value = secret::shown(&attribute, value).into_owned();
+    }
+    explanation
 }
 
 fn line(arguments: &Explain, told: &Told) -> String {

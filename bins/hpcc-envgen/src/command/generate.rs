@@ -4,7 +4,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
 use anyhow::Result;
-use cli::{Exit, note};
+use cli::{Exit, say};
 use envxml::Document;
 use envxml::catalogue::Catalogue;
 use envxml::compat::{self, EnvgenArgs};
@@ -42,19 +42,27 @@ fn as_envgen(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
         None => Catalogue::newest(),
     };
     let made = compat::generate(typed, &addresses, catalogue, &arguments.host_label, &resolve);
-    let say =
-        |warnings: &[String]| warnings.iter().for_each(|text| note(text.trim_end_matches('\n')));
+    let tell =
+        |warnings: &[String]| warnings.iter().for_each(|text| say(text.trim_end_matches('\n')));
     match made {
         Ok(made) => {
-            say(&made.warnings);
-            if let Some(path) = &typed.env {
-                file::write_quietly(path, &made.document.to_envgen_text())?;
+            tell(&made.warnings);
+            let written = typed
+                .env
+                .as_deref()
+                .map_or(Ok(()), |path| file::write_quietly(path, &made.document.to_envgen_text()));
+            match written {
+                Ok(()) => Ok(Exit::Ok),
+                // There is no exit code 2 in envgen.
+                Err(error) => {
+                    cli::error("hpcc-envgen", &error);
+                    Ok(Exit::Failed)
+                }
             }
-            Ok(Exit::Ok)
         }
         Err(error) => {
-            say(&error.warnings);
-            note(&error.to_string());
+            tell(&error.warnings);
+            say(&error.to_string());
             Ok(Exit::Failed)
         }
     }
@@ -81,7 +89,7 @@ fn ours(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
         Err(problems) => return Ok(refuse(&problems, &report)),
     };
     for line in &placed.notes {
-        note(line);
+        say(line);
     }
     let mut document = placed.blueprint.document(catalogue, &arguments.host_label);
     let changes = settings.changes(&machines);
@@ -89,12 +97,12 @@ fn ours(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
     match apply(&mut document, &edits, &EditOptions::default()) {
         Ok(outcome) => {
             for warning in &outcome.warnings {
-                note(&format!("{}: warning: {warning}", changes[warning.edit].origin));
+                say(&format!("{}: warning: {warning}", changes[warning.edit].origin));
             }
         }
         Err(errors) => {
             for error in &errors {
-                note(&format!("{}: error: {error}", changes[error.edit].origin));
+                say(&format!("{}: error: {error}", changes[error.edit].origin));
             }
             return Ok(Exit::Invalid);
         }
@@ -119,7 +127,7 @@ fn has_faults(document: &Document, machines: &Machines) -> bool {
         }
     }
     for finding in findings.iter().filter(|finding| finding.severity > Severity::Info) {
-        note(&finding.to_string());
+        say(&finding.to_string());
     }
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }

@@ -40,7 +40,7 @@ pub(super) fn lint(arguments: &Lint) -> Result<Exit> {
     let findings = found(&document, &LintOptions { target, disabled, pods });
     match arguments.output.output {
         OutputFormat::Json => file::print_json(&findings)?,
-        OutputFormat::Text => file::print(&text(path, &findings))?,
+        OutputFormat::Text => file::print_text(&text(path, &findings))?,
     }
     let faults = findings.iter().any(|finding| finding.severity > Severity::Info);
     Ok(if faults { Exit::Differences } else { Exit::Ok })

@@ -31,7 +31,11 @@ pub(super) fn list(arguments: &List) -> Result<Exit> {
         ListKind::DropZones => show(list::drop_zones(&document, local), arguments),
         ListKind::Ldaps => show(list::ldap_servers(&document, local), arguments),
     };
-    file::print(&text?)?;
+    // Text is configgen's own, byte for byte.
+    match arguments.output {
+        ListFormat::Table => file::print_text(&text?)?,
+        ListFormat::Text | ListFormat::Json => file::print(&text?)?,
+    }
     Ok(Exit::Ok)
 }
 

@@ -18,7 +18,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<Exit> {
     let pair = &arguments.pair;
     let plan = RestartPlan::new(&file::read(&pair.old)?, &file::read(&pair.new)?, &stable);
     match pair.output.output {
-        OutputFormat::Text => file::print(&plan.to_text())?,
+        OutputFormat::Text => file::print_text(&plan.to_text())?,
         OutputFormat::Json => file::print_json(&plan)?,
     }
     Ok(if plan.is_empty() { Exit::Ok } else { Exit::Differences })

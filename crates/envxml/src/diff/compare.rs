@@ -7,6 +7,7 @@ use super::{
     AttributeChange, ComponentChange, Diff, ElementChange, InstanceChange, MachineChange, Place,
     Renumbered, Side,
 };
+use crate::secret;
 use crate::tree::Element;
 use crate::view::Part;
 
@@ -64,7 +65,7 @@ fn owned(element: &Element) -> Vec<(String, String)> {
     let mut attributes: Vec<_> = element
         .attributes()
         .iter()
-        .map(|a| (a.name().to_owned(), a.value().into_owned()))
+        .map(|a| (a.name().to_owned(), secret::shown(a.name(), &a.value()).into_owned()))
         .collect();
     attributes.sort();
     attributes
@@ -279,6 +280,10 @@ impl Walk {
         for (name, (old, new)) in both {
             if !skipped.contains(&name) {
                 let path = format!("{path}{separator}@{name}");
+                let shown = |value: Option<String>| {
+                    value.map(|value| secret::shown(name, &value).into_owned())
+                };
+                let (old, new) = (shown(old), shown(new));
                 self.diff.attributes.push(AttributeChange { path, old, new });
             }
         }

@@ -56,6 +56,18 @@ pub enum Problem {
         /// How many there are.
         count: usize,
     },
+    /// A name that XML does not allow.
+    #[error("{name:?} cannot be a name: a letter or _ comes first, then also digits, - and .")]
+    NotAName {
+        /// As it was written.
+        name: String,
+    },
+    /// A value that XML does not allow.
+    #[error("{value:?} has a control character, which a file cannot hold")]
+    NotText {
+        /// As it was written.
+        value: String,
+    },
     /// The new element is there already.
     #[error("{path} is there already")]
     Exists {

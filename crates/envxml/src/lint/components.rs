@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::Rule;
 use super::context::{Context, Placed, title};
 use super::findings::Findings;
+use super::{Rule, Severity};
 use crate::tree::Element;
 use crate::view::Part;
 
@@ -299,8 +299,12 @@ fn file_services<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
             None if is_drop_zone => "a drop zone".to_owned(),
             None => continue,
         };
+        // HPCC refuses a file with a thor slave that lacks one of the two.
+        let slave = context.on(index).any(|(_, instance)| instance.part == Part::ThorSlave);
+        let severity = |rule: Rule| if slave { Severity::Error } else { rule.severity() };
         if !runs("DafilesrvProcess") {
-            found.add(
+            found.add_as(
+                severity(Rule::MissingDafilesrv),
                 Rule::MissingDafilesrv,
                 &machine.chain,
                 None,
@@ -312,7 +316,8 @@ fn file_services<'d>(context: &Context<'_, 'd>, found: &mut Findings<'d>) {
             .on(index)
             .any(|(_, instance)| matches!(instance.part, Part::ThorSlave | Part::RoxieServer));
         if (holds_files || is_drop_zone) && !runs("FTSlaveProcess") {
-            found.add(
+            found.add_as(
+                severity(Rule::MissingFtslave),
                 Rule::MissingFtslave,
                 &machine.chain,
                 None,

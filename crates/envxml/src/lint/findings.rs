@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Finding, Rule};
+use super::{Finding, Rule, Severity};
 use crate::tree::{Attribute, Document, Element, STEP_KEYS};
 
 /// Findings whose places are still elements.
@@ -14,6 +14,7 @@ pub(super) struct Findings<'d> {
 
 struct Draft<'d> {
     rule: Rule,
+    severity: Severity,
     /// From a child of the root down to the element; empty for the root.
     chain: Vec<&'d Element>,
     attribute: Option<&'static str>,
@@ -35,9 +36,22 @@ impl<'d> Findings<'d> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        self.add_as(rule.severity(), rule, chain, attribute, message, help);
+    }
+
+    /// Adds a finding that is worse than its rule mostly is.
+    pub(super) fn add_as(
+        &mut self,
+        severity: Severity,
+        rule: Rule,
+        chain: &[&'d Element],
+        attribute: Option<&'static str>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         if !self.disabled.contains(&rule) {
             let (chain, message, help) = (chain.to_vec(), message.into(), help.into());
-            self.drafts.push(Draft { rule, chain, attribute, message, help });
+            self.drafts.push(Draft { rule, severity, chain, attribute, message, help });
         }
     }
 
@@ -53,7 +67,7 @@ impl<'d> Findings<'d> {
                 let position = attribute.map_or(element.position(), Attribute::position);
                 Finding {
                     rule: draft.rule,
-                    severity: draft.rule.severity(),
+                    severity: draft.severity,
                     path: paths.path(&document.root, &draft.chain, draft.attribute),
                     position,
                     message: draft.message,

@@ -104,9 +104,9 @@ rules! {
     SeveralDalis "several-dalis" Warning Host
         "More than one Dali runs."
     MissingDafilesrv "missing-dafilesrv" Warning Host
-        "A machine that runs something has no dafilesrv, so its files cannot be read from elsewhere."
+        "A machine that runs something has no dafilesrv, so its files cannot be read from elsewhere; an error for a thor slave."
     MissingFtslave "missing-ftslave" Warning Host
-        "A machine that holds files has no ftslave, so none can be sprayed or copied to it."
+        "A machine that holds files has no ftslave, so none can be sprayed or copied to it; an error for a thor slave."
     MissingComputer "missing-computer" Error Host
         "An instance names no computer, so it is not started."
     UnknownComputer "unknown-computer" Error Host

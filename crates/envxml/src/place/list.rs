@@ -258,14 +258,10 @@ fn differences(ours: &Blueprint, envgens: Option<&Blueprint>) -> Vec<String> {
             [one] => format!("{one} is a roxie server"),
             many => {
                 let names: Vec<&str> = many.iter().map(|one| one.as_str()).collect();
-                format!("{} are roxie servers", names.join(", "))
+                format!("{} are roxie servers", some(&names))
             }
         };
-        notes.push(format!(
-            "{what}: {} (envgen would use {}; {why})",
-            here.join(", "),
-            there.join(", ")
-        ));
+        notes.push(format!("{what}: {} (envgen would use {}; {why})", some(&here), some(&there)));
     }
     notes
 }
@@ -286,6 +282,16 @@ fn one_for_all(arguments: &EnvgenArgs, blueprint: &Blueprint) -> Option<String> 
             asked.join(" and ")
         )
     })
+}
+
+/// A list for people: the first ones and how many more.
+fn some<S: AsRef<str>>(list: &[S]) -> String {
+    const SHOWN: usize = 8;
+    let first: Vec<&str> = list.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    match list.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 /// Addresses that got nothing but what runs everywhere.
@@ -309,9 +315,6 @@ fn left_over(arguments: &EnvgenArgs, lists: &Lists, blueprint: &Blueprint) -> Op
     let general = lists.general.iter().skip(support);
     let idle: Vec<&str> = general.filter(|one| !used(one)).map(String::as_str).collect();
     (!idle.is_empty()).then(|| {
-        format!(
-            "no component uses {}: there are more addresses than nodes asked for",
-            idle.join(", ")
-        )
+        format!("no component uses {}: there are more addresses than nodes asked for", some(&idle))
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inputs::{Fact, Inputs, Key, Part, Source};
 use super::{ChangedComponent, ChangedInstance, FileChange, Reason, RestartPlan, Running};
+use crate::secret;
 use crate::tree::canonical;
 
 /// Fills in which generated files change, and why.
@@ -86,10 +87,11 @@ fn reasons(old: &[Fact], new: &[Fact]) -> Vec<Reason> {
         if old == new {
             continue;
         }
+        let attribute = what.rsplit('@').next().unwrap_or(what);
         let reason = |old: Option<&str>, new: Option<&str>| Reason {
             fact: what.to_owned(),
-            old: old.map(str::to_owned),
-            new: new.map(str::to_owned),
+            old: old.map(|value| secret::shown(attribute, value).into_owned()),
+            new: new.map(|value| secret::shown(attribute, value).into_owned()),
         };
         if let ([old], [new]) = (old.as_slice(), new.as_slice()) {
             found.push(reason(Some(old), Some(new)));
