@@ -15,6 +15,13 @@ use hpcc_envgen::argv;
 
 fn main() -> ExitCode {
     let arguments = argv::translate(std::env::args_os().collect(), &cli::Cli::command());
-    let cli = cli::Cli::parse_from(arguments);
-    ::cli::finish("hpcc-envgen", command::run(&cli), Exit::of)
+    match cli::Cli::try_parse_from(&arguments) {
+        Ok(cli) => ::cli::finish("hpcc-envgen", command::run(&cli), Exit::of),
+        // envgen has no exit code 2.
+        Err(error) if error.use_stderr() && arguments.iter().any(|one| one == "--compat") => {
+            ::cli::say(error.to_string().trim_end());
+            Exit::Failed.into()
+        }
+        Err(error) => error.exit(),
+    }
 }

@@ -312,6 +312,18 @@ fn bindings<'d>(
             );
             continue;
         };
+        let kind = services.get(&name).map(|service| {
+            service.child("Properties").and_then(|properties| properties.get("type"))
+        });
+        if kind.is_some_and(|kind| kind.is_none_or(|kind| kind.is_empty())) {
+            found.add(
+                Rule::EspServiceWithoutType,
+                &chain,
+                Some("service"),
+                format!("service {name} has no Properties with a type, so HPCC knows no definition of it"),
+                "give the EspService the Properties of its buildset",
+            );
+        }
         let build = services.get(&name).map(|service| service.get("build").unwrap_or_default());
         if let Some(build) = build.filter(|build| *build != own) {
             found.add(

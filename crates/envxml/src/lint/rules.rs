@@ -117,6 +117,8 @@ rules! {
         "A component uses a Dali that is not there."
     MissingDali "missing-dali" Error Host
         "A component that cannot work without Dali names none."
+    EspServiceWithoutType "esp-service-without-type" Error Host
+        "An ESP binds a service without a type, of which HPCC knows no definition."
     UnknownEspService "unknown-esp-service" Error Host
         "An ESP binding is for no service, or for one that is not there."
     UnknownLdapServer "unknown-ldap-server" Error Host

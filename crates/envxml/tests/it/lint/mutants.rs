@@ -106,7 +106,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "Software/EspService[@name='EclWatch'][2]/@name",
         &[(
             r#"<EspService build="one" buildSet="ws_ecl""#,
-            r#"<EspService build="one" buildSet="espsmc" name="EclWatch"/><EspService build="one" buildSet="ws_ecl""#,
+            r#"<EspService build="one" buildSet="espsmc" name="EclWatch"><Properties type="WsSMC"/></EspService><EspService build="one" buildSet="ws_ecl""#,
         )],
     ),
     mutant(
@@ -235,6 +235,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[(r#"daliServers="mydali" logDir"#, "logDir")],
     ),
     mutant(
+        Rule::EspServiceWithoutType,
+        "Software/EspProcess[@name='myesp']/EspBinding[@name='queries']/@service",
+        &[(r#"<Properties type="ws_ecl"/>"#, "<Properties/>")],
+    ),
+    mutant(
         Rule::UnknownEspService,
         "Software/EspProcess[@name='myesp']/EspBinding[@name='queries']/@service",
         &[(r#"service="myws_ecl""#, r#"service="gone""#)],
@@ -267,12 +272,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         Rule::UnknownServiceTarget,
         "Software/EspService[@name='EclWatch']/@defaultTargetCluster",
-        &[(r#"name="EclWatch"/>"#, r#"name="EclWatch" defaultTargetCluster="gone"/>"#)],
+        &[(r#"name="EclWatch"><"#, r#"name="EclWatch" defaultTargetCluster="gone"><"#)],
     ),
     mutant(
         Rule::UnknownServiceTarget,
         "Software/EspService[@name='EclWatch']/Target[@name='gone']/@name",
-        &[(r#"name="EclWatch"/>"#, r#"name="EclWatch"><Target name="gone"/></EspService>"#)],
+        &[(r#"name="EclWatch"><"#, r#"name="EclWatch"><Target name="gone"/><"#)],
     ),
     mutant(
         Rule::UnknownDropZoneServer,
