@@ -106,6 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\tc\n"), "a\\u{1b}[31mb\tc\n");
+        assert!(matches!(printable("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
     fn an_error_names_each_cause_once() {
         let cause = io::Error::other("disk full");
         let error = Err::<(), _>(cause).context("failed to write a: disk full");

@@ -133,6 +133,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_and_characters_are_those_of_xml() {
+        for name in ["a", "_a", "Ä-1.b", "x:y"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "1a", "-a", "a b", "a=b", "@a"] {
+            assert!(!is_name(name), "{name}");
+        }
+        assert!(is_text("tab\t, line\n, \u{e4}"));
+        assert!(!is_text("bell\u{7}"));
+        // What nobody refused must not make a file that cannot be read.
+        assert_eq!(escape("a\u{1b}\tb"), "a\u{fffd}&#9;b");
+    }
+
+    #[test]
     fn entities_are_resolved_and_unknown_ones_stay() {
         assert_eq!(unescape("a&lt;b&amp;&#65;&#x42;&nbsp;&"), "a<b&AB&nbsp;&");
         assert_eq!(unescape(&escape("<'\"&>\n\r")), "<'\"&>\n\r");

@@ -128,7 +128,6 @@ fn options_that_have_no_meaning_together_are_refused() {
         (&["--pods", "pods.json", "-ip", "10.1.0.1", "-env", "n.xml"], "-ip"),
         (&["--pods", "pods.json", "-thornodes", "3", "-env", "n.xml"], "-thornodes"),
         (&["--pods", "pods.json", "-slavesPerNode", "3", "-env", "n.xml"], "slavesPerNode"),
-        (&["--pods", "pods.json", "--compat", "-env", "n.xml"], "--compat"),
         (&["--pods", "pods.json", "--wait", "-env", "n.xml"], "--wait"),
         (&["-ip", "10.1.0.1", "--host-names", "-env", "n.xml"], "--host-names is about pods"),
         (&["-ip", "10.1.0.1", "-n", "hpcc", "-env", "n.xml"], "--namespace is about pods"),
@@ -141,5 +140,79 @@ fn options_that_have_no_meaning_together_are_refused() {
     for (args, expected) in commands {
         let said = refused(&scratch, args);
         assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn xml_that_is_no_environment_is_refused_by_every_command() {
+    let scratch = Scratch::new();
+    small(&scratch);
+    let scratch = scratch.with("o.xml", "<other><Software/></other>\n");
+    let commands: &[&[&str]] = &[
+        &["lint", "o.xml"],
+        &["diff", "e.xml", "o.xml"],
+        &["plan", "o.xml", "e.xml"],
+        &["list", "machines", "o.xml"],
+        &["explain", "Software", "o.xml"],
+        &["edit", "o.xml", "-rmv", "sw:thor#mythor"],
+    ];
+    for args in commands {
+        let said = refused(&scratch, args);
+        assert!(said.contains("<other>, where <Environment> was expected"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn names_and_characters_that_xml_does_not_allow_are_refused() {
+    let scratch = Scratch::new();
+    small(&scratch);
+    for args in [
+        &["-ip", "10.1.0.1", "-env", "n.xml", "-override", "esp,@1x,true"] as &[&str],
+        &["-ip", "10.1.0.1", "-env", "n.xml", "-override", "esp,@x,a\u{1b}b"],
+        &[
+            "-ip",
+            "10.1.0.1",
+            "-env",
+            "n.xml",
+            "-set_xpath_attrib_value",
+            "Software/1Bad",
+            "@x",
+            "y",
+        ],
+        &["edit", "e.xml", "-mod", "sw:thor#mythor@1x=a"],
+        &["edit", "e.xml", "-mod", "sw:thor#mythor@description=a\u{1}b"],
+    ] {
+        let said = refused(&scratch, args);
+        assert!(!said.contains('\u{1b}') && !said.contains('\u{1}'), "{said:?}");
+    }
+}
+
+#[test]
+fn passwords_and_terminal_codes_of_a_file_are_not_shown() {
+    let scratch = Scratch::new();
+    small(&scratch);
+    let text = scratch.text("e.xml");
+    let with = |password: &str| {
+        text.replace("SSHpassword=\"\"", &format!("SSHpassword=\"{password}\""))
+            .replace("description=\"Thor process\"", &format!("description=\"of {password}\""))
+    };
+    let scratch = scratch.with("a.xml", with("s3cr3t")).with("b.xml", with("0ther"));
+    let mut said = String::new();
+    for command in ["diff", "plan"] {
+        for format in ["text", "json"] {
+            let ran = scratch.run(&[command, "a.xml", "b.xml", "-o", format]);
+            assert_eq!(ran.code, Some(3), "{ran:?}");
+            said.push_str(&ran.out.replace("of s3cr3t", "").replace("of 0ther", ""));
+        }
+    }
+    said.push_str(&scratch.done(&["explain", "Software/ThorCluster/SSH", "a.xml"]).out);
+    said.push_str(
+        &scratch
+            .done(&["edit", "a.xml", "--to", "c.xml", "-mod", "sw:thor#mythor:SSH@SSHpassword=n3w"])
+            .err,
+    );
+    assert!(said.contains("***"), "{said}");
+    for secret in ["s3cr3t", "0ther", "n3w"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
     }
 }

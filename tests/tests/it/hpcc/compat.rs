@@ -77,6 +77,19 @@ fn compat_has_envgens_exit_codes_and_messages() {
             "Error: unknown command line parameter: -frobnicate\n",
         ),
         (&["-env", "e.xml"], "Error: Ip addresses are required. Please specify.\n"),
+        // Two ranges in one give no address at all.
+        (
+            &["-env", "e.xml", "-ip", "10.1.0.1-2-3"],
+            "Exception: -1:\nList for IP Addresses cannot be empty\n",
+        ),
+        (
+            &["-env", "e.xml", "-ip", "10.1.0.1", "-override", "esp,@1x,true"],
+            "Exception: -1:\nIPropertyTree: UNKNOWN ERROR CODE: -1\nInvalid xml attribute: @1x\n",
+        ),
+        (
+            &["-env", "e.xml", "-ip", "10.1.0.1", "-override", "thor,New/@val,x"],
+            "Exception: -1:\nIPropertyTree: UNKNOWN ERROR CODE: -1\npath New/ not found, when setting prop New/@val\n",
+        ),
         (&["-ip", "10.1.0.1"], "Error: Output environment xml file is required. Please specify.\n"),
     ];
     let scratch = Scratch::new();
@@ -86,6 +99,17 @@ fn compat_has_envgens_exit_codes_and_messages() {
         // envgen ends some of its messages with an empty line.
         assert_eq!(ran.err.trim_end(), message.trim_end(), "{args:?}");
         assert!(scratch.names().is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn compat_has_no_exit_code_2() {
+    let scratch = Scratch::new();
+    for args in [
+        &["-env", "gone/e.xml", "-ip", "10.1.0.1"] as &[&str],
+        &["--check", "-env", "e.xml", "-ip", "10.1.0.1"],
+    ] {
+        assert_eq!(scratch.run(&[&["--compat"], args].concat()).code, Some(1), "{args:?}");
     }
 }
 
