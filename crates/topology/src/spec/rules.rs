@@ -308,6 +308,14 @@ impl Rules {
     fn attributes(&mut self, attributes: &Attributes, path: &DataPath) {
         for name in attributes.keys() {
             self.attribute_name(name, &path.join(name.as_str()));
+            // Everything else in the file refers to components by these.
+            if matches!(name.as_str(), "name" | "buildSet" | "build") {
+                self.push(
+                    Problem::error("attribute", format!("{name} is what the component is known by"))
+                        .at(path.join(name.as_str()))
+                        .help("a cluster is called as its key; other components keep their names"),
+                );
+            }
         }
     }
 

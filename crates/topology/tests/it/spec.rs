@@ -156,3 +156,10 @@ fn what_cannot_be_read_is_shown_with_its_line() {
     }
     insta::assert_snapshot!(all);
 }
+
+#[test]
+fn what_a_component_is_known_by_is_no_attribute_to_be_set() {
+    let said = shown("thor:\n  thor1:\n    attributes: {name: other}\n");
+    assert!(said.starts_with("hpcc.yaml:3:18: error: "), "{said}");
+    assert!(said.contains("name is what the component is known by"), "{said}");
+}
