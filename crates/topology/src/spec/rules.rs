@@ -311,9 +311,12 @@ impl Rules {
             // Everything else in the file refers to components by these.
             if matches!(name.as_str(), "name" | "buildSet" | "build") {
                 self.push(
-                    Problem::error("attribute", format!("{name} is what the component is known by"))
-                        .at(path.join(name.as_str()))
-                        .help("a cluster is called as its key; other components keep their names"),
+                    Problem::error(
+                        "attribute",
+                        format!("{name} is what the component is known by"),
+                    )
+                    .at(path.join(name.as_str()))
+                    .help("a cluster is called as its key; other components keep their names"),
                 );
             }
         }
