@@ -14,9 +14,6 @@ use envxml::compat::arguments::{ArgumentError, EnvgenArgs, option_names};
 
 pub use usage::USAGE;
 
-/// How alike an unknown option and a known one must be to be offered, from 0 to 1.
-const ALIKE: f64 = 0.7;
-
 /// What is said instead of generating anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -118,11 +115,9 @@ fn told(problem: &ArgumentError) -> String {
 fn nearest(argument: &str) -> Option<&'static str> {
     let typed = argument.strip_prefix('-')?;
     let typed = typed.strip_prefix('-').unwrap_or(typed).to_ascii_lowercase();
-    option_names()
-        .map(|name| (strsim::jaro_winkler(&typed, &name[1..].to_ascii_lowercase()), name))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, name)| name)
+    // Without their dashes, which say nothing.
+    let near = diagnostics::nearest(&typed, option_names().map(|name| &name[1..]))?;
+    option_names().find(|name| &name[1..] == near)
 }
 
 #[cfg(test)]

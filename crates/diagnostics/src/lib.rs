@@ -6,12 +6,14 @@
 //!
 //! With the feature `yaml`, the module `yaml` reads YAML and JSON and looks the places up.
 
+mod nearest;
 mod path;
 mod problem;
 mod render;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
+pub use nearest::nearest;
 pub use path::{DataPath, Step};
 pub use problem::{Place, Problem, Severity};
 pub use render::{Source, render};

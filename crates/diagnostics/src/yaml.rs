@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter, Options, Spanned};
 use thiserror::Error as ThisError;
 
+use crate::nearest::nearest;
 use crate::path::{DataPath, Step};
 use crate::problem::{Place, Problem};
 
@@ -65,7 +66,7 @@ fn unreadable(file: &str, error: &Error) -> Unreadable {
         | Error::SerdeUnknownVariant { variant: name, expected, .. } => {
             let problem =
                 Problem::error("yaml", format!("`{}` is not known here", name.escape_debug()));
-            match nearest(name, expected) {
+            match nearest(name, expected.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None if expected.is_empty() => problem,
                 None => problem.help(format!("known are {}", expected.join(", "))),
@@ -90,14 +91,6 @@ fn expected(ty: &str) -> String {
         other => return format!("a value of the type {other}"),
     };
     format!("a whole number from 0 to {most}")
-}
-
-/// The known name that was probably meant.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let distance = |other: &str| strsim::osa_distance(&name, &other.to_lowercase());
-    let near = known.iter().map(|other| (distance(other), *other)).min()?;
-    (near.0 <= name.chars().count().div_ceil(3)).then_some(near.1)
 }
 
 fn place(file: &str, at: serde_saphyr::Location) -> Place {

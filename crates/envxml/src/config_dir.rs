@@ -32,9 +32,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use diagnostics::nearest;
 use thiserror::Error;
 
-use crate::edit::{Edit, nearest};
+use crate::edit::Edit;
 
 mod contents;
 mod lines;

@@ -42,7 +42,6 @@ mod work;
 pub use argument::{ArgumentError, Files, parse, values_of};
 pub(crate) use content::elements as content_elements;
 pub use error::{EditError, Problem};
-pub(crate) use kind::{distance, nearest};
 pub use reference::Reference;
 
 /// One change.

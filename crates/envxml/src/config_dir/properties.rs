@@ -1,10 +1,11 @@
 //! `topology.properties` and `category.properties`.
 
+use diagnostics::nearest;
 use std::collections::BTreeMap;
 
 use super::lines::{Line, Marked, lines};
 use super::{Reader, Source};
-use crate::edit::{ClusterOf, Edit, nearest, parse};
+use crate::edit::{ClusterOf, Edit, parse};
 
 const PROPERTIES: [&str; 5] = ["topology", "name", "eclagent", "eclccserver", "eclscheduler"];
 /// The categories that HPCC asks for.
@@ -87,7 +88,7 @@ impl Reader<'_> {
                 continue;
             };
             if !PROPERTIES.contains(&name) {
-                let near = nearest(name, PROPERTIES.into_iter());
+                let near = nearest(name, PROPERTIES);
                 let near = near.map_or_else(
                     || format!("expected one of {}", PROPERTIES.join(", ")),
                     |near| format!("did you mean {near:?}?"),
@@ -124,7 +125,7 @@ impl Reader<'_> {
             let Some(property) = self.property(file, &line) else { continue };
             let Property { key, value, at, value_at } = property;
             self.suspect(&value_at, &value);
-            let near = nearest(&key, CATEGORIES.into_iter());
+            let near = nearest(&key, CATEGORIES);
             if let Some(near) =
                 near.filter(|near| *near != key && !CATEGORIES.contains(&key.as_str()))
             {

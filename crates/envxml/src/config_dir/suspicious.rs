@@ -1,7 +1,5 @@
 //! Values that look mistaken.
 
-use crate::edit::distance;
-
 /// Why a value looks mistaken, if it does.
 pub(super) fn value(value: &str) -> Option<String> {
     if let Some(quote) = stray_quote(value) {
@@ -11,7 +9,7 @@ pub(super) fn value(value: &str) -> Option<String> {
     let slip = ["true", "false", "yes", "no"].into_iter().find(|word| {
         let letters = lower.len() >= word.len() && lower.starts_with(&word[..1]);
         lower != *word
-            && distance(&lower, word) == 1
+            && strsim::osa_distance(&lower, word) == 1
             && (word.len() > 3 || letters)
             && !lower.is_empty()
     });

@@ -1,7 +1,7 @@
 //! Attributes: of components, of build sets, of paths; and the common directories.
 
 use super::component::show;
-use super::kind::{self, Kind};
+use super::kind::Kind;
 use super::work::Work;
 use super::{Assignment, Category, Problem, Selector, Subject, template};
 use crate::tree::{Element, NodePath, Predicate, Step, XPath};
@@ -53,7 +53,7 @@ impl Work {
         let values = attribute.map(|attribute| attribute.values.clone()).unwrap_or_default();
         let like = unknown.then(|| {
             let names = known.iter().flat_map(|known| known.attributes.keys()).map(String::as_str);
-            kind::nearest(name, names).map(str::to_owned)
+            diagnostics::nearest(name, names).map(str::to_owned)
         });
         // The attribute may belong to a child: ESP's `method` to its `Authentication`.
         let child = unknown
@@ -273,7 +273,7 @@ impl Work {
             self.warn(format!("no component has the build set {build_set:?}, so nothing was set"));
             return;
         }
-        let like = kind::nearest(build_set, names.iter().map(String::as_str));
+        let like = diagnostics::nearest(build_set, names.iter().map(String::as_str));
         let like = like.map(|like| format!("; did you mean {like:?}?")).unwrap_or_default();
         self.warn(format!("{build_set:?} is no build set{like}"));
     }

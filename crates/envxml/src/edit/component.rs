@@ -210,7 +210,7 @@ impl Work {
         let Some(element) = template::build_set(self.root(), &name) else {
             let known: Vec<&str> =
                 template::catalogue(self.root()).build_sets.iter().map(BuildSet::name).collect();
-            let like = kind::nearest(&name, known.into_iter()).map(str::to_owned);
+            let like = diagnostics::nearest(&name, known).map(str::to_owned);
             return Err(Problem::UnknownComponent { component: name, like });
         };
         self.insert(&build, element).map(drop)

@@ -90,7 +90,7 @@ impl Kind {
                 Category::Programs => vec!["buildset"],
                 Category::Software => SHORT.iter().map(|(short, _, _)| *short).collect(),
             };
-            let like = nearest(&lower, known.iter().copied()).map(str::to_owned);
+            let like = diagnostics::nearest(&lower, known.iter().copied()).map(str::to_owned);
             return Err(Problem::UnknownComponent { component: subject.component.clone(), like });
         };
         Ok(Self { category: subject.category, tag, build_set })
@@ -163,43 +163,4 @@ fn software(lower: &str, root: &Element) -> Option<(String, Option<String>)> {
 /// The tag that a short name of a process stands for, or the name itself.
 pub(super) fn process_tag(name: &str, root: &Element) -> String {
     software(&name.to_ascii_lowercase(), root).map_or_else(|| name.to_owned(), |(tag, _)| tag)
-}
-
-/// The nearest of some words, when one is near.
-pub(crate) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let limit = 1 + word.chars().count() / 4;
-    words
-        .map(|other| (distance(word, other), other))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| other)
-}
-
-/// How many letters must be changed, added, taken away or swapped with their neighbour.
-pub(crate) fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let width = right.len() + 1;
-    let mut table = vec![0; (left.len() + 1) * width];
-    for row in 0..=left.len() {
-        for column in 0..=right.len() {
-            let at = row * width + column;
-            if row == 0 || column == 0 {
-                table[at] = row + column;
-                continue;
-            }
-            let same = left[row - 1] == right[column - 1];
-            let mut best = (table[at - width - 1] + usize::from(!same))
-                .min(table[at - width] + 1)
-                .min(table[at - 1] + 1);
-            let swapped = row > 1
-                && column > 1
-                && left[row - 1] == right[column - 2]
-                && left[row - 2] == right[column - 1];
-            if swapped {
-                best = best.min(table[at - 2 * width - 2] + 1);
-            }
-            table[at] = best;
-        }
-    }
-    table.last().copied().unwrap_or_default()
 }
