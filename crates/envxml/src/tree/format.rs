@@ -97,3 +97,16 @@ pub fn canonical(element: &Element) -> String {
     let _ = write!(text, "</{}>", element.name);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Document;
+
+    #[test]
+    fn what_was_laid_out_is_laid_out_the_same_again() {
+        let text = "<E a='1' b='2'>\n \n x<!-- c -->A\n\n<B/><a>  y </a></E>";
+        let once = Document::parse(text).unwrap().to_envgen_text();
+        assert_eq!(Document::parse(&once).unwrap().to_envgen_text(), once);
+        assert_eq!(once, "<E a=\"1\" b=\"2\">\n <a>y</a>\n <B/>\n xA\n</E>\n");
+    }
+}
