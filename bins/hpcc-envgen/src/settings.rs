@@ -33,7 +33,8 @@ pub(crate) struct Change {
 pub(crate) struct Settings {
     /// The content of hpcc.yaml, with what the command line says of clusters that it does not name.
     pub(crate) spec: ClusterSpec,
-    typed: Vec<Change>,
+    /// What `-o`, `-override` and `-set_xpath_attrib_value` ask for; they apply last.
+    pub(crate) typed: Vec<Change>,
     /// What hpcc.yaml and the configuration directory ask for.
     pub(crate) from_files: Vec<Change>,
 }
@@ -75,7 +76,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// All changes in the order in which they apply: what pods need, hpcc.yaml, the command line.
+    /// The changes before those of the command line, in their order: what pods need, hpcc.yaml, the configuration
+    /// directory.
     pub(crate) fn changes(&self, machines: &Machines) -> Vec<Change> {
         let mut changes = Vec::new();
         if let Machines::Roles { from_pods: true, .. } = machines {
@@ -85,7 +87,7 @@ impl Settings {
                 origin: "pods have no multicast".to_owned(),
             });
         }
-        changes.extend(self.from_files.iter().chain(&self.typed).cloned());
+        changes.extend(self.from_files.iter().cloned());
         let has = |build_set: &str| match machines {
             Machines::Roles { placement, .. } => {
                 let nodes = !placement.nodes().is_empty();

@@ -9,14 +9,14 @@ use envxml::Document;
 use envxml::catalogue::Catalogue;
 use envxml::compat::{self, EnvgenArgs};
 use envxml::edit::{EditOptions, apply};
-use envxml::lint::{LintOptions, Rule, Severity, Target, lint};
+use envxml::lint::{Finding, LintOptions, Rule, Severity, Target, lint};
 use envxml::place;
 use hpcc_envgen::intake::{self, Answer};
 
 use crate::cli::Generate;
 use crate::file;
 use crate::problems::{Report, refuse};
-use crate::settings::Settings;
+use crate::settings::{Change, Settings};
 use crate::source::{self, Machines};
 
 /// Generates an environment, or does one of the two things that need none: the Role, envgen's usage.
@@ -92,44 +92,71 @@ fn ours(arguments: &Generate, typed: &EnvgenArgs) -> Result<Exit> {
         say(line);
     }
     let mut document = placed.blueprint.document(catalogue, &arguments.host_label);
-    let changes = settings.changes(&machines);
+    if !change(&mut document, &settings.changes(&machines)) || has_faults(&document, &machines) {
+        return Ok(Exit::Invalid);
+    }
+    if !settings.typed.is_empty() {
+        if !change(&mut document, &settings.typed) {
+            return Ok(Exit::Invalid);
+        }
+        // As with envgen these are written as they were asked for, also where HPCC will not like them.
+        for finding in faults(&document, &machines) {
+            say(&Finding { severity: Severity::Warning, ..finding }.to_string());
+        }
+    }
+    finish(arguments, typed, &document)
+}
+
+/// Applies changes, all or none; says what is wrong, and whether they were applied.
+fn change(document: &mut Document, changes: &[Change]) -> bool {
     let edits: Vec<_> = changes.iter().map(|change| change.edit.clone()).collect();
-    match apply(&mut document, &edits, &EditOptions::default()) {
+    match apply(document, &edits, &EditOptions::default()) {
         Ok(outcome) => {
             for warning in &outcome.warnings {
                 say(&format!("{}: warning: {warning}", changes[warning.edit].origin));
             }
+            true
         }
         Err(errors) => {
             for error in &errors {
                 say(&format!("{}: error: {error}", changes[error.edit].origin));
             }
-            return Ok(Exit::Invalid);
+            false
         }
     }
-    if has_faults(&document, &machines) {
-        return Ok(Exit::Invalid);
-    }
-    finish(arguments, typed, &document)
 }
 
 /// Shows what is wrong with the environment, and tells whether it must not be used.
 fn has_faults(document: &Document, machines: &Machines) -> bool {
-    let target = match machines {
-        Machines::Roles { from_pods: true, .. } => Target::Kubernetes,
-        Machines::Roles { .. } | Machines::List(_) => Target::Host,
-    };
-    let mut findings = lint(document, &LintOptions { target, ..LintOptions::default() });
-    for finding in &mut findings {
+    let mut found = findings(document, machines);
+    for finding in &mut found {
         // Values stand there because somebody asked for them; they were written, and warned about.
         if matches!(finding.rule, Rule::BadBoolean | Rule::BadNumber) {
             finding.severity = Severity::Warning;
         }
     }
-    for finding in findings.iter().filter(|finding| finding.severity > Severity::Info) {
+    for finding in &found {
         say(&finding.to_string());
     }
-    findings.iter().any(|finding| finding.severity == Severity::Error)
+    found.iter().any(|finding| finding.severity == Severity::Error)
+}
+
+/// The errors of an environment.
+fn faults(document: &Document, machines: &Machines) -> Vec<Finding> {
+    let mut found = findings(document, machines);
+    found.retain(|finding| finding.severity == Severity::Error);
+    found
+}
+
+/// The errors and warnings of an environment.
+fn findings(document: &Document, machines: &Machines) -> Vec<Finding> {
+    let target = match machines {
+        Machines::Roles { from_pods: true, .. } => Target::Kubernetes,
+        Machines::Roles { .. } | Machines::List(_) => Target::Host,
+    };
+    let mut found = lint(document, &LintOptions { target, ..LintOptions::default() });
+    found.retain(|finding| finding.severity > Severity::Info);
+    found
 }
 
 /// Writes the environment, or compares it with the file that is there.

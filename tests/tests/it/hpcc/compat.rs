@@ -265,3 +265,13 @@ fn the_same_command_lines_without_compat_are_placed_by_role_or_refused() {
     }
     assert!(explained > 3, "only {explained} differences were explained");
 }
+
+#[test]
+fn what_is_set_on_the_command_line_is_written_and_warned_about() {
+    let scratch = Scratch::new();
+    let cluster = "Software/Topology/Cluster[@name=\"thor\"]/ThorCluster";
+    let more = ["-set_xpath_attrib_value", cluster, "@process", "thor123"];
+    let ran = scratch.done(&[&["-env", "e.xml", "-ip", "10.1.0.1"] as &[&str], &more].concat());
+    assert!(ran.err.contains("warning[unknown-topology-process]"), "{ran:?}");
+    assert!(scratch.text("e.xml").contains("<ThorCluster process=\"thor123\"/>"));
+}
