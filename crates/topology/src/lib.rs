@@ -35,6 +35,7 @@ mod pod;
 mod role;
 mod schema;
 pub mod spec;
+mod text;
 mod version;
 
 pub use address::{Address, AddressError};

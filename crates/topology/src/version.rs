@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 /// A version of the HPCC platform: `10`, `7.2`, `7.2.20-1`, `6.0.2-1trusty`.
@@ -103,19 +102,6 @@ impl fmt::Display for HpccVersion {
             write!(f, ".{number}")?;
         }
         f.write_str(&self.build)
-    }
-}
-
-impl Serialize for HpccVersion {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for HpccVersion {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use super::kind::Kind;
 use super::work::Work;
 use super::{Problem, Style, naming};
-use crate::catalogue::{Attributes, Catalogue, ComponentKind, Rule, Template};
+use crate::catalogue::{Attributes, Catalogue, ComponentKind, Rule};
+use crate::generate::service;
 use crate::tree::Element;
 
 /// The folder of instances where nothing in the environment says another.
@@ -278,7 +279,7 @@ pub(super) fn build_set(root: &Element, name: &str) -> Option<Element> {
         element.set(name, value);
     }
     if let Some(properties) = &set.properties {
-        element.push(element_of(properties));
+        element.push(service::element_of(properties));
     }
     Some(element)
 }
@@ -286,17 +287,6 @@ pub(super) fn build_set(root: &Element, name: &str) -> Option<Element> {
 /// The `Properties` of a service's build set.
 fn properties(root: &Element, name: &str) -> Option<Element> {
     build_set(root, name)?.child("Properties").cloned()
-}
-
-fn element_of(Template(tag, attributes, children): &Template) -> Element {
-    let mut element = Element::new(tag.as_str());
-    for (name, value) in attributes {
-        element.set(name, value);
-    }
-    for child in children {
-        element.push(element_of(child));
-    }
-    element
 }
 
 /// Which attributes of the catalogue a new component gets.

@@ -77,7 +77,7 @@ pub(crate) fn access_rules(properties: &Template) -> Vec<Element> {
 }
 
 /// A template as an element.
-pub(super) fn element_of(template: &Template) -> Element {
+pub(crate) fn element_of(template: &Template) -> Element {
     let Template(tag, attributes, children) = template;
     let mut element = Element::new(tag.as_str());
     for (name, value) in attributes {
