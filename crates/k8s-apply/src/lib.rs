@@ -1,0 +1,8 @@
+//! Puts sets of manifests on a Kubernetes cluster, and keeps them there.
+//!
+//! The steps are usable one by one. Without the feature `client` the crate knows no cluster: objects, their names
+//! and readiness are plain data.
+
+pub mod object;
+
+pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
