@@ -4,7 +4,11 @@
 //! and readiness are plain data.
 
 #[cfg(feature = "client")]
+pub mod change;
+#[cfg(feature = "client")]
 pub mod cluster;
+#[cfg(feature = "client")]
+pub mod fields;
 pub mod object;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
