@@ -3,6 +3,7 @@
 //! Every call that this crate makes may be sent twice without harm: server-side applies, patches that test what they
 //! replace, deletions of a UID, reads. So an answer that was lost is no reason to stop.
 
+mod calls;
 mod kinds;
 mod retry;
 
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
+pub use calls::{Applying, Change as PatchCall, Deleting, Page};
 pub use kinds::{Kind, Kinds};
 pub use retry::Doing;
 
