@@ -3,6 +3,8 @@
 //! The steps are usable one by one. Without the feature `client` the crate knows no cluster: objects, their names
 //! and readiness are plain data.
 
+pub mod builtin;
+pub mod manifest;
 pub mod object;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
