@@ -3,12 +3,14 @@
 //! The steps are usable one by one. Without the feature `client` the crate knows no cluster: objects, their names
 //! and readiness are plain data.
 
+pub mod builtin;
 #[cfg(feature = "client")]
 pub mod change;
 #[cfg(feature = "client")]
 pub mod cluster;
 #[cfg(feature = "client")]
 pub mod fields;
+pub mod manifest;
 pub mod object;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};

@@ -1,0 +1,98 @@
+//! What can be told of an object without a cluster: text that YAML reads as something else, and namespaces.
+
+use diagnostics::{DataPath, Problem};
+use serde_json::Value;
+
+use super::fields::{get, gvk, pod, texts};
+use super::item::kind_of;
+use crate::builtin::{Scope, scope};
+
+/// Adds what is wrong with an object.
+pub(super) fn object(value: &Value, problems: &mut Vec<Problem>) {
+    for path in texts(value) {
+        mapping(value, &path, problems);
+    }
+    containers(value, problems);
+    namespace(value, problems);
+}
+
+/// The values of a mapping must be text.
+fn mapping(value: &Value, path: &DataPath, problems: &mut Vec<Problem>) {
+    match get(value, path) {
+        Some(Value::Object(map)) => {
+            for (key, value) in map.iter().filter(|(_, value)| !value.is_string()) {
+                problems.push(text_expected(path.join(key.as_str()), value, "the value"));
+            }
+        }
+        None | Some(Value::Null) => {}
+        Some(other) => problems.push(
+            Problem::error(
+                "text-expected",
+                format!("{} is found, where a mapping of texts is expected", kind_of(other)),
+            )
+            .at(path.clone()),
+        ),
+    }
+}
+
+fn text_expected(path: DataPath, value: &Value, what: &str) -> Problem {
+    let message = format!("{what} is {}, where text is expected", kind_of(value));
+    let problem = Problem::error("text-expected", message).at(path);
+    match value {
+        Value::Bool(_) => problem
+            .help("put it in quotes: on, off, yes, no, y, n, true and false are booleans in YAML"),
+        Value::Number(_) => problem.help("put it in quotes"),
+        _ => problem,
+    }
+}
+
+/// Variables, arguments and commands of containers must be text.
+fn containers(value: &Value, problems: &mut Vec<Problem>) {
+    let Some(pod) = pod(&gvk(value)) else { return };
+    let spec: DataPath = pod.iter().copied().chain(["spec"]).collect();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let path = spec.join(list);
+        let Some(Value::Array(containers)) = get(value, &path) else { continue };
+        for (index, container) in containers.iter().enumerate() {
+            let path = path.join(index);
+            for list in ["command", "args"] {
+                for (index, word) in items(container, list) {
+                    if !word.is_string() && !word.is_null() {
+                        let path = path.join(list).join(index);
+                        problems.push(text_expected(path, word, "the word"));
+                    }
+                }
+            }
+            for (index, variable) in items(container, "env") {
+                if let Some(value) = variable.get("value").filter(|value| !value.is_string()) {
+                    let path = path.join("env").join(index).join("value");
+                    problems.push(text_expected(path, value, "the value of a variable"));
+                }
+            }
+        }
+    }
+}
+
+fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = (usize, &'v Value)> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten().enumerate()
+}
+
+fn namespace(value: &Value, problems: &mut Vec<Problem>) {
+    let Some(namespace) = value.pointer("/metadata/namespace") else { return };
+    let path = DataPath::from(["metadata", "namespace"]);
+    let gvk = gvk(value);
+    match namespace {
+        Value::String(namespace) if scope(&gvk.group, &gvk.kind) == Some(Scope::Cluster) => {
+            problems.push(
+                Problem::error(
+                    "namespace-not-allowed",
+                    format!("a {} is in no namespace, {namespace} is given", gvk.kind),
+                )
+                .at(path)
+                .help("leave metadata.namespace out"),
+            );
+        }
+        Value::String(_) => {}
+        other => problems.push(text_expected(path, other, "the namespace")),
+    }
+}
