@@ -3,11 +3,13 @@
 //! The form of the sets (`f:`, `k:`, `v:`, `.`) is that of structured-merge-diff, "`FieldsV1`" in the API.
 
 mod conflict;
+mod left;
 mod migrate;
 mod path;
 mod settled;
 
 pub use conflict::{Conflict, FieldManager, conflicts};
+pub use left::left_behind;
 pub use migrate::{LAST_APPLIED, Migration, migration};
 pub use path::{FieldPath, PathElement};
 pub use settled::is_settled;

@@ -8,9 +8,12 @@ pub mod builtin;
 pub mod change;
 #[cfg(feature = "client")]
 pub mod cluster;
+pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
 pub mod manifest;
 pub mod object;
+#[cfg(feature = "client")]
+pub mod plan;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
