@@ -4,7 +4,9 @@
 //! and readiness are plain data.
 
 pub mod builtin;
+pub mod config_map;
 pub mod manifest;
 pub mod object;
+pub mod order;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
