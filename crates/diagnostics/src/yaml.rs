@@ -50,6 +50,8 @@ fn options() -> Options {
     serde_saphyr::options! {
         legacy_octal_numbers: true,
         with_snippet: false,
+        // A list of all objects of a cluster has millions of nodes. Aliases keep the limits of their own.
+        budget: serde_saphyr::budget! { max_nodes: 20_000_000, max_events: 40_000_000 },
     }
 }
 

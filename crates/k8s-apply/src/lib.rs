@@ -8,11 +8,13 @@ pub mod builtin;
 pub mod change;
 #[cfg(feature = "client")]
 pub mod cluster;
+pub mod config_map;
 pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
 pub mod manifest;
 pub mod object;
+pub mod order;
 #[cfg(feature = "client")]
 pub mod plan;
 
