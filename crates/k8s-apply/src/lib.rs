@@ -3,6 +3,7 @@
 //! The steps are usable one by one. Without the feature `client` the crate knows no cluster: objects, their names
 //! and readiness are plain data.
 
+pub mod name;
 pub mod object;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
