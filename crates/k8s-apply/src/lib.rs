@@ -5,5 +5,7 @@
 
 pub mod name;
 pub mod object;
+pub mod quantity;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
+pub use quantity::Quantity;
