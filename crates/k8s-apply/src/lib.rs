@@ -13,9 +13,12 @@ pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
 pub mod manifest;
+pub mod name;
 pub mod object;
 pub mod order;
 #[cfg(feature = "client")]
 pub mod plan;
+pub mod quantity;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
+pub use quantity::Quantity;
