@@ -86,9 +86,9 @@ node_is_ready() {
 
 api_is_ready() { kubectl get --raw /readyz --request-timeout=5s >/dev/null 2>&1; }
 
-# Whether the cluster runs, was set up to its end, and answers.
+# Whether the cluster runs, was set up to its end with the binaries that are wanted, and answers.
 is_ready() {
-    first_process >/dev/null && [ -f "$cluster/set-up" ] && api_is_ready && node_is_ready
+    first_process >/dev/null && [ "$(cat "$cluster/set-up" 2>/dev/null)" = "$(sources_key)" ] && api_is_ready && node_is_ready
 }
 
 # One at a time. The lock goes with file 9, which nothing that stays may inherit.
@@ -122,7 +122,7 @@ take_down() {
             sleep 0.05
         done
     done
-    rm -rf --one-file-system "${cluster:?}"/{first-process,set-up,settings,kubeconfig,kubectl-cache,keys,conf,starts,var,tmp,bin,sys}
+    rm -rf --one-file-system "${cluster:?}"/{first-process,set-up,settings,kubeconfig,kubectl,kubectl-cache,keys,conf,starts,var,tmp,bin,sys}
 }
 
 # Puts what lies in a folder into an image, as the archive that `docker save` writes. Owner and time are always the same.
