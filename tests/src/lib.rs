@@ -1,5 +1,7 @@
 //! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
 
+pub mod cluster;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -100,12 +102,16 @@ pub fn hpcc_envgen_in(dir: &Path, args: &[&str]) -> Command {
         command.env_remove(name);
     }
     // Nor a proxy between the program and what plays the API.
+    without_proxies(&mut command);
+    command.env("HOME", dir);
+    command
+}
+
+fn without_proxies(command: &mut Command) {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"]
     {
         command.env_remove(name);
     }
-    command.env("HOME", dir);
-    command
 }
 
 fn command(program: &Path, dir: &Path, args: &[&str]) -> Command {

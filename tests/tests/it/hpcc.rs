@@ -1,6 +1,7 @@
 //! `hpcc-envgen`, as its users run it.
 
 mod bad_input;
+mod cluster;
 mod commands;
 mod compat;
 mod live;
