@@ -23,7 +23,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use calls::{Applying, Change as PatchCall, Deleting, Page};
+pub use calls::{Applying, Change as PatchCall, Deleting, Filter, Page};
 pub use kinds::{Kind, Kinds};
 pub use retry::Doing;
 

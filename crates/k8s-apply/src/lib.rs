@@ -3,6 +3,10 @@
 //! The steps are usable one by one. Without the feature `client` the crate knows no cluster: objects, their names
 //! and readiness are plain data.
 
+#[cfg(feature = "client")]
+pub mod apply;
+#[cfg(feature = "client")]
+pub mod apply_set;
 pub mod builtin;
 #[cfg(feature = "client")]
 pub mod change;
@@ -19,6 +23,11 @@ pub mod order;
 #[cfg(feature = "client")]
 pub mod plan;
 pub mod quantity;
+pub mod readiness;
+#[cfg(feature = "client")]
+pub mod run;
+#[cfg(feature = "client")]
+pub mod wait;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
 pub use quantity::Quantity;

@@ -194,6 +194,18 @@ impl fmt::Debug for Object {
 }
 
 impl Object {
+    /// An object that has nothing but what identifies it.
+    #[must_use]
+    pub fn new(gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Self {
+        let mut object = Self(serde_json::json!({
+            "apiVersion": gvk.api_version(), "kind": gvk.kind, "metadata": {"name": name},
+        }));
+        if let Some(namespace) = namespace {
+            object.set_namespace(namespace);
+        }
+        object
+    }
+
     /// The whole object.
     #[must_use]
     pub fn value(&self) -> &Value {

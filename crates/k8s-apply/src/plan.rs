@@ -16,7 +16,8 @@ use serde::Serialize;
 
 pub use prepare::{Item, Prepared, prepare};
 
-pub(crate) use check::{Checking, Refusal, check};
+use check::check;
+pub(crate) use check::{Checking, Refusal, check_now, guard};
 pub(crate) use live::Live;
 pub(crate) use refusal::{Subject, problems_of};
 
@@ -24,7 +25,7 @@ use crate::change::Change;
 use crate::cluster::{CallError, Cluster};
 use crate::fields::{Conflict, Migration};
 use crate::object::{Object, ObjectKey};
-use webhooks::Mutators;
+pub(crate) use webhooks::Mutators;
 
 /// The field manager's name unless another one is chosen.
 pub const FIELD_MANAGER: &str = "k8s-apply";

@@ -14,6 +14,15 @@ use crate::object::Object;
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
 
+/// Which objects of a list are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// A label selector.
+    pub labels: Option<&'a str>,
+    /// A field selector.
+    pub fields: Option<&'a str>,
+}
+
 /// How a manifest is applied.
 #[derive(Debug, Clone)]
 pub struct Applying<'a> {
@@ -77,11 +86,24 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<Object>, CallError> {
+        self.list_where(kind, namespace, &Filter { labels: selector, fields: None }).await
+    }
+
+    /// Lists those objects of a namespace, or of all, that pass a filter, page by page.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn list_where(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<Object>, CallError> {
         let mut found = Vec::new();
         let mut restarts = 0;
         let mut next: Option<String> = None;
         loop {
-            match self.page(kind, namespace, selector, next.as_deref()).await {
+            match self.page(kind, namespace, filter, next.as_deref()).await {
                 Ok(page) => {
                     found.extend(page.objects);
                     next = page.next;
@@ -108,7 +130,7 @@ impl Cluster {
         &self,
         kind: &Kind,
         namespace: Option<&str>,
-        selector: Option<&str>,
+        filter: &Filter<'_>,
         next: Option<&str>,
     ) -> Result<Page, CallError> {
         let doing = Doing::new(match namespace {
@@ -116,7 +138,8 @@ impl Cluster {
             None => format!("list {}", kind.plural),
         });
         let mut params = ListParams::default().limit(PAGE);
-        params.label_selector = selector.map(str::to_owned);
+        params.label_selector = filter.labels.map(str::to_owned);
+        params.field_selector = filter.fields.map(str::to_owned);
         params.continue_token = next.map(str::to_owned);
         let request = kube::core::Request::new(kind.path(namespace)).list(&params);
         let mut value = self.send(&doing, request).await?.value;

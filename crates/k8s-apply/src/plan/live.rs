@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Prepared;
-use crate::cluster::{CallError, Cluster, Kind};
+use crate::cluster::{CallError, Cluster, Filter, Kind};
 use crate::object::{Object, ObjectKey};
 
 /// From how many objects of a kind in a namespace on, they are listed instead of being read one by one.
@@ -122,7 +122,7 @@ async fn list(
     namespace: Option<&str>,
     wanted: u64,
 ) -> Result<Option<Vec<Object>>, CallError> {
-    let first = cluster.page(kind, namespace, None, None).await?;
+    let first = cluster.page(kind, namespace, &Filter::default(), None).await?;
     if first.remaining > wanted + EXCESS {
         return Ok(None);
     }
@@ -132,7 +132,7 @@ async fn list(
     let mut objects = first.objects;
     let mut next = first.next;
     while let Some(token) = next {
-        match cluster.page(kind, namespace, None, Some(&token)).await {
+        match cluster.page(kind, namespace, &Filter::default(), Some(&token)).await {
             Ok(page) => {
                 objects.extend(page.objects);
                 next = page.next;

@@ -1,0 +1,285 @@
+//! The whole way of a set into a cluster: [`propose`] finds out, [`Proposal::carry_out`] does.
+//!
+//! Everything that it is made of can be used by itself; this is the order in which it is safe:
+//! what the set will contain is written into its parent, then objects are applied stage by stage, then they are waited
+//! for, and only if all of that went well objects that are in the set no more are removed, and the parent forgets them.
+
+use std::collections::HashSet;
+
+use diagnostics::Problem;
+use thiserror::Error;
+
+use crate::apply::{self, Applied, Applier};
+use crate::apply_set::removal::{self, Fate, Member, Removal, Removed, Rules};
+use crate::apply_set::{PART_OF, Parent, ParentError, Reach, RunEnded, SetRef};
+use crate::cluster::{Applying, CallError, Cluster, Kinds};
+use crate::manifest::Manifest;
+use crate::object::ObjectKey;
+use crate::order::{self, Schedule};
+use crate::plan::{self, Action, Options, Plan, Prepared};
+use crate::wait::{self, Goal, WaitOptions, Waited};
+
+/// How a set is to be brought into a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// How objects are applied.
+    pub apply: Options,
+    /// The set that the objects are members of.
+    pub set: Option<SetRef>,
+    /// How members that are in the set no more are removed; none if they stay.
+    pub prune: Option<Rules>,
+    /// How to wait.
+    pub wait: WaitOptions,
+    /// Whether to wait until everything is ready. What others depend on is waited for in any case.
+    pub wait_for_all: bool,
+    /// Who runs this, for the history.
+    pub by: String,
+}
+
+/// Why there is no proposal.
+#[derive(Debug, Error)]
+pub enum ProposeError {
+    /// The set cannot be applied as it is.
+    #[error("the set cannot be applied as it is")]
+    Problems(Vec<Problem>),
+    /// The set belongs to somebody else, or cannot be read.
+    #[error(transparent)]
+    Parent(#[from] ParentError),
+    /// The server does not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What bringing a set into a cluster would do.
+pub struct Proposal<'m> {
+    /// The set.
+    pub prepared: Prepared<'m>,
+    /// The order of its objects.
+    pub schedule: Schedule,
+    /// What is to be done about them. It may have problems; it must not be carried out then.
+    pub plan: Plan,
+    /// The set's parent.
+    pub parent: Option<Parent>,
+    /// What the set has at the moment.
+    pub members: Vec<Member>,
+    /// What becomes of members that are in the set no more.
+    pub removals: Vec<Removal>,
+}
+
+/// Finds out what bringing a set into a cluster would do. Nothing is written.
+///
+/// # Errors
+/// If the set cannot be applied as it is, belongs to another tool, or the server does not answer.
+pub async fn propose<'m>(
+    cluster: &Cluster,
+    manifests: &'m [Manifest],
+    options: &RunOptions,
+) -> Result<Proposal<'m>, ProposeError> {
+    let kinds = Kinds::discover(cluster).await?;
+    propose_with(cluster, manifests, options, kinds).await
+}
+
+/// The same, where the kinds of the cluster are known.
+///
+/// # Errors
+/// As of [`propose`].
+pub async fn propose_with<'m>(
+    cluster: &Cluster,
+    manifests: &'m [Manifest],
+    options: &RunOptions,
+    kinds: Kinds,
+) -> Result<Proposal<'m>, ProposeError> {
+    let mut applying = options.apply.clone();
+    if let Some(set) = &options.set {
+        applying.label = Some((PART_OF.to_owned(), set.id()));
+    }
+    let prepared = plan::prepare(manifests, kinds, &applying).map_err(ProposeError::Problems)?;
+    let objects: Vec<_> = prepared.items.iter().map(|item| &item.object).collect();
+    let place = |at: usize| Some(prepared.manifests[prepared.items[at].manifest].origin.place());
+    let (schedule, faults) = order::plan(&objects, &applying.default_namespace, place);
+    if !faults.is_empty() {
+        let settled = faults.into_iter().map(|(at, fault)| prepared.settle(at, fault));
+        return Err(ProposeError::Problems(settled.collect()));
+    }
+    let parent = match &options.set {
+        Some(set) => Some(Parent::read(cluster, set).await?),
+        None => None,
+    };
+    let reading = async {
+        match &parent {
+            Some(parent) if parent.exists => {
+                let reach = Reach::of(prepared.items.iter().map(|item| &item.key));
+                removal::members(cluster, &prepared.kinds, parent, &reach).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    };
+    let (plan, members) = tokio::try_join!(plan::plan(cluster, &prepared, &applying), reading)?;
+    let wanted: HashSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
+    let removals =
+        removal::prune(&members, &wanted, options.prune.as_ref().unwrap_or(&Rules::default()));
+    Ok(Proposal { prepared, schedule, plan, parent, members, removals })
+}
+
+/// What happens while a proposal is carried out.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An object is applied.
+    Applying(&'a apply::Event<'a>),
+    /// Everything is waited for.
+    Waiting(&'a wait::Progress),
+    /// An object is removed.
+    Removing(&'a removal::Event<'a>),
+}
+
+/// How carrying out a proposal ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was applied.
+    pub applied: Applied,
+    /// What was waited for, unless it was not asked for.
+    pub waited: Option<Waited>,
+    /// What was removed, unless that was not asked for, or could not be risked.
+    pub removed: Option<Removed>,
+    /// Why what should be removed was not even begun to be.
+    pub not_pruned: Option<String>,
+    /// Why the set's parent could not be written.
+    pub parent: Option<ParentError>,
+}
+
+impl Report {
+    /// Whether everything went well.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.applied.is_complete()
+            && self.waited.as_ref().is_none_or(Waited::is_complete)
+            && self.removed.as_ref().is_none_or(Removed::is_complete)
+            && self.not_pruned.is_none()
+            && self.parent.is_none()
+    }
+
+    /// Whether anything was written.
+    #[must_use]
+    pub fn wrote(&self) -> bool {
+        self.applied.written() > 0
+            || self
+                .removed
+                .as_ref()
+                .is_some_and(|one| !one.deleted.is_empty() || !one.detached.is_empty())
+    }
+}
+
+impl Proposal<'_> {
+    /// Whether carrying it out would change nothing.
+    #[must_use]
+    pub fn is_empty(&self, prune: bool) -> bool {
+        self.plan.is_empty()
+            && self.plan.problems.is_empty()
+            && !(prune && self.removals.iter().any(|one| !matches!(one.fate, Fate::Keep(_))))
+    }
+
+    /// Does it. `now` is the time for the history (RFC 3339), asked for when the run has ended.
+    pub async fn carry_out(
+        mut self,
+        cluster: &Cluster,
+        options: &RunOptions,
+        now: &(dyn Fn() -> String + Sync),
+        events: &(dyn Fn(&Event<'_>) + Sync),
+    ) -> Report {
+        let mut report = Report::default();
+        let mut applying = options.apply.clone();
+        let mut waiting = options.wait.clone();
+        if let Some(set) = &options.set {
+            applying.label = Some((PART_OF.to_owned(), set.id()));
+            waiting.selector = Some(set.selector());
+        }
+        let manager = applying.manager.clone();
+        let wanted = Reach::of(self.prepared.items.iter().map(|item| &item.key));
+        if let Some(mut parent) = self.parent.take() {
+            let made = self.make_home(cluster, &manager, &parent).await;
+            let widened = match made {
+                Ok(()) => parent.widen(cluster, &manager, &wanted).await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = widened {
+                report.parent = Some(error);
+                report.applied.not_begun =
+                    self.prepared.items.iter().map(|item| item.key.clone()).collect();
+                return report;
+            }
+            self.parent = Some(parent);
+        }
+        let applier = Applier {
+            cluster,
+            prepared: &self.prepared,
+            options: &applying,
+            schedule: &self.schedule,
+            waiting: &waiting,
+        };
+        let tell = |event: &apply::Event<'_>| events(&Event::Applying(event));
+        report.applied = applier.apply(std::mem::take(&mut self.plan), &tell).await;
+        if report.applied.is_complete() && options.wait_for_all {
+            let tell = |progress: &wait::Progress| events(&Event::Waiting(progress));
+            let targets = report.applied.targets();
+            report.waited = Some(wait::until(cluster, targets, Goal::Ready, &waiting, &tell).await);
+        }
+        let well = report.is_complete();
+        let removals = std::mem::take(&mut self.removals);
+        let mut stay: Vec<ObjectKey> = Vec::new();
+        if let Some(rules) = &options.prune {
+            let going = removals.iter().any(|one| !matches!(one.fate, Fate::Keep(_)));
+            let kept = removals.iter().filter(|one| matches!(one.fate, Fate::Keep(_)));
+            stay.extend(kept.map(|one| one.key.clone()));
+            if going && !well {
+                report.not_pruned = Some("because not everything went well before".into());
+            } else if !rules.many && removal::is_large(&removals, self.members.len()) {
+                report.not_pruned =
+                    Some("because that is most of the set; --prune-many lets it go".into());
+            } else if going {
+                let tell = |event: &removal::Event<'_>| events(&Event::Removing(event));
+                let removed = removal::remove(cluster, &manager, removals, &waiting, &tell).await;
+                report.removed = Some(removed);
+            }
+        } else {
+            stay.extend(removals.into_iter().map(|one| one.key));
+        }
+        if let Some(parent) = self.parent.as_mut().filter(|_| report.is_complete()) {
+            let items = self.prepared.items.iter();
+            let ended = RunEnded {
+                objects: items.map(|item| (&item.key, &item.object)).collect(),
+                time: &now(),
+                by: &options.by,
+            };
+            let reach = wanted.with(&Reach::of(&stay));
+            report.parent = parent.settle(cluster, &manager, &reach, &ended).await.err();
+        }
+        report
+    }
+
+    /// Makes the namespace of the parent, if that is in the set and not there yet.
+    async fn make_home(
+        &mut self,
+        cluster: &Cluster,
+        manager: &str,
+        parent: &Parent,
+    ) -> Result<(), ParentError> {
+        let Some(&at) = self.prepared.namespaces.get(&parent.set.namespace) else { return Ok(()) };
+        let Some(step) = self.plan.steps.iter_mut().find(|step| step.item == at) else {
+            return Ok(());
+        };
+        if step.action != Action::Create {
+            return Ok(());
+        }
+        let item = &self.prepared.items[at];
+        let how = Applying { manager, force: false, dry_run: false, just_made: false };
+        let made = cluster.apply(&item.kind, &step.send, &how).await;
+        let (object, _) = made.map_err(|source| ParentError::Call {
+            doing: "make the namespace of",
+            set: parent.set.clone(),
+            source,
+        })?;
+        step.live = Some(object);
+        step.action = Action::Unchanged;
+        Ok(())
+    }
+}
