@@ -31,3 +31,4 @@ pub mod wait;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
 pub use quantity::Quantity;
+pub use readiness::Readiness;
