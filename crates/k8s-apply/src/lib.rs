@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod config_map;
+pub mod convert;
 pub mod manifest;
 pub mod object;
 pub mod order;
