@@ -16,6 +16,7 @@ pub mod config_map;
 pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
+pub mod convert;
 pub mod manifest;
 pub mod name;
 pub mod object;

@@ -29,7 +29,8 @@ use std::sync::Arc;
 use diagnostics::{DataPath, Place, Problem};
 
 use crate::builtin::{Scope, scope};
-use crate::object::{Object, ObjectKey};
+use crate::convert::find;
+use crate::object::{GroupVersionKind, Object, ObjectKey};
 pub use source::Sources;
 use source::{Document, Text, concat};
 
@@ -215,6 +216,12 @@ impl Loaded {
         let mut found = Vec::new();
         for (index, manifest) in self.manifests.iter().enumerate() {
             let mut key = manifest.object.key();
+            if key.group_kind.group == "extensions"
+                && let Some((api, _)) = find(&manifest.object).and_then(|row| row.replacement)
+            {
+                // What moved to another group is still the same object.
+                key.group_kind = GroupVersionKind::of(api, &key.group_kind.kind).group_kind();
+            }
             let scope = scope(&key.group_kind.group, &key.group_kind.kind);
             if scope == Some(Scope::Cluster) {
                 key.namespace = None;

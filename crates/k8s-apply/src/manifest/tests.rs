@@ -236,6 +236,10 @@ metadata:
   namespace: web
   name: one
 ---
+apiVersion: extensions/v1beta1
+kind: Deployment
+metadata: {name: one, namespace: web}
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: web, namespace: web}
@@ -244,7 +248,7 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: web}
 ";
-    assert_eq!(show(&read("a.yaml", text)).matches("duplicate-object").count(), 1);
+    assert_eq!(show(&read("a.yaml", text)).matches("duplicate-object").count(), 2);
     let options = LoadOptions { default_namespace: "web".to_owned(), ..LoadOptions::default() };
     assert_snapshot!(show(&load(&[Input::text("a.yaml", text)], &options)));
 }

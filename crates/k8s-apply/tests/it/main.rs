@@ -1,0 +1,3 @@
+//! Tests over the public interface.
+
+mod data;
