@@ -13,10 +13,10 @@ pub mod change;
 #[cfg(feature = "client")]
 pub mod cluster;
 pub mod config_map;
+pub mod convert;
 pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
-pub mod convert;
 pub mod manifest;
 pub mod name;
 pub mod object;

@@ -1,0 +1,107 @@
+//! `delete`: removes objects, dependents first.
+
+use std::io::{BufRead, IsTerminal};
+
+use ::cli::{Exit, counted, invalid, note, say};
+use anyhow::Result;
+use k8s_apply::apply_set::removal::{
+    Event, Fate, Removal, asked_to_stay, foreign_resources, remove,
+};
+use k8s_apply::plan::FIELD_MANAGER;
+
+use super::objects::find;
+use crate::cli::{Connection, Waiting, Which};
+use crate::session::{Session, run, wait_options};
+use crate::show;
+
+/// What was said about it.
+pub(super) struct Asked {
+    pub(super) yes: bool,
+    pub(super) with_resources: bool,
+    pub(super) dry_run: bool,
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    which: &Which,
+    asked: &Asked,
+    waiting: &Waiting,
+) -> Result<Exit> {
+    let exit = run(async {
+        let session = Session::open(connection).await?;
+        let found = find(&session, which).await?;
+        let removals: Vec<Removal> = found
+            .members()
+            .into_iter()
+            .map(|member| Removal {
+                key: member.object.key(),
+                fate: asked_to_stay(&member.object).map_or(Fate::Delete, Fate::Detach),
+                member,
+            })
+            .collect();
+        let lost = foreign_resources(&session.cluster, &found.kinds, &removals).await?;
+        for (definition, resources) in &lost {
+            let names: Vec<String> = resources.iter().take(5).map(ToString::to_string).collect();
+            say(&format!(
+                "{definition} takes {} with it: {}",
+                counted(resources.len(), "other resource"),
+                names.join(", ")
+            ));
+        }
+        if !lost.is_empty() && !asked.with_resources {
+            say("nothing was deleted; --with-resources deletes these too");
+            return Ok(Exit::Invalid);
+        }
+        if removals.is_empty() && found.parent.is_none() {
+            note("nothing of it is there");
+            return Ok(Exit::Ok);
+        }
+        if asked.dry_run || !asked.yes {
+            for one in &removals {
+                match &one.fate {
+                    Fate::Delete => say(&format!("- delete    {}", one.key)),
+                    Fate::Detach(why) | Fate::Keep(why) => {
+                        say(&format!("  keep      {} ({why})", one.key))
+                    }
+                }
+            }
+        }
+        if asked.dry_run {
+            return Ok(Exit::Ok);
+        }
+        if !asked.yes && !confirmed(removals.len())? {
+            say("nothing was deleted");
+            return Ok(Exit::Failed);
+        }
+        let tell = |event: &Event<'_>| match event {
+            Event::Deleted(key) => say(&format!("deleted   {key}")),
+            Event::Detached(key) => say(&format!("detached  {key}")),
+            Event::Waiting(progress) => say(&show::progress(progress)),
+        };
+        let options = wait_options(waiting);
+        let removed = remove(&session.cluster, FIELD_MANAGER, removals, &options, &tell).await;
+        if !removed.is_complete() {
+            say(&show::not_removed(&removed));
+            return Ok(if removed.deleted.is_empty() { Exit::Failed } else { Exit::Partial });
+        }
+        if let Some(parent) = &found.parent
+            && parent.delete(&session.cluster).await?
+        {
+            say(&format!("deleted   {} (the set)", parent.set));
+        }
+        note(&format!("{} gone", counted(removed.deleted.len(), "object")));
+        Ok(Exit::Ok)
+    })?;
+    Ok(exit.unwrap_or(Exit::Interrupted))
+}
+
+/// Asks whether to go on. Only a person can be asked.
+fn confirmed(count: usize) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(invalid("say --yes to delete without being asked"));
+    }
+    note(&format!("delete {}? [y/N]", counted(count, "object")));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

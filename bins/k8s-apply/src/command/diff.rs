@@ -1,0 +1,74 @@
+//! `diff`: what apply would change.
+
+use ::cli::{Exit, OutputFormat, say};
+use anyhow::Result;
+use k8s_apply::apply_set::removal::{Fate, Removal};
+use k8s_apply::manifest::Loaded;
+use k8s_apply::plan::Plan;
+use k8s_apply::run::{Proposal, ProposeError, RunOptions, propose};
+use serde::Serialize;
+
+use super::options::run_options;
+use crate::cli::{Applying, Connection};
+use crate::session::{Session, run};
+use crate::{intake, show};
+
+/// A proposal for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    removals: &'a [Removal],
+}
+
+pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit> {
+    let exit = run(async {
+        let session = Session::open(connection).await?;
+        let files = &arguments.files;
+        let loaded = intake::usable(&files.files, !files.not_recursive, &session.namespace)?;
+        let options = run_options(&session, arguments)?;
+        let Some(proposal) = proposal(&session, &loaded, &options).await? else {
+            return Ok(Exit::Invalid);
+        };
+        let prune = options.prune.is_some();
+        match connection.output {
+            OutputFormat::Text => {
+                show::out(&show::plan(&proposal.plan, &proposal.removals, prune))?
+            }
+            OutputFormat::Json => {
+                show::json(&Shown { plan: &proposal.plan, removals: &proposal.removals })?;
+            }
+        }
+        intake::show(&proposal.plan.problems, &loaded.sources);
+        Ok(if !proposal.plan.problems.is_empty() {
+            Exit::Invalid
+        } else if proposal.is_empty(prune) {
+            Exit::Ok
+        } else {
+            Exit::Differences
+        })
+    })?;
+    Ok(exit.unwrap_or(Exit::Interrupted))
+}
+
+/// The proposal; none if the manifests cannot be used, which is shown then.
+pub(super) async fn proposal<'m>(
+    session: &Session,
+    loaded: &'m Loaded,
+    options: &RunOptions,
+) -> Result<Option<Proposal<'m>>> {
+    match propose(&session.cluster, &loaded.manifests, options).await {
+        Ok(proposal) => Ok(Some(proposal)),
+        Err(ProposeError::Problems(problems)) => {
+            intake::show(&problems, &loaded.sources);
+            say("nothing was written");
+            Ok(None)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Whether something would be pruned if that was asked for.
+pub(super) fn has_leavers(removals: &[Removal]) -> bool {
+    removals.iter().any(|one| one.fate == Fate::Delete)
+}

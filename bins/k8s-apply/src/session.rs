@@ -1,0 +1,85 @@
+//! A command's connection to a cluster.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ::cli::{invalid, say};
+use anyhow::{Context, Result, anyhow};
+use k8s_apply::apply_set::SetRef;
+use k8s_apply::cluster::{Cluster, Limits};
+use k8s_apply::wait::WaitOptions;
+
+use crate::cli::{Connection, Waiting};
+
+/// A cluster, and the namespace of this command.
+pub(crate) struct Session {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+}
+
+impl Session {
+    /// Connects. What is tried again is told.
+    pub(crate) async fn open(arguments: &Connection) -> Result<Self> {
+        let limits = Limits {
+            request: arguments.request_timeout,
+            retry: arguments.retry_for,
+            concurrency: arguments.concurrency.max(1),
+        };
+        let cluster =
+            Cluster::connect(arguments.kubeconfig.as_deref(), arguments.context.as_deref(), limits)
+                .await?;
+        let cluster = cluster.telling(|retrying| {
+            // Short hitches are nobody's concern.
+            if retrying.wait >= Duration::from_millis(400) {
+                say(&format!(
+                    "trying again in {:.1} s to {}: {}",
+                    retrying.wait.as_secs_f64(),
+                    retrying.what,
+                    retrying.why
+                ));
+            }
+        });
+        let namespace =
+            arguments.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
+        Ok(Self { cluster, namespace })
+    }
+
+    /// The set of a name.
+    pub(crate) fn set(&self, name: &str) -> Result<SetRef> {
+        SetRef::parse(name, &self.namespace).map_err(invalid)
+    }
+}
+
+/// How to wait, by the command line.
+pub(crate) fn wait_options(waiting: &Waiting) -> WaitOptions {
+    WaitOptions { timeout: waiting.timeout, ..WaitOptions::default() }
+}
+
+/// Runs a command's work. A first interruption ends it where it is: everything that was written is complete in itself,
+/// and the next run finds it.
+pub(crate) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start")?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = work => result.map(Some),
+            signal = interrupted() => {
+                signal?;
+                say("k8s-apply: interrupted; run it again to finish what was begun");
+                Ok(None)
+            }
+        }
+    })
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn interrupted() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).map_err(|error| anyhow!(error))?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map_err(|error| anyhow!(error)),
+        _ = term.recv() => Ok(()),
+    }
+}
