@@ -1,7 +1,6 @@
 //! A command's connection to a cluster.
 
 use std::future::Future;
-use std::time::Duration;
 
 use ::cli::{invalid, say};
 use anyhow::{Context, Result, anyhow};
@@ -29,8 +28,8 @@ impl Session {
             Cluster::connect(arguments.kubeconfig.as_deref(), arguments.context.as_deref(), limits)
                 .await?;
         let cluster = cluster.telling(|retrying| {
-            // Short hitches are nobody's concern.
-            if retrying.wait >= Duration::from_millis(400) {
+            // Short hitches are nobody's concern; what lasts is told now and then.
+            if retrying.tries == 3 || retrying.tries % 8 == 0 {
                 say(&format!(
                     "trying again in {:.1} s to {}: {}",
                     retrying.wait.as_secs_f64(),

@@ -13,8 +13,8 @@ use crate::cluster::{Applying, CallError, Cluster, Deleting, Kind, PatchCall};
 use crate::object::{Object, ObjectKey};
 use crate::order::Schedule;
 use crate::plan::{
-    Action, Checked, Checking, Live, Mutators, Options, Plan, Prepared, Refusal, Step, check_now,
-    guard,
+    Action, Checked, Checking, Live, Mutators, Options, Plan, Prepared, Refusal, Step, Subject,
+    check_now, guard, refused,
 };
 use crate::wait::{self, Goal, Target, WaitOptions, Waited};
 
@@ -274,7 +274,7 @@ impl Applier<'_> {
                     step = self.look_again(at).await?;
                     continue;
                 }
-                Err(error) => return Err(self.refusal(at, error)),
+                Err(error) => return Err(self.refusal(at, error).await),
             };
             if step.action != Action::Unchanged {
                 events(&Event::Written { key: &item.key, action: step.action });
@@ -310,12 +310,8 @@ impl Applier<'_> {
         check_now(checking, at, there, true).await
     }
 
-    fn refusal(&self, at: usize, error: CallError) -> Refusal {
-        let subject = crate::plan::Subject { prepared: self.prepared, item: at };
-        match error.status() {
-            Some(status) => Refusal::Problems(crate::plan::problems_of(subject, status)),
-            None => Refusal::Call(error),
-        }
+    async fn refusal(&self, at: usize, error: CallError) -> Refusal {
+        refused(self.cluster, Subject { prepared: self.prepared, item: at }, error).await
     }
 
     async fn write_once(&self, step: &Step) -> Result<(Object, Vec<String>), CallError> {

@@ -122,6 +122,8 @@ pub struct Retrying {
     pub what: String,
     /// Why it has no answer yet.
     pub why: String,
+    /// How often it was sent.
+    pub tries: u32,
     /// How long it waits until it is sent again.
     pub wait: Duration,
 }
@@ -253,7 +255,7 @@ impl Cluster {
                     last: why,
                 });
             }
-            (self.on_retry)(&Retrying { what: doing.what.clone(), why, wait });
+            (self.on_retry)(&Retrying { what: doing.what.clone(), why, wait, tries });
             sleep(wait).await;
         }
     }

@@ -17,9 +17,9 @@ use serde::Serialize;
 pub use prepare::{Item, Prepared, prepare};
 
 use check::check;
-pub(crate) use check::{Checking, Refusal, check_now, guard};
+pub(crate) use check::{Checking, Refusal, check_now, guard, refused};
 pub(crate) use live::Live;
-pub(crate) use refusal::{Subject, problems_of};
+pub(crate) use refusal::Subject;
 
 use crate::change::Change;
 use crate::cluster::{CallError, Cluster};
@@ -218,7 +218,7 @@ pub async fn plan(
         .collect()
         .await;
     results.sort_unstable_by_key(|(item, _)| *item);
-    let mut plan = Plan::default();
+    let mut plan = Plan { problems: prepared.problems.clone(), ..Plan::default() };
     for (_, result) in results {
         match result {
             Ok(step) => plan.steps.push(step),

@@ -6,7 +6,6 @@
 
 use std::collections::HashSet;
 
-use diagnostics::Problem;
 use thiserror::Error;
 
 use crate::apply::{self, Applied, Applier};
@@ -39,9 +38,6 @@ pub struct RunOptions {
 /// Why there is no proposal.
 #[derive(Debug, Error)]
 pub enum ProposeError {
-    /// The set cannot be applied as it is.
-    #[error("the set cannot be applied as it is")]
-    Problems(Vec<Problem>),
     /// The set belongs to somebody else, or cannot be read.
     #[error(transparent)]
     Parent(#[from] ParentError),
@@ -69,7 +65,7 @@ pub struct Proposal<'m> {
 /// Finds out what bringing a set into a cluster would do. Nothing is written.
 ///
 /// # Errors
-/// If the set cannot be applied as it is, belongs to another tool, or the server does not answer.
+/// If the set belongs to another tool, or the server does not answer. What is wrong with the manifests is in the plan.
 pub async fn propose<'m>(
     cluster: &Cluster,
     manifests: &'m [Manifest],
@@ -93,14 +89,10 @@ pub async fn propose_with<'m>(
     if let Some(set) = &options.set {
         applying.label = Some((PART_OF.to_owned(), set.id()));
     }
-    let prepared = plan::prepare(manifests, kinds, &applying).map_err(ProposeError::Problems)?;
+    let prepared = plan::prepare(manifests, kinds, &applying);
     let objects: Vec<_> = prepared.items.iter().map(|item| &item.object).collect();
     let place = |at: usize| Some(prepared.manifests[prepared.items[at].manifest].origin.place());
     let (schedule, faults) = order::plan(&objects, &applying.default_namespace, place);
-    if !faults.is_empty() {
-        let settled = faults.into_iter().map(|(at, fault)| prepared.settle(at, fault));
-        return Err(ProposeError::Problems(settled.collect()));
-    }
     let parent = match &options.set {
         Some(set) => Some(Parent::read(cluster, set).await?),
         None => None,
@@ -114,7 +106,9 @@ pub async fn propose_with<'m>(
             _ => Ok(Vec::new()),
         }
     };
-    let (plan, members) = tokio::try_join!(plan::plan(cluster, &prepared, &applying), reading)?;
+    let (mut plan, members) = tokio::try_join!(plan::plan(cluster, &prepared, &applying), reading)?;
+    plan.problems.extend(faults.into_iter().map(|(at, fault)| prepared.settle(at, fault)));
+    plan.problems.sort_by(|a, b| a.place.cmp(&b.place));
     let wanted: HashSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
     let removals =
         removal::prune(&members, &wanted, options.prune.as_ref().unwrap_or(&Rules::default()));
@@ -195,10 +189,13 @@ impl Proposal<'_> {
         }
         let manager = applying.manager.clone();
         let wanted = Reach::of(self.prepared.items.iter().map(|item| &item.key));
+        let mut home = None;
         if let Some(mut parent) = self.parent.take() {
-            let made = self.make_home(cluster, &manager, &parent).await;
-            let widened = match made {
-                Ok(()) => parent.widen(cluster, &manager, &wanted).await.map(drop),
+            let widened = match self.make_home(cluster, &manager, &parent).await {
+                Ok(made) => {
+                    home = made;
+                    parent.widen(cluster, &manager, &wanted).await.map(drop)
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = widened {
@@ -217,7 +214,15 @@ impl Proposal<'_> {
             waiting: &waiting,
         };
         let tell = |event: &apply::Event<'_>| events(&Event::Applying(event));
+        if let Some(key) = &home {
+            tell(&apply::Event::Written { key, action: Action::Create });
+        }
         report.applied = applier.apply(std::mem::take(&mut self.plan), &tell).await;
+        if let Some(done) =
+            report.applied.done.iter_mut().find(|done| Some(&done.key) == home.as_ref())
+        {
+            done.action = Action::Create;
+        }
         if report.applied.is_complete() && options.wait_for_all {
             let tell = |progress: &wait::Progress| events(&Event::Waiting(progress));
             let targets = report.applied.targets();
@@ -256,20 +261,22 @@ impl Proposal<'_> {
         report
     }
 
-    /// Makes the namespace of the parent, if that is in the set and not there yet.
+    /// Makes the namespace of the parent, if that is in the set and not there yet. Answers what was made.
     async fn make_home(
         &mut self,
         cluster: &Cluster,
         manager: &str,
         parent: &Parent,
-    ) -> Result<(), ParentError> {
-        let Some(&at) = self.prepared.namespaces.get(&parent.set.namespace) else { return Ok(()) };
-        let Some(step) = self.plan.steps.iter_mut().find(|step| step.item == at) else {
-            return Ok(());
+    ) -> Result<Option<ObjectKey>, ParentError> {
+        let Some(&at) = self.prepared.namespaces.get(&parent.set.namespace) else {
+            return Ok(None);
         };
-        if step.action != Action::Create {
-            return Ok(());
-        }
+        let steps = &mut self.plan.steps;
+        let Some(step) =
+            steps.iter_mut().find(|step| step.item == at && step.action == Action::Create)
+        else {
+            return Ok(None);
+        };
         let item = &self.prepared.items[at];
         let how = Applying { manager, force: false, dry_run: false, just_made: false };
         let made = cluster.apply(&item.kind, &step.send, &how).await;
@@ -278,8 +285,9 @@ impl Proposal<'_> {
             set: parent.set.clone(),
             source,
         })?;
+        // It needs no second write.
         step.live = Some(object);
         step.action = Action::Unchanged;
-        Ok(())
+        Ok(Some(item.key.clone()))
     }
 }

@@ -5,11 +5,11 @@ use anyhow::Result;
 use k8s_apply::apply::{Done, Event as ApplyEvent, Trouble};
 use k8s_apply::apply_set::removal::Event as RemovalEvent;
 use k8s_apply::manifest::Loaded;
-use k8s_apply::run::{Event, Report};
+use k8s_apply::run::{Event, Report, propose};
 use k8s_apply::wait::Waited;
 use serde::Serialize;
 
-use super::diff::{has_leavers, proposal};
+use super::diff::has_leavers;
 use super::options::run_options;
 use crate::cli::{Applying, Connection};
 use crate::session::{Session, run};
@@ -37,9 +37,7 @@ pub(super) fn apply(
         let loaded = intake::usable(&files.files, !files.not_recursive, &session.namespace)?;
         let mut options = run_options(&session, arguments)?;
         options.wait_for_all = wait_for_all;
-        let Some(proposal) = proposal(&session, &loaded, &options).await? else {
-            return Ok(Exit::Invalid);
-        };
+        let proposal = propose(&session.cluster, &loaded.manifests, &options).await?;
         if !proposal.plan.problems.is_empty() {
             intake::show(&proposal.plan.problems, &loaded.sources);
             say("nothing was written");

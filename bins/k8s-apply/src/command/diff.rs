@@ -1,11 +1,10 @@
 //! `diff`: what apply would change.
 
-use ::cli::{Exit, OutputFormat, say};
+use ::cli::{Exit, OutputFormat};
 use anyhow::Result;
 use k8s_apply::apply_set::removal::{Fate, Removal};
-use k8s_apply::manifest::Loaded;
 use k8s_apply::plan::Plan;
-use k8s_apply::run::{Proposal, ProposeError, RunOptions, propose};
+use k8s_apply::run::propose;
 use serde::Serialize;
 
 use super::options::run_options;
@@ -27,9 +26,7 @@ pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit
         let files = &arguments.files;
         let loaded = intake::usable(&files.files, !files.not_recursive, &session.namespace)?;
         let options = run_options(&session, arguments)?;
-        let Some(proposal) = proposal(&session, &loaded, &options).await? else {
-            return Ok(Exit::Invalid);
-        };
+        let proposal = propose(&session.cluster, &loaded.manifests, &options).await?;
         let prune = options.prune.is_some();
         match connection.output {
             OutputFormat::Text => {
@@ -49,23 +46,6 @@ pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit
         })
     })?;
     Ok(exit.unwrap_or(Exit::Interrupted))
-}
-
-/// The proposal; none if the manifests cannot be used, which is shown then.
-pub(super) async fn proposal<'m>(
-    session: &Session,
-    loaded: &'m Loaded,
-    options: &RunOptions,
-) -> Result<Option<Proposal<'m>>> {
-    match propose(&session.cluster, &loaded.manifests, options).await {
-        Ok(proposal) => Ok(Some(proposal)),
-        Err(ProposeError::Problems(problems)) => {
-            intake::show(&problems, &loaded.sources);
-            say("nothing was written");
-            Ok(None)
-        }
-        Err(other) => Err(other.into()),
-    }
 }
 
 /// Whether something would be pruned if that was asked for.

@@ -59,13 +59,11 @@ pub(super) async fn find(session: &Session, which: &Which) -> Result<Found> {
             default_namespace: session.namespace.clone(),
             ..plan::Options::default()
         };
-        let prepared = match plan::prepare(&loaded.manifests, kinds.clone(), &options) {
-            Ok(prepared) => prepared,
-            Err(problems) => {
-                intake::show(&problems, &loaded.sources);
-                return Err(invalid("these manifests cannot be used; nothing was changed"));
-            }
-        };
+        let prepared = plan::prepare(&loaded.manifests, kinds.clone(), &options);
+        intake::show(&prepared.problems, &loaded.sources);
+        if !prepared.problems.is_empty() {
+            return Err(invalid("these manifests cannot be used; nothing was changed"));
+        }
         targets.extend(prepared.items.into_iter().map(|item| Target {
             key: item.key,
             kind: item.kind,

@@ -124,6 +124,8 @@ pub(super) fn verdict(doing: &Doing, failure: Failure) -> Verdict {
 fn may_pass(doing: &Doing, status: &Status) -> bool {
     let says = |words: &str| status.message.contains(words);
     match status.code {
+        // Server-side apply answers a field that does not fit the schema with a 500.
+        500 if says("failed to create typed patch object") => false,
         // Too many requests; a timeout of the server's own; the server or something before it is not well. A webhook
         // that is not up yet is a 500.
         408 | 429 | 500..=599 => true,
@@ -200,6 +202,11 @@ mod tests {
         let cases = [
             (429, "", true),
             (500, "failed calling webhook \"a.b\": connect: connection refused", true),
+            (
+                500,
+                "failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .dta: field not declared in schema",
+                false,
+            ),
             (503, "", true),
             (504, "", true),
             (

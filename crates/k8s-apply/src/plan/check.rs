@@ -4,7 +4,7 @@ use diagnostics::Problem;
 use serde_json::Value;
 
 use super::live::Live;
-use super::refusal::{Subject, conflict_problems, immutable_fields, problems_of};
+use super::refusal::{Subject, conflict_problems, immutable_fields, is_misfit, problems_of};
 use super::webhooks::Mutators;
 use super::{Action, Checked, Item, Options, Prepared, Step};
 use crate::change::{HIDDEN, HIDDEN_CHANGED, changes};
@@ -167,7 +167,7 @@ async fn try_once(
         let how = Applying { manager, force: false, dry_run: true, just_made };
         let (made, warnings) = match on.cluster.apply(&item.kind, &step.send, &how).await {
             Ok(answer) => answer,
-            Err(error) => return refused(subject, error),
+            Err(error) => return Err(refused(on.cluster, subject, error).await),
         };
         step.notes.extend(warnings);
         step.changes = changes(None, Some(&item.object));
@@ -216,7 +216,7 @@ async fn try_once(
             if status.code == 409 {
                 return Ok(None);
             }
-            return refused(subject, error);
+            return Err(refused(on.cluster, subject, error).await);
         }
         if force {
             return Ok(None);
@@ -250,11 +250,21 @@ async fn try_once(
 }
 
 /// The refusal of an object, in words.
-fn refused(subject: Subject<'_>, error: CallError) -> Result<Option<Step>, Refusal> {
-    match error.status() {
-        Some(status) => Err(Refusal::Problems(problems_of(subject, status))),
-        None => Err(Refusal::Call(error)),
+pub(crate) async fn refused(cluster: &Cluster, subject: Subject<'_>, error: CallError) -> Refusal {
+    let Some(status) = error.status() else { return Refusal::Call(error) };
+    if is_misfit(status) {
+        // Server-side apply names only one of the fields that do not fit. Strict decoding names all unknown ones.
+        let item = &subject.prepared.items[subject.item];
+        if let Err(decoded) = cluster.rehearse(&item.kind, &item.object).await
+            && let Some(status) = decoded.status().filter(|status| status.code == 400)
+        {
+            let problems = problems_of(subject, status);
+            if problems.iter().all(|problem| problem.code == "unknown-field") {
+                return Refusal::Problems(problems);
+            }
+        }
     }
+    Refusal::Problems(problems_of(subject, status))
 }
 
 /// Binds what is sent to the version that was looked at, so that nothing else is forced than what was seen.
@@ -348,6 +358,13 @@ fn recreate(
             .collect();
         step.immutable = immutable;
         step.migration = None;
+        // The new one begins with the replicas that the old one was scaled to.
+        step.send = on.prepared.items[step.item].object.clone();
+        if let Some(replicas) = step.left.iter().find(|one| one.manager.subresource == "scale")
+            && let Some(number) = replicas.theirs.clone()
+        {
+            let _ = step.send.edit(|value| value["spec"]["replicas"] = number);
+        }
         step.live = Some(live);
         return Ok(step);
     }

@@ -34,6 +34,9 @@ pub struct Prepared<'m> {
     pub items: Vec<Item>,
     /// The kinds that the cluster serves, and those that the set adds.
     pub kinds: Kinds,
+    /// What is wrong with manifests that are not among the items: kinds that the cluster does not serve, a namespace where
+    /// there can be none, what stands twice. The set must not be applied then.
+    pub problems: Vec<Problem>,
     /// The namespaces that are in the set, and which item they are.
     pub(crate) namespaces: HashMap<String, usize>,
     /// The definitions of kinds that are in the set, and which item they are.
@@ -55,15 +58,8 @@ impl Prepared<'_> {
 }
 
 /// Finds the kinds of a set's objects, and puts those without a namespace into the default one.
-///
-/// # Errors
-/// All objects of kinds that the cluster does not serve, with a namespace where there can be none, or that stand
-/// twice.
-pub fn prepare<'m>(
-    manifests: &'m [Manifest],
-    mut kinds: Kinds,
-    options: &Options,
-) -> Result<Prepared<'m>, Vec<Problem>> {
+#[must_use]
+pub fn prepare<'m>(manifests: &'m [Manifest], mut kinds: Kinds, options: &Options) -> Prepared<'m> {
     let mut problems = Vec::new();
     let mut definitions = HashMap::new();
     for (at, Manifest { object, .. }) in manifests.iter().enumerate() {
@@ -111,18 +107,17 @@ pub fn prepare<'m>(
             object.set_label(key, value);
         }
         let key = object.key();
-        if let Some(first) = seen.insert(key.clone(), at) {
+        if let Some(&first) = seen.get(&key) {
             let place = manifests[first].origin.place();
             fault(
                 metadata.join("name"),
                 Problem::error("twice", format!("{key} stands in the set twice, first at {place}"))
                     .help("keep one of the two"),
             );
+            continue;
         }
+        seen.insert(key.clone(), at);
         items.push(Item { key, kind: kind.clone(), object, manifest: at });
-    }
-    if !problems.is_empty() {
-        return Err(problems);
     }
     let namespaces = items
         .iter()
@@ -130,7 +125,7 @@ pub fn prepare<'m>(
         .filter(|(_, item)| item.key.group_kind.is("", "Namespace"))
         .map(|(at, item)| (item.key.name.clone(), at))
         .collect();
-    Ok(Prepared { manifests, items, kinds, namespaces, definitions })
+    Prepared { manifests, items, kinds, problems, namespaces, definitions }
 }
 
 /// A kind that the cluster does not serve.

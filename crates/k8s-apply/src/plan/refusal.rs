@@ -78,6 +78,10 @@ pub(crate) fn problems_of(subject: Subject<'_>, status: &Status) -> Vec<Problem>
         };
         return unknown.iter().map(problem).collect();
     }
+    if let Some((field, fault)) = misfit(&status.message) {
+        let path = FieldPath::read_along(field, value);
+        return vec![subject.problem(&path, "misfit", &format!("{path}: {fault}"))];
+    }
     let causes: Vec<_> = status
         .details
         .iter()
@@ -105,6 +109,22 @@ pub(crate) fn problems_of(subject: Subject<'_>, status: &Status) -> Vec<Problem>
             subject.problem(&path, "refused", &message)
         })
         .collect()
+}
+
+/// How server-side apply begins when a field does not fit the schema.
+const MISFIT: &str = "failed to create typed patch object";
+
+/// Whether the object does not fit the schema of its kind.
+pub(super) fn is_misfit(status: &Status) -> bool {
+    status.message.contains(MISFIT)
+}
+
+/// The field that does not fit, and why: `failed to create typed patch object (a/b; apps/v1, Kind=Deployment):
+/// .spec.replicas: expected numeric (int or float), got string`.
+fn misfit(message: &str) -> Option<(&str, &str)> {
+    let rest = message.split_once(MISFIT)?.1;
+    let rest = &rest[rest.find("): .")? + 3..];
+    rest.split_once(": ")
 }
 
 /// The unknown fields that a refusal names. Server-side apply says `.spec.foo: field not declared in schema`, strict
