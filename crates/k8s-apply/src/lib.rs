@@ -6,6 +6,8 @@
 pub mod name;
 pub mod object;
 pub mod quantity;
+pub mod readiness;
 
 pub use object::{GroupKind, GroupVersionKind, Object, ObjectKey};
 pub use quantity::Quantity;
+pub use readiness::Readiness;

@@ -1,0 +1,183 @@
+//! The containers of a pod, and what ails them.
+
+use serde_json::Value;
+
+use super::condition::one_line;
+use super::verdict::StuckKind;
+use crate::object::Object;
+
+/// A container of a pod: what was wanted, and its status if there is one yet.
+#[derive(Clone, Copy)]
+pub(super) struct Container<'p> {
+    pub(super) name: &'p str,
+    /// Whether it must end before the others start.
+    pub(super) is_init: bool,
+    status: Option<&'p Value>,
+}
+
+/// What keeps a container from running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ailment {
+    pub(super) kind: StuckKind,
+    /// With the container's name at the begin.
+    pub(super) text: String,
+    /// Whether no time will cure it.
+    pub(super) is_final: bool,
+}
+
+/// All containers of a pod: those of the initialisation first, in their order.
+pub(super) fn all(pod: &Object) -> Vec<Container<'_>> {
+    let mut containers = Vec::new();
+    for (wanted, statuses, is_init) in [
+        ("/spec/initContainers", "/status/initContainerStatuses", true),
+        ("/spec/containers", "/status/containerStatuses", false),
+    ] {
+        let statuses = pod.at(statuses).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for wanted in pod.at(wanted).and_then(Value::as_array).into_iter().flatten() {
+            let name = text(wanted, "/name");
+            let status = statuses.iter().find(|status| text(status, "/name") == name);
+            // One that restarts always runs beside the others (KEP 753).
+            let is_init = is_init && text(wanted, "/restartPolicy") != "Always";
+            containers.push(Container { name, is_init, status });
+        }
+    }
+    containers
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How a container ended.
+#[derive(Clone, Copy)]
+pub(super) struct End<'p>(&'p Value);
+
+impl End<'_> {
+    fn code(self) -> i64 {
+        self.0.get("exitCode").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// `ended with code 3`, with what the container left as its message.
+    fn told(self) -> String {
+        let message = one_line(text(self.0, "/message"));
+        let message = if message.is_empty() { message } else { format!(" ({message})") };
+        match text(self.0, "/reason") {
+            "OOMKilled" => "ran out of memory (OOMKilled)".to_owned(),
+            "StartError" | "ContainerCannotRun" => format!("could not be started{message}"),
+            _ => format!("ended with code {}{message}", self.code()),
+        }
+    }
+}
+
+impl<'p> Container<'p> {
+    fn field(self, pointer: &str) -> &'p str {
+        self.status.map(|status| text(status, pointer)).unwrap_or_default()
+    }
+
+    fn flag(self, name: &str) -> bool {
+        let flag = self.status.and_then(|status| status.get(name)?.as_bool());
+        flag.unwrap_or_default()
+    }
+
+    /// `container app` or `init container migrate`.
+    pub(super) fn title(self) -> String {
+        format!("{} {}", if self.is_init { "init container" } else { "container" }, self.name)
+    }
+
+    pub(super) fn is_ready(self) -> bool {
+        self.flag("ready")
+    }
+
+    pub(super) fn is_running(self) -> bool {
+        self.status.is_some_and(|status| status.pointer("/state/running").is_some())
+    }
+
+    /// Why it waits, as one word; empty if it does not.
+    pub(super) fn waits_for(self) -> &'p str {
+        self.field("/state/waiting/reason")
+    }
+
+    pub(super) fn restarts(self) -> i64 {
+        self.status.and_then(|status| status.get("restartCount")?.as_i64()).unwrap_or_default()
+    }
+
+    /// How its present run ended, if it has.
+    pub(super) fn end(self) -> Option<End<'p>> {
+        self.status?.pointer("/state/terminated").map(End)
+    }
+
+    /// How its last run ended, if there was one.
+    pub(super) fn last_end(self) -> Option<End<'p>> {
+        self.status?.pointer("/lastState/terminated").map(End)
+    }
+
+    /// Whether its present run ended with an error.
+    pub(super) fn has_failed(self) -> bool {
+        self.end().is_some_and(|end| end.code() != 0)
+    }
+
+    /// What keeps it from running. None if nothing does, or if it is just being started.
+    pub(super) fn ailment(self) -> Option<Ailment> {
+        let because = |text: String, kind, is_final| {
+            Some(Ailment { kind, text: format!("{} {text}", self.title()), is_final })
+        };
+        let message = one_line(self.field("/state/waiting/message"));
+        let image = self.field("/image");
+        match self.waits_for() {
+            "" if self.has_failed() => {
+                because(self.end().map(End::told).unwrap_or_default(), StuckKind::Crash, false)
+            }
+            "" | "ContainerCreating" | "PodInitializing" => None,
+            "CrashLoopBackOff" => {
+                let end = self.last_end().map_or("ends".to_owned(), End::told);
+                let times = match self.restarts() {
+                    0 | 1 => "was restarted once".to_owned(),
+                    many => format!("was restarted {many} times"),
+                };
+                because(format!("{end}; it {times} (CrashLoopBackOff)"), StuckKind::Crash, false)
+            }
+            "InvalidImageName" => because(
+                format!("has `{image}` for an image: {message} (InvalidImageName)"),
+                StuckKind::Image,
+                true,
+            ),
+            "ErrImageNeverPull" => because(
+                format!(
+                    "may not pull its image {image}, and the node does not have it (ErrImageNeverPull)"
+                ),
+                StuckKind::Image,
+                false,
+            ),
+            reason @ ("ImagePullBackOff"
+            | "ErrImagePull"
+            | "ImageInspectError"
+            | "RegistryUnavailable") => because(
+                format!("cannot pull its image: {message} ({reason})"),
+                StuckKind::Image,
+                false,
+            ),
+            reason => because(
+                if message.is_empty() {
+                    format!("waits: {reason}")
+                } else {
+                    format!("cannot be started: {message} ({reason})")
+                },
+                StuckKind::Configuration,
+                false,
+            ),
+        }
+    }
+}
+
+/// What the first container that ails ails from.
+pub(super) fn first_ailment(pod: &Object) -> Option<Ailment> {
+    let ailments = all(pod).into_iter().filter_map(Container::ailment);
+    // What is final counts more than what may pass.
+    ailments.min_by_key(|ailment| !ailment.is_final)
+}
+
+/// How a pod failed, by its containers.
+pub(super) fn first_failure(pod: &Object) -> Option<String> {
+    let failed = all(pod).into_iter().find(|container| container.has_failed())?;
+    Some(format!("{} {}", failed.title(), failed.end()?.told()))
+}
