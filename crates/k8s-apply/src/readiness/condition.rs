@@ -15,6 +15,12 @@ impl<'o> Condition<'o> {
         all.iter().find(|one| one.get("type").and_then(Value::as_str) == Some(name)).map(Self)
     }
 
+    /// Whether a condition of the object has a reason.
+    pub(super) fn says(object: &Object, reason: &str) -> bool {
+        let all = object.at("/status/conditions").and_then(Value::as_array);
+        all.into_iter().flatten().any(|one| Condition(one).reason() == reason)
+    }
+
     fn field(self, name: &str) -> &'o str {
         self.0.get(name).and_then(Value::as_str).unwrap_or_default()
     }

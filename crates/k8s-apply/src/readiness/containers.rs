@@ -48,6 +48,13 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// One of the runs of a container whose log can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    Present,
+    Last,
+}
+
 /// How a container ended.
 #[derive(Clone, Copy)]
 pub(super) struct End<'p>(&'p Value);
@@ -61,6 +68,13 @@ impl End<'_> {
     fn told(self) -> String {
         let message = one_line(text(self.0, "/message"));
         let message = if message.is_empty() { message } else { format!(" ({message})") };
+    /// Whether it wrote a log: one that could not even be started did not.
+    pub(super) fn has_log(self) -> bool {
+        !matches!(text(self.0, "/reason"), "StartError" | "ContainerCannotRun")
+    }
+
+        let message = innermost(&message);
+        let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
         match text(self.0, "/reason") {
             "OOMKilled" => "ran out of memory (OOMKilled)".to_owned(),
             "StartError" | "ContainerCannotRun" => format!("could not be started{message}"),
@@ -99,6 +113,13 @@ impl<'p> Container<'p> {
 
     pub(super) fn restarts(self) -> i64 {
         self.status.and_then(|status| status.get("restartCount")?.as_i64()).unwrap_or_default()
+    /// `; it was restarted 3 times`; nothing if it never was.
+    pub(super) fn restarted(self) -> String {
+        match self.status.and_then(|status| status.get("restartCount")?.as_i64()) {
+            None | Some(0) => String::new(),
+            Some(1) => "; it was restarted once".to_owned(),
+            Some(many) => format!("; it was restarted {many} times"),
+        }
     }
 
     /// How its present run ended, if it has.
@@ -109,6 +130,16 @@ impl<'p> Container<'p> {
     /// How its last run ended, if there was one.
     pub(super) fn last_end(self) -> Option<End<'p>> {
         self.status?.pointer("/lastState/terminated").map(End)
+    }
+
+    /// Whether its present or its last run ended with an error, and which of the two has a log.
+    pub(super) fn failed_log(self) -> Option<Run> {
+        let has_log = |end: Option<End<'_>>| end.is_some_and(End::has_log);
+        if self.has_failed() {
+            return has_log(self.end()).then_some(Run::Present);
+        }
+        let is_waiting = !self.is_ready() && !self.is_running();
+        (is_waiting && has_log(self.last_end())).then_some(Run::Last)
     }
 
     /// Whether its present run ended with an error.
@@ -135,6 +166,11 @@ impl<'p> Container<'p> {
                     many => format!("was restarted {many} times"),
                 };
                 because(format!("{end}; it {times} (CrashLoopBackOff)"), StuckKind::Crash, false)
+        let message = innermost(&message);
+                let told = self.end().map(End::told).unwrap_or_default();
+                because(told + &self.restarted(), StuckKind::Crash, false)
+                let told = self.last_end().map_or_else(|| "ends".to_owned(), End::told);
+                because(told + &self.restarted() + " (CrashLoopBackOff)", StuckKind::Crash, false)
             }
             "InvalidImageName" => because(
                 format!("has `{image}` for an image: {message} (InvalidImageName)"),
@@ -153,6 +189,7 @@ impl<'p> Container<'p> {
             | "ImageInspectError"
             | "RegistryUnavailable") => because(
                 format!("cannot pull its image: {message} ({reason})"),
+                format!("cannot pull its image {image}: {message} ({reason})"),
                 StuckKind::Image,
                 false,
             ),
@@ -167,6 +204,30 @@ impl<'p> Container<'p> {
             ),
         }
     }
+}
+
+/// What runtimes say before they come to the point.
+const PREAMBLE: [&str; 9] = [
+    "Back-off pulling image",
+    "ErrImagePull",
+    "Error response from daemon",
+    "OCI runtime create failed",
+    "code = ",
+    "failed to ",
+    "rpc error",
+    "runc create failed",
+    "unable to start container process",
+];
+
+/// The part of a message that says what is wrong: what stands after the steps that failed for it.
+fn innermost(message: &str) -> &str {
+    let mut rest = message;
+    while let Some((_, inner)) = rest.split_once(": ")
+        && PREAMBLE.iter().any(|preamble| rest.starts_with(preamble))
+    {
+        rest = inner;
+    }
+    rest
 }
 
 /// What the first container that ails ails from.

@@ -55,11 +55,29 @@ pub(super) fn unscheduled(pod: &Object) -> Option<Readiness> {
         return Some(Readiness::progressing("it is not on a node yet"));
     };
     let message = one_line(scheduled.message());
+        // A volume that is made for the node comes first.
+        let claims: Vec<&str> = claims(pod).collect();
+        let claims = if claims.is_empty() {
+            String::new()
+        } else {
+            format!("; it uses the claim {}", claims.join(", "))
+        };
+        return Some(Readiness::progressing(format!("it is not on a node yet{claims}")));
+    // What would help by preemption comes after what is wrong.
+    let message = scheduled.message();
+    let message = message.split(" preemption: ").next().unwrap_or(message);
+    let message = one_line(message.trim_end_matches("no new claims to deallocate,").trim_end());
     let (kind, text) = match scheduled.reason() {
         "SchedulingGated" => (StuckKind::Gated, format!("held back by {}", gates(pod))),
         _ => (StuckKind::Unschedulable, format!("no node can take it: {message}")),
     };
     Some(Readiness::stuck_at(kind, text, scheduled.since()))
+}
+
+/// The claims that a pod uses.
+pub(super) fn claims(pod: &Object) -> impl Iterator<Item = &str> {
+    let volumes = pod.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+    volumes.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
 }
 
 /// `the scheduling gate example.com/quota`.
@@ -98,6 +116,7 @@ fn unready(pod: &Object) -> String {
                 format!("{} runs but is not ready; it was restarted {many} times", one.title())
             }
         },
+        [one] => format!("{} runs but is not ready{}", one.title(), one.restarted()),
         many => {
             let names: Vec<&str> = many.iter().map(|one| one.name).collect();
             format!("the containers {} are not ready", names.join(", "))

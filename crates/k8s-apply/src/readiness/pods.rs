@@ -5,6 +5,7 @@
 
 mod events;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -101,6 +102,7 @@ pub fn why(workload: &Object, pods: &[Object], events: &[Object]) -> Why {
     let lacks_pods = usize::try_from(wanted_pods(workload)).is_ok_and(|many| present.len() < many);
     findings.extend(events::findings(workload, &unready, events, lacks_pods));
     findings.sort_by_key(|finding| finding.rank);
+    drop_vague(&mut findings);
     Why { causes: grouped(findings), log: log_tail(&unready) }
 }
 
@@ -129,6 +131,17 @@ fn finding(pod: &Object) -> Option<Finding> {
     };
     let stuck = readiness.stuck().map(|stuck| stuck.kind);
     Some(Finding { rank, subject, text: readiness.text()?.to_owned(), stuck })
+}
+
+/// Leaves out warnings of any kind, and that a container is not ready, where more is known about the same thing.
+fn drop_vague(findings: &mut Vec<Finding>) {
+    let explained: BTreeSet<String> = findings
+        .iter()
+        .filter(|finding| finding.rank < Rank::Warning)
+        .map(|finding| finding.subject.clone())
+        .collect();
+    findings
+        .retain(|finding| finding.rank < Rank::Warning || !explained.contains(&finding.subject));
 }
 
 /// Findings with the same text become one cause.
@@ -161,7 +174,13 @@ fn log_tail(pods: &[&Object]) -> Option<LogTail> {
         all().find(|(_, one)| !one.is_ready() && !one.is_running() && one.last_end().is_some())
     {
         return Some(tail(pod, container, true));
+    let failed = all().find_map(|(pod, one)| Some((pod, one, one.failed_log()?)));
+    if let Some((pod, container, run)) = failed {
+        return Some(tail(pod, container, run == containers::Run::Last));
     }
     let (pod, container) = all().find(|(_, one)| one.is_running() && !one.is_ready())?;
     Some(tail(pod, container, false))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ fn seen(api: &str, kind: &str, spec: Value, status: Value) -> Object {
     object(api, kind, spec, status)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "takes `json!` in place")]
 fn object(api: &str, kind: &str, spec: Value, status: Value) -> Object {
     let value = json!({
         "apiVersion": api, "kind": kind, "metadata": {"name": "one", "generation": 1},
@@ -276,6 +277,8 @@ fn pods_are_told_by_their_containers() {
         progressing: container app cannot be started: The message (SomethingNew)
         progressing: container app runs but is not ready; it was restarted 3 times
         progressing: container app ended with code 2 (line 1 line 2)
+        progressing: container app cannot pull its image i:1: The message (ErrImagePull)
+        progressing: container app ended with code 2 (line 1 line 2); it was restarted 3 times
         progressing: the containers app, side are not ready
         progressing: its containers are ready; it waits for the condition example.com/lb
         progressing: init container b (2 of 2) is running

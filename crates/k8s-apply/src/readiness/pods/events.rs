@@ -11,6 +11,18 @@ use crate::readiness::verdict::StuckKind;
 
 /// Reasons that only repeat what the status of a pod says.
 const REPEATED: [&str; 4] = ["BackOff", "Failed", "FailedScheduling", "InspectFailed"];
+use crate::readiness::condition::{Condition, one_line};
+use crate::readiness::pod;
+/// Reasons that only repeat what the status of a pod says, or that keep no pod from being ready.
+const PASSED_OVER: [&str; 7] = [
+    "BackOff",
+    "DNSConfigForming",
+    "Failed",
+    "FailedScheduling",
+    "InspectFailed",
+    "MissingClusterDNS",
+    "MultiplePodDisruptionBudgets",
+];
 
 /// What warnings add to what the pods say. Of those with the same reason about the same thing the last counts.
 ///
@@ -29,6 +41,10 @@ pub(super) fn findings(
         if REPEATED.contains(&reason)
             || (reason.starts_with("FailedCreate") && !about.is_pod() && !lacks_pods)
         {
+        let is_creation = reason.starts_with("FailedCreate") && !about.is_pod();
+        let is_known = about.is(workload) && Condition::says(workload, reason);
+        let is_vain = if is_creation { !lacks_pods } else { is_known };
+        if is_vain || PASSED_OVER.contains(&reason) {
             continue;
         }
         let known = last.entry((subject, reason)).or_insert(event);
@@ -82,6 +98,7 @@ impl<'e> About<'e> {
             "Pod" => pods.iter().any(|pod| self.is(pod)),
             "PersistentVolumeClaim" => {
                 pods.iter().any(|pod| claims(pod).any(|name| name == self.name))
+                pods.iter().any(|pod| pod::claims(pod).any(|name| name == self.name))
             }
             "ReplicaSet" if workload.kind() == "Deployment" => {
                 let hash =
