@@ -16,13 +16,12 @@ pub(super) fn read(
 ) -> Vec<(usize, Arc<Document>, Value)> {
     let mut found = Vec::new();
     let mut number = 0;
-    for piece in pieces(&text.text) {
+    let mut pieces = pieces(&text.text);
+    // Two markers in a row, as at the beginning of a file, have nothing between them that one would count.
+    pieces.retain(|piece| text.text[piece.start..piece.end].lines().any(is_content));
+    for (piece, values) in pieces.iter().zip(all_values(text, &pieces)) {
         let content = &text.text[piece.start..piece.end];
-        if !content.lines().any(is_content) {
-            // Two markers in a row, as at the beginning of a file: nothing between them that one would count.
-            continue;
-        }
-        for (start, end, value) in values(&text.name, content) {
+        for (start, end, value) in values {
             number += 1;
             let (from, to) = (piece.start + start, piece.start + end);
             let before = &content[..start];
@@ -84,6 +83,30 @@ fn is_content(line: &str) -> bool {
     let rest = if is_marker(line, "---") { &line[3..] } else { line };
     let rest = rest.trim();
     !rest.is_empty() && !rest.starts_with('#') && !line.starts_with('%')
+}
+
+/// From how many bytes on a text is read by several threads.
+const LARGE: usize = 256 * 1024;
+
+/// The values of all pieces. Those of a large text are read by several threads, because reading YAML is slow.
+fn all_values(text: &Text, pieces: &[Piece]) -> Vec<Vec<Found>> {
+    let read = |pieces: &[Piece]| -> Vec<Vec<Found>> {
+        let content = |piece: &Piece| values(&text.name, &text.text[piece.start..piece.end]);
+        pieces.iter().map(content).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+    if text.text.len() < LARGE || threads == 1 || pieces.len() < threads {
+        return read(pieces);
+    }
+    std::thread::scope(|scope| {
+        let parts = pieces.chunks(pieces.len().div_ceil(threads));
+        let running: Vec<_> = parts.map(|part| (part, scope.spawn(move || read(part)))).collect();
+        // A thread that broke down has its part read again here, so that the reason shows.
+        running
+            .into_iter()
+            .flat_map(|(part, run)| run.join().unwrap_or_else(|_| read(part)))
+            .collect()
+    })
 }
 
 /// A value with its beginning and end, or why it is none.
