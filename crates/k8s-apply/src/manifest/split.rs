@@ -1,6 +1,7 @@
 //! Texts are cut into documents before they are read, so that one bad document does not hide the others.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use diagnostics::{Place, Problem, yaml};
@@ -9,12 +10,16 @@ use serde_json::Value;
 use super::source::{Document, Text};
 use super::tree::Tree;
 
-/// Reads every document of a text that is not empty, with its number from 1. Empty ones are counted.
+/// A document with its number from 1, and its value.
+pub(super) type Read = (usize, Arc<Document>, Value);
+
+/// Reads every document of a text that is not empty. The second list says where those are that cannot be read.
 pub(super) fn read(
     text: &Arc<Text>,
     problems: &mut Vec<Problem>,
-) -> Vec<(usize, Arc<Document>, Value)> {
+) -> (Vec<Read>, Vec<Range<usize>>) {
     let mut found = Vec::new();
+    let mut unread = Vec::new();
     let mut number = 0;
     let mut pieces = pieces(&text.text);
     // Two markers in a row, as at the beginning of a file, have nothing between them that one would count.
@@ -37,11 +42,12 @@ pub(super) fn read(
                         let _ = write!(problem.message, " (made of {template})");
                     }
                     problems.push(problem);
+                    unread.push(document.range());
                 }
             }
         }
     }
-    found
+    (found, unread)
 }
 
 /// A part of a text between markers.

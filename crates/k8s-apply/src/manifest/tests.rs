@@ -268,9 +268,14 @@ stringData: {b: hush, c: \"\"}
 
     let bad = "apiVersion: v1\nkind: Secret\nmetadata: {name: two}\ndata: {a: hush, b: aGVhcg}\nstringData: {c: 12}\n";
     let loaded = load(&[Input::text("secret.yaml", bad)], &LoadOptions::default());
-    let messages: Vec<_> = loaded.problems.iter().map(ToString::to_string).collect();
-    assert!(!messages.join("").contains("hush"));
-    assert_snapshot!(messages.join("\n"));
+    assert!(!format!("{}{loaded:?}", show(&loaded)).contains("hush"));
+    assert_snapshot!(show(&loaded));
+
+    let list = "---\na: [hush, Secret\n---\napiVersion: v1\nkind: List\nitems:\n- {kind: Secret, data: {a: hush}}\n\
+                ---\nkind: shown\n---\na: [shown\n";
+    let loaded = read("secret.yaml", list);
+    assert!(!format!("{}{loaded:?}", show(&loaded)).contains("hush"));
+    assert_snapshot!(show(&loaded));
 }
 
 #[test]
