@@ -140,14 +140,14 @@ data: {a: .nan}
 #[test]
 fn a_large_text_is_read_as_a_small_one_is() {
     let texts: Vec<String> =
-        (0..20_000).map(|number| format!("---\n{}", map(&format!("m{number}")))).collect();
+        (0..6_000).map(|number| format!("---\n{}", map(&format!("m{number}")))).collect();
     let text = texts.concat();
-    let bad = text.replace("{name: m19999}", "{name: [}");
-    assert!(text.len() > 1024 * 1024);
+    let bad = text.replace("{name: m5999}", "{name: [}");
+    assert!(text.len() > 256 * 1024);
     let loaded = read("a.yaml", &bad);
-    assert_eq!((loaded.manifests.len(), loaded.problems.len()), (19_999, 1));
-    assert_eq!(loaded.problems[0].place.as_ref().unwrap().line, 80_000);
-    assert_eq!(loaded.manifests[19_000].origin.document, 19_001);
+    assert_eq!((loaded.manifests.len(), loaded.problems.len()), (5_999, 1));
+    assert_eq!(loaded.problems[0].place.as_ref().unwrap().line, 24_000);
+    assert_eq!(loaded.manifests[5_000].origin.document, 5_001);
 }
 
 #[test]
