@@ -195,8 +195,15 @@ impl Loaded {
             }
         };
         let before = self.problems.len();
-        let documents = split::read(&text, &mut self.problems);
-        self.sources.0.push(text);
+        let (documents, mut hidden) = split::read(&text, &mut self.problems);
+        hidden.retain(|part| text.text[part.clone()].contains("Secret"));
+        hidden.extend(
+            documents
+                .iter()
+                .filter(|(_, _, value)| item::holds_secret(value))
+                .map(|(_, document, _)| document.range()),
+        );
+        self.sources.add(text, hidden);
         for (number, document, value) in documents {
             let origin = Origin {
                 file: document.file().to_owned(),

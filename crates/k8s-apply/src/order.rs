@@ -80,8 +80,7 @@ impl Schedule {
         self.edges.iter().copied().filter(move |edge| edge.after == index && edge.waits())
     }
 
-    /// What must be ready before a step begins, sorted and each once. One pass over the edges, so that asking for all steps
-    /// in turn costs little.
+    /// What must be ready before a step begins, sorted and each once. Looks at all edges.
     #[must_use]
     pub fn waits_before(&self, step: usize) -> Vec<usize> {
         let Some(members) = self.steps.get(step) else { return Vec::new() };

@@ -69,7 +69,22 @@ pub(super) fn unreadable(name: &str, error: &io::Error) -> Problem {
 }
 
 /// The text of a file: UTF-8, or UTF-16 with a byte order mark, as some shells on Windows write it.
+///
+/// A carriage return alone ends a line in YAML, but for hardly any other program. It becomes a line feed, which reads the
+/// same, so that all count lines alike.
 pub(super) fn decode(bytes: Vec<u8>) -> Result<String, String> {
+    let mut text = characters(bytes)?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    let is_alone = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+    if text.match_indices('\r').any(|(at, _)| is_alone(at)) {
+        text = text.replace("\r\n", "\n").replace('\r', "\n");
+    }
+    Ok(text)
+}
+
+fn characters(bytes: Vec<u8>) -> Result<String, String> {
     let utf16 = |pairs: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = pairs.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         char::decode_utf16(units)
@@ -79,15 +94,9 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, String> {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        _ => {
-            let mut text = String::from_utf8(bytes).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                format!("is no text: expected UTF-8, found another byte at offset {at}")
-            })?;
-            if text.starts_with('\u{feff}') {
-                text.drain(..'\u{feff}'.len_utf8());
-            }
-            Ok(text)
-        }
+        _ => String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            format!("is no text: expected UTF-8, found another byte at offset {at}")
+        }),
     }
 }

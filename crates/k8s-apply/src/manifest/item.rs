@@ -35,6 +35,16 @@ fn is_list(value: &Value) -> bool {
             && value.pointer("/metadata/name").is_none()
 }
 
+/// Whether a value is a Secret, or a list that may hold one.
+pub(super) fn holds_secret(value: &Value) -> bool {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    matches!(kind, "Secret" | "SecretList")
+        || value
+            .get("items")
+            .and_then(Value::as_array)
+            .is_some_and(|items| items.iter().any(holds_secret))
+}
+
 fn add_items(mut value: Value, origin: &Origin, loaded: &mut Loaded) {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));

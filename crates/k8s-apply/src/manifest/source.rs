@@ -1,28 +1,80 @@
 //! The texts that manifests stand in, and the places in them.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use diagnostics::yaml::Places;
 use diagnostics::{DataPath, Place, Source, Step};
 
-/// The texts that were read, to show the lines of problems.
-#[derive(Debug, Clone, Default)]
-pub struct Sources(pub(super) Vec<Arc<Text>>);
+/// The texts that were read, to show the lines of problems. Documents that hold a Secret, or may hold one, are not shown.
+#[derive(Clone, Default)]
+pub struct Sources(Vec<Shown>);
+
+#[derive(Clone)]
+struct Shown {
+    text: Arc<Text>,
+    /// The text without its secrets, if there are any.
+    without: Option<String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|shown| &shown.text)).finish()
+    }
+}
+
+/// What stands for a line that is not shown.
+const HIDDEN: &str = "(a Secret is not shown)";
 
 impl Sources {
     /// The texts as [`diagnostics::render`] takes them.
     #[must_use]
     pub fn texts(&self) -> Vec<Source<'_>> {
-        self.0.iter().map(|text| Source { file: &text.name, text: &text.text }).collect()
+        self.0
+            .iter()
+            .map(|shown| {
+                let text = shown.without.as_ref().unwrap_or(&shown.text.text);
+                Source { file: &shown.text.name, text }
+            })
+            .collect()
+    }
+
+    /// Adds a text, with the parts of it that are not shown.
+    pub(super) fn add(&mut self, text: Arc<Text>, mut hidden: Vec<Range<usize>>) {
+        hidden.sort_by_key(|part| part.start);
+        let without = (!hidden.is_empty()).then(|| {
+            let mut out = String::new();
+            let (mut offset, mut next) = (0, 0);
+            for line in text.text.split_inclusive('\n') {
+                let end = offset + line.len();
+                while hidden.get(next).is_some_and(|part| part.end <= offset) {
+                    next += 1;
+                }
+                if hidden.get(next).is_some_and(|part| part.start < end) {
+                    out.push_str(HIDDEN);
+                    out.push('\n');
+                } else {
+                    out.push_str(line);
+                }
+                offset = end;
+            }
+            out
+        });
+        self.0.push(Shown { text, without });
     }
 }
 
-/// One file, or what stands for one.
-#[derive(Debug)]
+/// One file, or what stands for one. `Debug` shows only its name.
 pub(super) struct Text {
     pub(super) name: String,
     pub(super) text: String,
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({:?})", self.name)
+    }
 }
 
 /// One document of a text. Its places are looked up when the first one is asked for.
@@ -47,6 +99,10 @@ impl Document {
 
     pub(super) fn file(&self) -> &str {
         &self.text.name
+    }
+
+    pub(super) fn range(&self) -> Range<usize> {
+        self.range.clone()
     }
 
     pub(super) fn text(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Texts are cut into documents before they are read, so that one bad document does not hide the others.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use diagnostics::{Place, Problem, yaml};
@@ -9,20 +10,23 @@ use serde_json::Value;
 use super::source::{Document, Text};
 use super::tree::Tree;
 
-/// Reads every document of a text that is not empty, with its number from 1. Empty ones are counted.
+/// A document with its number from 1, and its value.
+pub(super) type Read = (usize, Arc<Document>, Value);
+
+/// Reads every document of a text that is not empty. The second list says where those are that cannot be read.
 pub(super) fn read(
     text: &Arc<Text>,
     problems: &mut Vec<Problem>,
-) -> Vec<(usize, Arc<Document>, Value)> {
+) -> (Vec<Read>, Vec<Range<usize>>) {
     let mut found = Vec::new();
+    let mut unread = Vec::new();
     let mut number = 0;
-    for piece in pieces(&text.text) {
+    let mut pieces = pieces(&text.text);
+    // Two markers in a row, as at the beginning of a file, have nothing between them that one would count.
+    pieces.retain(|piece| text.text[piece.start..piece.end].lines().any(is_content));
+    for (piece, values) in pieces.iter().zip(all_values(text, &pieces)) {
         let content = &text.text[piece.start..piece.end];
-        if !content.lines().any(is_content) {
-            // Two markers in a row, as at the beginning of a file: nothing between them that one would count.
-            continue;
-        }
-        for (start, end, value) in values(&text.name, content) {
+        for (start, end, value) in values {
             number += 1;
             let (from, to) = (piece.start + start, piece.start + end);
             let before = &content[..start];
@@ -38,11 +42,12 @@ pub(super) fn read(
                         let _ = write!(problem.message, " (made of {template})");
                     }
                     problems.push(problem);
+                    unread.push(document.range());
                 }
             }
         }
     }
-    found
+    (found, unread)
 }
 
 /// A part of a text between markers.
@@ -84,6 +89,30 @@ fn is_content(line: &str) -> bool {
     let rest = if is_marker(line, "---") { &line[3..] } else { line };
     let rest = rest.trim();
     !rest.is_empty() && !rest.starts_with('#') && !line.starts_with('%')
+}
+
+/// From how many bytes on a text is read by several threads.
+const LARGE: usize = 256 * 1024;
+
+/// The values of all pieces. Those of a large text are read by several threads, because reading YAML is slow.
+fn all_values(text: &Text, pieces: &[Piece]) -> Vec<Vec<Found>> {
+    let read = |pieces: &[Piece]| -> Vec<Vec<Found>> {
+        let content = |piece: &Piece| values(&text.name, &text.text[piece.start..piece.end]);
+        pieces.iter().map(content).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+    if text.text.len() < LARGE || threads == 1 || pieces.len() < threads {
+        return read(pieces);
+    }
+    std::thread::scope(|scope| {
+        let parts = pieces.chunks(pieces.len().div_ceil(threads));
+        let running: Vec<_> = parts.map(|part| (part, scope.spawn(move || read(part)))).collect();
+        // A thread that broke down has its part read again here, so that the reason shows.
+        running
+            .into_iter()
+            .flat_map(|(part, run)| run.join().unwrap_or_else(|_| read(part)))
+            .collect()
+    })
 }
 
 /// A value with its beginning and end, or why it is none.

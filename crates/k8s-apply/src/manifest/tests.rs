@@ -1,6 +1,8 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -87,6 +89,14 @@ items: []
 }
 
 #[test]
+fn a_carriage_return_alone_ends_a_line() {
+    let text = format!("{}data:\r  a: |\r    b\r    c\r\n---\rkind: [\n", map("a"));
+    let loaded = read("a.yaml", &text);
+    assert_eq!(loaded.manifests[0].object.text("/data/a"), Some("b\nc\n"));
+    assert_eq!(loaded.problems[0].place.as_ref().unwrap().to_string(), "a.yaml:9:7");
+}
+
+#[test]
 fn one_bad_document_does_not_hide_the_others() {
     let text = format!(
         "{}---\nkind: ConfigMap\nkind: Secret\n---\na: [1\n---\n{}---\n- 1\n---\nreplicas: 3\n---\n\
@@ -98,6 +108,46 @@ fn one_bad_document_does_not_hide_the_others() {
         map("b")
     );
     assert_snapshot!(show(&read("many.yaml", &text)));
+}
+
+#[test]
+fn what_looks_like_a_template_or_a_number_is_not_guessed_at() {
+    let text = "\
+apiVersion: v1
+kind: Service
+metadata: {name: s}
+spec: {ports: [{port: 080}, {port: 1e3}, {port: 1_000}, {port: 0x10}, {port: 0644}, {port: 1.5}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Values.name }}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: y}
+data: {[a]: b}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: z}
+data: {a: .nan}
+";
+    let loaded = read("a.yaml", text);
+    let ports = loaded.manifests[0].object.at("/spec/ports").unwrap();
+    assert_snapshot!(format!("{ports}\n{}", show(&loaded)));
+}
+
+#[test]
+fn a_large_text_is_read_as_a_small_one_is() {
+    let texts: Vec<String> =
+        (0..6_000).map(|number| format!("---\n{}", map(&format!("m{number}")))).collect();
+    let text = texts.concat();
+    let bad = text.replace("{name: m5999}", "{name: [}");
+    assert!(text.len() > 256 * 1024);
+    let loaded = read("a.yaml", &bad);
+    assert_eq!((loaded.manifests.len(), loaded.problems.len()), (5_999, 1));
+    assert_eq!(loaded.problems[0].place.as_ref().unwrap().line, 24_000);
+    assert_eq!(loaded.manifests[5_000].origin.document, 5_001);
 }
 
 #[test]
@@ -218,9 +268,14 @@ stringData: {b: hush, c: \"\"}
 
     let bad = "apiVersion: v1\nkind: Secret\nmetadata: {name: two}\ndata: {a: hush, b: aGVhcg}\nstringData: {c: 12}\n";
     let loaded = load(&[Input::text("secret.yaml", bad)], &LoadOptions::default());
-    let messages: Vec<_> = loaded.problems.iter().map(ToString::to_string).collect();
-    assert!(!messages.join("").contains("hush"));
-    assert_snapshot!(messages.join("\n"));
+    assert!(!format!("{}{loaded:?}", show(&loaded)).contains("hush"));
+    assert_snapshot!(show(&loaded));
+
+    let list = "---\na: [hush, Secret\n---\napiVersion: v1\nkind: List\nitems:\n- {kind: Secret, data: {a: hush}}\n\
+                ---\nkind: shown\n---\na: [shown\n";
+    let loaded = read("secret.yaml", list);
+    assert!(!format!("{}{loaded:?}", show(&loaded)).contains("hush"));
+    assert_snapshot!(show(&loaded));
 }
 
 #[test]
@@ -323,4 +378,62 @@ fn a_large_list_may_have_many_problems() {
     let loaded = read("a.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n{items}"));
     assert_eq!(loaded.problems.len(), 5999);
     assert_eq!(loaded.problems[2999].place.as_ref().unwrap().line, 3003);
+}
+
+/// Any JSON, some of it under names that mean something.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[a-z0-9~.:# -]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop_oneof!["[a-z]{1,3}", "(labels|env|status|value|on|data|containers)"];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(name, inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_object() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![
+        Just(("v1", "ConfigMap")),
+        Just(("v1", "Secret")),
+        Just(("v1", "Pod")),
+        Just(("apps/v1", "Deployment")),
+        Just(("example.com/v1", "Widget")),
+    ];
+    (kind, any_value(), any_value(), any_value()).prop_map(|((api, kind), labels, spec, data)| {
+        json!({
+            "apiVersion": api, "kind": kind, "metadata": {"name": "one", "labels": labels, "uid": "u"},
+            "spec": {"template": {"spec": spec}}, "data": data,
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_was_cleaned_is_clean(value in any_object()) {
+        let loaded = read("a.json", &value.to_string());
+        prop_assert_eq!(loaded.manifests.len(), 1);
+        let again = read("b.json", &loaded.manifests[0].object.value().to_string());
+        prop_assert_eq!(&again.manifests[0].object, &loaded.manifests[0].object);
+        prop_assert_eq!(again.has_errors(), loaded.has_errors());
+        prop_assert!(again.problems.iter().all(Problem::is_error));
+    }
+
+    #[test]
+    fn documents_are_read_alone_as_in_a_row(values in proptest::collection::vec(any_object(), 1..4)) {
+        let texts: Vec<String> = values.iter().map(|value| format!("{value:#}\n")).collect();
+        let alone: Vec<Object> =
+            texts.iter().flat_map(|text| read("a.yaml", text).manifests).map(|m| m.object).collect();
+        for between in ["---\n", "", "...\n---\n# next\n"] {
+            let row = read("row.yaml", &texts.join(between));
+            let row: Vec<Object> = row.manifests.into_iter().map(|m| m.object).collect();
+            prop_assert_eq!(&row, &alone);
+        }
+    }
 }

@@ -42,7 +42,10 @@ impl<'de> Visitor<'de> for TreeVisitor {
         if value.abs() >= EXACT {
             return Err(too_large());
         }
-        // `1e3` is a whole number for a server, as it is for Go's reader of JSON.
+        if value.fract() == 0.0 {
+            // `1e3`, and `080`, which is no octal number: Go's reader of JSON takes them for whole numbers too.
+            return Ok((value as i64).into());
+        }
         Ok(serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -106,7 +109,7 @@ impl<'de> Deserialize<'de> for Key {
 
 struct KeyVisitor;
 
-impl Visitor<'_> for KeyVisitor {
+impl<'de> Visitor<'de> for KeyVisitor {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,6 +140,16 @@ impl Visitor<'_> for KeyVisitor {
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<String, E> {
         Err(E::custom("a key is a number with a fraction: put it in quotes"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(A::Error::custom(
+            "a key is a mapping: if the braces belong to a template, give what is made of it",
+        ))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(A::Error::custom("a key is a list: put it in quotes if it is text"))
     }
 
     fn visit_unit<E: Error>(self) -> Result<String, E> {

@@ -8,6 +8,7 @@ use k8s_apply::order::plan_manifests;
 use serde_json::Value;
 
 /// The folder with the shared data, if it is there.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn shared(folder: &str, test: &str) -> Option<PathBuf> {
     let root = std::env::var_os("WINDLASS_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
@@ -37,8 +38,8 @@ fn objects<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
 
 /// The files of a folder and of those in it that have an ending.
 fn files(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_dir() {
             files(&path, endings, found);
         } else if path.extension().is_some_and(|end| endings.iter().any(|known| end == *known)) {
