@@ -84,6 +84,12 @@ impl Cluster {
         &self.kubeconfig
     }
 
+    /// The kubectl that fits it.
+    #[must_use]
+    pub fn kubectl_path(&self) -> &Path {
+        &self.kubectl
+    }
+
     /// The image with busybox, for `imagePullPolicy: Never`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
 
 pub mod cluster;
+pub mod proxy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

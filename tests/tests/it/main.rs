@@ -6,3 +6,4 @@ mod cli;
 mod hpcc;
 mod kill;
 mod montage;
+mod proxy;
