@@ -176,6 +176,7 @@ pub(crate) struct Waiting {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Applying {
     #[command(flatten)]
     pub(crate) files: Files,

@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
 
-    fn object(kind: &str, more: Value) -> Object {
+    fn object(kind: &str, more: &Value) -> Object {
         let mut value =
             json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "uid": "1"}});
         for (name, member) in more.as_object().unwrap() {
@@ -336,7 +336,7 @@ mod tests {
     fn fields_items_and_lines_are_compared() {
         let before = object(
             "Pod",
-            json!({
+            &json!({
                 "spec": {"containers": [
                     {"name": "a", "image": "x:1", "args": ["1", "2"], "ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53, "protocol": "TCP"}]},
                     {"name": "old"},
@@ -347,7 +347,7 @@ mod tests {
         );
         let after = object(
             "Pod",
-            json!({
+            &json!({
                 "spec": {"containers": [
                     {"name": "a", "image": "x:2", "args": ["1", "3"], "ports": [{"containerPort": 53, "protocol": "TCP"}]},
                     {"name": "new", "command": ["a long command that does not fit into one line", "because it has several words"], "env": [{"name": "A", "value": "b"}], "text": "1\n2"},
@@ -384,8 +384,8 @@ mod tests {
 
     #[test]
     fn the_values_of_a_secret_are_hidden() {
-        let before = object("Secret", json!({"data": {"one": "aHVzaA==", "gone": "aHVzaA=="}}));
-        let after = object("Secret", json!({"data": {"one": "aHVzaA=8", "new": "aHVzaA=="}}));
+        let before = object("Secret", &json!({"data": {"one": "aHVzaA==", "gone": "aHVzaA=="}}));
+        let after = object("Secret", &json!({"data": {"one": "aHVzaA=8", "new": "aHVzaA=="}}));
         let all = [
             shown(Some(&before), Some(&after)),
             shown(None, Some(&after)),

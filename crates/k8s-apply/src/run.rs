@@ -4,7 +4,7 @@
 //! what the set will contain is written into its parent, then objects are applied stage by stage, then they are waited
 //! for, and only if all of that went well objects that are in the set no more are removed, and the parent forgets them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use thiserror::Error;
 
@@ -109,7 +109,7 @@ pub async fn propose_with<'m>(
     let (mut plan, members) = tokio::try_join!(plan::plan(cluster, &prepared, &applying), reading)?;
     plan.problems.extend(faults.into_iter().map(|(at, fault)| prepared.settle(at, fault)));
     plan.problems.sort_by(|a, b| a.place.cmp(&b.place));
-    let wanted: HashSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
+    let wanted: BTreeSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
     let removals =
         removal::prune(&members, &wanted, options.prune.as_ref().unwrap_or(&Rules::default()));
     Ok(Proposal { prepared, schedule, plan, parent, members, removals })
@@ -280,11 +280,8 @@ impl Proposal<'_> {
         let item = &self.prepared.items[at];
         let how = Applying { manager, force: false, dry_run: false, just_made: false };
         let made = cluster.apply(&item.kind, &step.send, &how).await;
-        let (object, _) = made.map_err(|source| ParentError::Call {
-            doing: "make the namespace of",
-            set: parent.set.clone(),
-            source,
-        })?;
+        let (object, _) =
+            made.map_err(|source| ParentError::call("make the namespace of", &parent.set, source))?;
         // It needs no second write.
         step.live = Some(object);
         step.action = Action::Unchanged;

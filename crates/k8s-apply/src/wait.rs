@@ -52,7 +52,7 @@ pub struct WaitOptions {
 impl Default for WaitOptions {
     fn default() -> Self {
         Self {
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             tell_every: Duration::from_secs(5),
             selector: None,
             rules: readiness::Options::default(),
@@ -136,7 +136,7 @@ pub async fn until(
         learn_classes(cluster, &targets, &mut rules).await;
     }
     let judge = |target: &Target, seen: Option<&Object>| match goal {
-        Goal::Ready => ready(seen, &rules),
+        Goal::Ready => ready(target, seen, &rules),
         Goal::Gone => gone(target, seen),
     };
     let mut states: Vec<State> = targets
@@ -231,9 +231,20 @@ async fn pending(cluster: &Cluster, states: &[State], reasons: &mut why::Reasons
 }
 
 /// Whether an object is ready.
-fn ready(seen: Option<&Object>, rules: &readiness::Options) -> Verdict {
-    let Some(object) = seen else { return Verdict::Waiting("it is not there".into()) };
-    match readiness::of(object, rules) {
+fn ready(target: &Target, seen: Option<&Object>, rules: &readiness::Options) -> Verdict {
+    let Some(object) = seen else {
+        // A Job may have ended and been cleaned away by its own rule.
+        return match &target.object {
+            Some(last) => told(readiness::absent(last)),
+            None => Verdict::Waiting("it is not there".into()),
+        };
+    };
+    told(readiness::of(object, rules))
+}
+
+/// A judgement as far as it matters for waiting.
+fn told(readiness: Readiness) -> Verdict {
+    match readiness {
         Readiness::Ready { note } => Verdict::Done(note.map(|note| note.text)),
         Readiness::Progressing(reason) | Readiness::Terminating(reason) => {
             Verdict::Waiting(reason.text)

@@ -1,5 +1,7 @@
 //! `apply`: brings manifests into a cluster.
 
+use std::fmt::Write;
+
 use ::cli::{Exit, OutputFormat, counted, note, say};
 use anyhow::Result;
 use k8s_apply::apply::{Done, Event as ApplyEvent, Trouble};
@@ -125,7 +127,7 @@ fn show_report(connection: &Connection, report: &Report, loaded: &Loaded) -> Res
     let mut words =
         format!("{}: {written} written, {} unchanged", counted(total, "object"), total - written);
     if let Some(removed) = removed {
-        words.push_str(&format!(", {} deleted", removed.deleted.len()));
+        let _ = write!(words, ", {} deleted", removed.deleted.len());
     }
     if report.waited.as_ref().is_some_and(Waited::is_complete) {
         words.push_str(", all ready");

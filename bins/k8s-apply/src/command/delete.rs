@@ -61,7 +61,7 @@ pub(super) fn delete(
                 match &one.fate {
                     Fate::Delete => say(&format!("- delete    {}", one.key)),
                     Fate::Detach(why) | Fate::Keep(why) => {
-                        say(&format!("  keep      {} ({why})", one.key))
+                        say(&format!("  keep      {} ({why})", one.key));
                     }
                 }
             }

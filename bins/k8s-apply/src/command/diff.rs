@@ -30,7 +30,7 @@ pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit
         let prune = options.prune.is_some();
         match connection.output {
             OutputFormat::Text => {
-                show::out(&show::plan(&proposal.plan, &proposal.removals, prune))?
+                show::out(&show::plan(&proposal.plan, &proposal.removals, prune))?;
             }
             OutputFormat::Json => {
                 show::json(&Shown { plan: &proposal.plan, removals: &proposal.removals })?;

@@ -69,5 +69,9 @@ fn list(history: &[Revision]) -> String {
 }
 
 fn objects(revision: &Revision) -> String {
-    revision.objects.iter().map(|one| format!("{}  {}\n", one.digest, one.object)).collect()
+    let mut text = String::new();
+    for one in &revision.objects {
+        let _ = writeln!(text, "{}  {}", one.digest, one.object);
+    }
+    text
 }

@@ -1,5 +1,6 @@
 //! What a set contained, kept in its parent.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 
 use flate2::Compression;
@@ -69,7 +70,10 @@ fn digest(object: &Object) -> String {
         }
     }
     let hash = Sha256::digest(value.to_string());
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().take(6).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The history with one more revision, if the set is another one now. Oldest revisions go when there are too many.

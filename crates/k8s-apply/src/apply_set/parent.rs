@@ -31,7 +31,7 @@ pub enum ParentError {
         set: SetRef,
         /// What happened.
         #[source]
-        source: CallError,
+        source: Box<CallError>,
     },
     /// There is an object of that name which is no set.
     #[error("{0} is there, but it is no set: it has no label {ID}; choose another name")]
@@ -66,6 +66,12 @@ pub enum ParentError {
     Missing(SetRef),
 }
 
+impl ParentError {
+    pub(crate) fn call(doing: &'static str, set: &SetRef, source: CallError) -> Self {
+        Self::Call { doing, set: set.clone(), source: Box::new(source) }
+    }
+}
+
 /// A set as the cluster knows it.
 #[derive(Debug, Clone)]
 pub struct Parent {
@@ -88,7 +94,7 @@ impl Parent {
         let found = cluster
             .get(&kind(set.kind), Some(&set.namespace), &set.name)
             .await
-            .map_err(|source| ParentError::Call { doing: "read", set: set.clone(), source })?;
+            .map_err(|source| ParentError::call("read", set, source))?;
         match found {
             None => Ok(Self {
                 set: set.clone(),
@@ -187,7 +193,7 @@ impl Parent {
     }
 
     async fn write(&mut self, cluster: &Cluster, manager: &str) -> Result<(), ParentError> {
-        let failed = |source| ParentError::Call { doing: "write", set: self.set.clone(), source };
+        let failed = |source| ParentError::call("write", &self.set, source);
         let object = self.object();
         let how = Applying { manager, force: false, dry_run: false, just_made: true };
         cluster.apply(&kind(self.set.kind), &object, &how).await.map_err(failed)?;
@@ -238,7 +244,7 @@ impl Parent {
             propagation: kube::api::PropagationPolicy::Background,
             dry_run: false,
         };
-        let failed = |source| ParentError::Call { doing: "delete", set: self.set.clone(), source };
+        let failed = |source| ParentError::call("delete", &self.set, source);
         cluster.delete(&target).await.map_err(failed)
     }
 }

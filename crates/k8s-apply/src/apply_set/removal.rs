@@ -108,7 +108,7 @@ pub async fn members(
 
 /// What becomes of the members of a set that are not in it any more.
 #[must_use]
-pub fn prune(members: &[Member], wanted: &HashSet<ObjectKey>, rules: &Rules) -> Vec<Removal> {
+pub fn prune(members: &[Member], wanted: &BTreeSet<ObjectKey>, rules: &Rules) -> Vec<Removal> {
     let used: HashSet<&str> = wanted.iter().filter_map(|key| key.namespace.as_deref()).collect();
     members
         .iter()
@@ -164,7 +164,7 @@ pub fn asked_to_stay(object: &Object) -> Option<String> {
         ("client.lifecycle.config.k8s.io/deletion", "detach"),
         ("cli-utils.sigs.k8s.io/on-remove", "keep"),
         ("helm.sh/resource-policy", "keep"),
-        ("k8s-apply.windlass.dev/on-remove", "keep"),
+        ("windlass.dev/on-remove", "keep"),
     ];
     WORDS
         .iter()

@@ -135,9 +135,7 @@ fn may_pass(doing: &Doing, status: &Status) -> bool {
         // The service account of a new namespace is made by a controller, a moment later. Admission that waits for its
         // caches says so with a 403.
         403 => says("error looking up service account") || says("not yet ready to handle request"),
-        404 => {
-            doing.just_made && status.reason != "NotFound" || doing.just_made && is_unserved(status)
-        }
+        404 => doing.just_made && (status.reason != "NotFound" || is_unserved(status)),
         _ => false,
     }
 }

@@ -120,7 +120,7 @@ fn without_annotation(entry: &Value) -> Value {
 mod tests {
     use super::*;
 
-    fn live(entries: Value, annotated: bool) -> Object {
+    fn live(entries: &Value, annotated: bool) -> Object {
         let mut metadata = json!({"name": "a", "resourceVersion": "7", "managedFields": entries});
         if annotated {
             metadata["annotations"] = json!({LAST_APPLIED: "{}"});
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_kubectl_applied_becomes_ours() {
         let live = live(
-            json!([
+            &json!([
                 {"manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "v1",
                  "time": "2026-01-02T03:04:05Z", "fieldsType": "FieldsV1", "fieldsV1": {
                     "f:metadata": {"f:annotations": {".": {}, format!("f:{LAST_APPLIED}"): {}}},
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn an_object_of_ours_needs_nothing() {
         let live = live(
-            json!([{"manager": "we", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {}}}]),
+            &json!([{"manager": "we", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {}}}]),
             false,
         );
         assert_eq!(migration(&live, "we", &[]), None);

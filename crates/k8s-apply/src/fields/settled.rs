@@ -194,21 +194,22 @@ mod tests {
 
     #[test]
     fn every_change_of_a_value_or_an_owner_unsettles() {
-        let changes: [(&str, fn(&mut Value)); 8] = [
+        type Edit = fn(&mut Value);
+        let edits: [(&str, Edit); 8] = [
             ("a value", |v| {
-                v["spec"]["template"]["spec"]["containers"][0]["command"][1] = json!("8")
+                v["spec"]["template"]["spec"]["containers"][0]["command"][1] = json!("8");
             }),
             ("a new field", |v| v["spec"]["replicas"] = json!(3)),
             ("a dropped label", |v| v["metadata"] = json!({"name": "web", "namespace": "a"})),
             ("a new label", |v| v["metadata"]["labels"]["b"] = json!("c")),
             ("a dropped item", |v| v["spec"]["template"]["spec"]["volumes"] = json!([])),
             ("another item", |v| {
-                v["spec"]["template"]["spec"]["volumes"][0]["name"] = json!("other")
+                v["spec"]["template"]["spec"]["volumes"][0]["name"] = json!("other");
             }),
             ("a new section", |v| v["data"] = json!({})),
             ("another version", |v| v["apiVersion"] = json!("apps/v2")),
         ];
-        for (what, change) in changes {
+        for (what, change) in edits {
             let mut changed = manifest();
             changed.edit(change).unwrap();
             assert!(!is_settled(&changed, &live(), "we"), "{what}");

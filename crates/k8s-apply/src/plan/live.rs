@@ -27,13 +27,13 @@ impl Live {
         cluster: &Cluster,
         prepared: &Prepared<'_>,
     ) -> Result<Self, CallError> {
-        let mut groups: BTreeMap<(String, Option<&str>), (&Kind, Vec<&str>)> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, Option<&str>), Group<'_>> = BTreeMap::new();
         for item in prepared.items.iter().filter(|item| !item.kind.from_set) {
             let namespace = item.key.namespace.as_deref();
             groups
                 .entry((item.kind.gvk.to_string(), namespace))
-                .or_insert_with(|| (&item.kind, Vec::new()))
-                .1
+                .or_insert_with(|| Group { kind: &item.kind, names: Vec::new() })
+                .names
                 .push(&item.key.name);
         }
         let namespace_kind = prepared.kinds.named("namespaces");
@@ -43,12 +43,12 @@ impl Live {
         if let Some(kind) = namespace_kind {
             groups
                 .entry((kind.gvk.to_string(), None))
-                .or_insert_with(|| (kind, Vec::new()))
-                .1
+                .or_insert_with(|| Group { kind, names: Vec::new() })
+                .names
                 .extend(missing.iter().copied());
         }
         let found: Vec<Vec<Object>> = stream::iter(groups)
-            .map(|((_, namespace), (kind, names))| group(cluster, kind, namespace, names))
+            .map(|((_, namespace), wanted)| read_group(cluster, wanted, namespace))
             .buffer_unordered(cluster.limits().concurrency.max(1))
             .try_collect()
             .await?;
@@ -77,12 +77,16 @@ impl Live {
     }
 }
 
-/// The objects of a kind in a namespace.
-async fn group(
+/// Objects of a kind, in one namespace, by their names.
+struct Group<'a> {
+    kind: &'a Kind,
+    names: Vec<&'a str>,
+}
+
+async fn read_group(
     cluster: &Cluster,
-    kind: &Kind,
+    Group { kind, names }: Group<'_>,
     namespace: Option<&str>,
-    names: Vec<&str>,
 ) -> Result<Vec<Object>, CallError> {
     if names.len() >= LISTED {
         // Who may read an object may not always list them.

@@ -64,15 +64,14 @@ impl End<'_> {
         self.0.get("exitCode").and_then(Value::as_i64).unwrap_or_default()
     }
 
-    /// `ended with code 3`, with what the container left as its message.
-    fn told(self) -> String {
-        let message = one_line(text(self.0, "/message"));
-        let message = if message.is_empty() { message } else { format!(" ({message})") };
     /// Whether it wrote a log: one that could not even be started did not.
     pub(super) fn has_log(self) -> bool {
         !matches!(text(self.0, "/reason"), "StartError" | "ContainerCannotRun")
     }
 
+    /// `ended with code 3`, with what the container left as its message.
+    fn told(self) -> String {
+        let message = one_line(text(self.0, "/message"));
         let message = innermost(&message);
         let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
         match text(self.0, "/reason") {
@@ -111,8 +110,6 @@ impl<'p> Container<'p> {
         self.field("/state/waiting/reason")
     }
 
-    pub(super) fn restarts(self) -> i64 {
-        self.status.and_then(|status| status.get("restartCount")?.as_i64()).unwrap_or_default()
     /// `; it was restarted 3 times`; nothing if it never was.
     pub(super) fn restarted(self) -> String {
         match self.status.and_then(|status| status.get("restartCount")?.as_i64()) {
@@ -153,22 +150,15 @@ impl<'p> Container<'p> {
             Some(Ailment { kind, text: format!("{} {text}", self.title()), is_final })
         };
         let message = one_line(self.field("/state/waiting/message"));
+        let message = innermost(&message);
         let image = self.field("/image");
         match self.waits_for() {
             "" if self.has_failed() => {
-                because(self.end().map(End::told).unwrap_or_default(), StuckKind::Crash, false)
+                let told = self.end().map(End::told).unwrap_or_default();
+                because(told + &self.restarted(), StuckKind::Crash, false)
             }
             "" | "ContainerCreating" | "PodInitializing" => None,
             "CrashLoopBackOff" => {
-                let end = self.last_end().map_or("ends".to_owned(), End::told);
-                let times = match self.restarts() {
-                    0 | 1 => "was restarted once".to_owned(),
-                    many => format!("was restarted {many} times"),
-                };
-                because(format!("{end}; it {times} (CrashLoopBackOff)"), StuckKind::Crash, false)
-        let message = innermost(&message);
-                let told = self.end().map(End::told).unwrap_or_default();
-                because(told + &self.restarted(), StuckKind::Crash, false)
                 let told = self.last_end().map_or_else(|| "ends".to_owned(), End::told);
                 because(told + &self.restarted() + " (CrashLoopBackOff)", StuckKind::Crash, false)
             }
@@ -188,7 +178,6 @@ impl<'p> Container<'p> {
             | "ErrImagePull"
             | "ImageInspectError"
             | "RegistryUnavailable") => because(
-                format!("cannot pull its image: {message} ({reason})"),
                 format!("cannot pull its image {image}: {message} ({reason})"),
                 StuckKind::Image,
                 false,

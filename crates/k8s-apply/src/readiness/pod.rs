@@ -52,9 +52,6 @@ pub(super) fn unscheduled(pod: &Object) -> Option<Readiness> {
         return None;
     }
     let Some(scheduled) = Condition::of(pod, "PodScheduled").filter(|one| !one.is_true()) else {
-        return Some(Readiness::progressing("it is not on a node yet"));
-    };
-    let message = one_line(scheduled.message());
         // A volume that is made for the node comes first.
         let claims: Vec<&str> = claims(pod).collect();
         let claims = if claims.is_empty() {
@@ -63,6 +60,7 @@ pub(super) fn unscheduled(pod: &Object) -> Option<Readiness> {
             format!("; it uses the claim {}", claims.join(", "))
         };
         return Some(Readiness::progressing(format!("it is not on a node yet{claims}")));
+    };
     // What would help by preemption comes after what is wrong.
     let message = scheduled.message();
     let message = message.split(" preemption: ").next().unwrap_or(message);
@@ -109,13 +107,6 @@ fn unready(pod: &Object) -> String {
     match unready.as_slice() {
         [] => missing_gates(pod),
         [one] if !one.is_running() => format!("{} is being created", one.title()),
-        [one] => match one.restarts() {
-            0 => format!("{} runs but is not ready", one.title()),
-            1 => format!("{} runs but is not ready; it was restarted once", one.title()),
-            many => {
-                format!("{} runs but is not ready; it was restarted {many} times", one.title())
-            }
-        },
         [one] => format!("{} runs but is not ready{}", one.title(), one.restarted()),
         many => {
             let names: Vec<&str> = many.iter().map(|one| one.name).collect();

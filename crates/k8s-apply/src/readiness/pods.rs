@@ -167,13 +167,6 @@ fn log_tail(pods: &[&Object]) -> Option<LogTail> {
     };
     let all =
         || pods.iter().flat_map(|pod| containers::all(pod).into_iter().map(move |one| (*pod, one)));
-    if let Some((pod, container)) = all().find(|(_, one)| one.has_failed()) {
-        return Some(tail(pod, container, false));
-    }
-    if let Some((pod, container)) =
-        all().find(|(_, one)| !one.is_ready() && !one.is_running() && one.last_end().is_some())
-    {
-        return Some(tail(pod, container, true));
     let failed = all().find_map(|(pod, one)| Some((pod, one, one.failed_log()?)));
     if let Some((pod, container, run)) = failed {
         return Some(tail(pod, container, run == containers::Run::Last));

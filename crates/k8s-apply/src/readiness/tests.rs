@@ -273,11 +273,9 @@ fn pods_are_told_by_their_containers() {
         progressing: its node does not answer
         progressing: container app is being created
         progressing: container app cannot be started: The message (CreateContainerError)
-        progressing: container app cannot pull its image: The message (ErrImagePull)
+        progressing: container app cannot pull its image i:1: The message (ErrImagePull)
         progressing: container app cannot be started: The message (SomethingNew)
         progressing: container app runs but is not ready; it was restarted 3 times
-        progressing: container app ended with code 2 (line 1 line 2)
-        progressing: container app cannot pull its image i:1: The message (ErrImagePull)
         progressing: container app ended with code 2 (line 1 line 2); it was restarted 3 times
         progressing: the containers app, side are not ready
         progressing: its containers are ready; it waits for the condition example.com/lb

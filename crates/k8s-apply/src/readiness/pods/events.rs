@@ -2,17 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{Finding, Rank};
 use crate::object::Object;
-use crate::readiness::condition::one_line;
-use crate::readiness::verdict::StuckKind;
-
-/// Reasons that only repeat what the status of a pod says.
-const REPEATED: [&str; 4] = ["BackOff", "Failed", "FailedScheduling", "InspectFailed"];
 use crate::readiness::condition::{Condition, one_line};
 use crate::readiness::pod;
+use crate::readiness::verdict::StuckKind;
+
 /// Reasons that only repeat what the status of a pod says, or that keep no pod from being ready.
 const PASSED_OVER: [&str; 7] = [
     "BackOff",
@@ -38,9 +33,6 @@ pub(super) fn findings(
         let reason = event.text("/reason").unwrap_or_default();
         let about = About::of(event);
         let Some(subject) = about.subject(workload, pods) else { continue };
-        if REPEATED.contains(&reason)
-            || (reason.starts_with("FailedCreate") && !about.is_pod() && !lacks_pods)
-        {
         let is_creation = reason.starts_with("FailedCreate") && !about.is_pod();
         let is_known = about.is(workload) && Condition::says(workload, reason);
         let is_vain = if is_creation { !lacks_pods } else { is_known };
@@ -97,7 +89,6 @@ impl<'e> About<'e> {
         let is_ours = match self.kind {
             "Pod" => pods.iter().any(|pod| self.is(pod)),
             "PersistentVolumeClaim" => {
-                pods.iter().any(|pod| claims(pod).any(|name| name == self.name))
                 pods.iter().any(|pod| pod::claims(pod).any(|name| name == self.name))
             }
             "ReplicaSet" if workload.kind() == "Deployment" => {
@@ -110,12 +101,6 @@ impl<'e> About<'e> {
         let kind = if self.is_pod() { "pod" } else { self.kind };
         is_ours.then(|| format!("{kind} {}", self.name))
     }
-}
-
-/// The claims that a pod uses.
-fn claims(pod: &Object) -> impl Iterator<Item = &str> {
-    let volumes = pod.at("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
-    volumes.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
 }
 
 /// When an event was seen last, in the form of RFC 3339 and always in UTC, so that texts can be compared.
