@@ -310,8 +310,7 @@ async fn delete(cluster: &Cluster, kind: &Kind, object: &Object) -> Result<Outco
         name: object.name(),
         uid: object.uid(),
         resource_version: object.resource_version(),
-        // What it owns goes before it does, so that it is gone with all that it made.
-        propagation: PropagationPolicy::Foreground,
+        propagation: propagation(kind),
         dry_run: false,
     };
     Ok(if cluster.delete(&target).await? {
@@ -319,6 +318,15 @@ async fn delete(cluster: &Cluster, kind: &Kind, object: &Object) -> Result<Outco
     } else {
         Outcome::Gone
     })
+}
+
+/// What becomes of the objects that an object of this kind owns. Pods go before their workload does, so that it is gone
+/// with all that it made. The garbage collector learns of new kinds late, so custom resources do not wait for it.
+fn propagation(kind: &Kind) -> PropagationPolicy {
+    match (kind.gvk.group.as_str(), kind.gvk.kind.as_str()) {
+        ("apps" | "batch", _) | ("", "ReplicationController") => PropagationPolicy::Foreground,
+        _ => PropagationPolicy::Background,
+    }
 }
 
 async fn detach(
