@@ -7,6 +7,7 @@ use super::fields::{get, gvk, pod, texts};
 use super::item::kind_of;
 use crate::builtin::{Scope, scope};
 use crate::name::{LabelKey, LabelValue, NameError, check_object};
+use crate::readiness::{FAILED_WHEN, READY_WHEN, Rule};
 
 /// Adds what is wrong with an object.
 pub(super) fn object(value: &Value, problems: &mut Vec<Problem>) {
@@ -16,6 +17,18 @@ pub(super) fn object(value: &Value, problems: &mut Vec<Problem>) {
     containers(value, problems);
     namespace(value, problems);
     names(value, problems);
+    rules(value, problems);
+}
+
+/// The annotations that say when the object is ready, or has failed.
+fn rules(value: &Value, problems: &mut Vec<Problem>) {
+    let annotations = DataPath::root().join("metadata").join("annotations");
+    for key in [READY_WHEN, FAILED_WHEN] {
+        let text = get(value, &annotations.join(key)).and_then(Value::as_str);
+        if let Some(Err(error)) = text.map(Rule::parse_all) {
+            problems.push(Problem::error("rule", error.to_string()).at(annotations.join(key)));
+        }
+    }
 }
 
 /// The name, and the keys and values of labels and the keys of annotations.
