@@ -257,19 +257,24 @@ fn watch(inner: &Arc<Inner>, what: Watching) -> Response<Body> {
     response
 }
 
+/// With a body, the query says nothing.
 fn deletion(call: &Call<'_>) -> Result<Deletion, Failure> {
-    let options = if call.body.is_empty() { json!({}) } else { call.json()? };
+    if call.body.is_empty() {
+        return Ok(Deletion {
+            propagation: call.parameter("propagationPolicy").map(str::to_owned),
+            grace_seconds: call.number("gracePeriodSeconds")?,
+            dry_run: call.is_dry_run(),
+            ..Deletion::default()
+        });
+    }
+    let options = call.json()?;
     let text = |pointer: &str| options.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let propagation = text("/propagationPolicy");
-    let said = || call.parameter("propagationPolicy").map(str::to_owned);
     Ok(Deletion {
         uid: text("/preconditions/uid"),
         version: text("/preconditions/resourceVersion"),
-        propagation: propagation.or_else(said),
-        grace_seconds: options["gracePeriodSeconds"]
-            .as_u64()
-            .or(call.number("gracePeriodSeconds")?),
-        dry_run: call.is_dry_run() || options["dryRun"].is_array(),
+        propagation: text("/propagationPolicy"),
+        grace_seconds: options["gracePeriodSeconds"].as_u64(),
+        dry_run: options["dryRun"].is_array(),
     })
 }
 

@@ -99,9 +99,10 @@ impl Stop {
 
 /// Whether a request changes something.
 pub(crate) fn is_write(parts: &Parts, body: &[u8]) -> bool {
-    let is_dry = parts.uri.query().is_some_and(|query| query.contains("dryRun="))
-        || parts.method == Method::DELETE
-            && serde_json::from_slice(body)
-                .is_ok_and(|options: Value| options["dryRun"].is_array());
+    let is_dry = if parts.method == Method::DELETE && !body.is_empty() {
+        serde_json::from_slice(body).is_ok_and(|options: Value| options["dryRun"].is_array())
+    } else {
+        parts.uri.query().is_some_and(|query| query.contains("dryRun="))
+    };
     matches!(parts.method, Method::POST | Method::PUT | Method::PATCH | Method::DELETE) && !is_dry
 }

@@ -112,6 +112,9 @@ impl Watch {
             if let Some(lines) = self.news() {
                 return Some(lines.into());
             }
+            if self.is_over {
+                break;
+            }
             tokio::select! {
                 changed = self.signal.changed() => self.is_over = changed.is_err(),
                 () = until(self.bookmark_at) => {

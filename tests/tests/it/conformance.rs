@@ -151,14 +151,14 @@ impl At {
         self.send("PUT", path, "application/json", object.to_string().into()).await
     }
 
-    async fn merge(&self, path: &str, patch: &Value) -> Answer {
+    async fn merge(&self, path: &str, change: &Value) -> Answer {
         let media_type = "application/merge-patch+json";
-        self.send("PATCH", path, media_type, patch.to_string().into()).await
+        self.send("PATCH", path, media_type, change.to_string().into()).await
     }
 
-    async fn json_patch(&self, path: &str, patch: &Value) -> Answer {
+    async fn json_patch(&self, path: &str, change: &Value) -> Answer {
         let media_type = "application/json-patch+json";
-        self.send("PATCH", path, media_type, patch.to_string().into()).await
+        self.send("PATCH", path, media_type, change.to_string().into()).await
     }
 
     async fn delete(&self, path: &str, options: &Value) -> Answer {

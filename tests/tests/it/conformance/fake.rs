@@ -58,7 +58,7 @@ fn a_stop_is_before_a_write_or_at_its_answer_and_a_fork_goes_its_own_way() {
             () = work => unreachable!(),
             () = fake.stopped() => {}
         }
-        assert_eq!(fake.writes(), 3 + 0);
+        assert_eq!(fake.writes(), 3);
         fake.go_on();
         assert_eq!(at.get(&at.path("configmaps")).await.names(), ["c0", "c1"]);
         let fork = fake.fork();

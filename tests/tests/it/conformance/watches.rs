@@ -56,9 +56,9 @@ fn is(of: &str, name: &str) -> (String, String) {
 
 async fn events_come_in_order_from_a_version_on(at: &At) {
     let path = at.config_map("before", json!({"of": "test"})).await;
-    let list = at.get(&at.path("configmaps?labelSelector=of")).await;
+    let begin = at.get(&at.path("configmaps?labelSelector=of")).await;
     let query =
-        format!("configmaps?watch=true&labelSelector=of&resourceVersion={}", list.version());
+        format!("configmaps?watch=true&labelSelector=of&resourceVersion={}", begin.version());
     let mut events = Events::of(at, &at.path(&query)).await;
     let a = at.config_map("a", json!({"of": "test"})).await;
     at.config_map("unseen", json!({})).await;
