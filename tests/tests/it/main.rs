@@ -4,6 +4,7 @@
 
 mod cli;
 mod example_sets;
+mod conformance;
 mod hpcc;
 mod kill;
 mod montage;
