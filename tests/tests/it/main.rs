@@ -6,6 +6,7 @@ mod cli;
 mod example_sets;
 mod conformance;
 mod hpcc;
+mod k8s_apply;
 mod kill;
 mod montage;
 mod proxy;
