@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod example_sets;
 mod hpcc;
+mod k8s_apply;
 mod kill;
 mod montage;
 mod proxy;
