@@ -4,6 +4,7 @@
 
 mod cli;
 mod hpcc;
+mod k8s_faults;
 mod kill;
 mod montage;
 mod proxy;
