@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
 mod cli;
-mod example_sets;
 mod conformance;
+mod example_sets;
 mod hpcc;
 mod k8s_apply;
 mod kill;
