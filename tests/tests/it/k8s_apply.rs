@@ -123,7 +123,9 @@ impl Bed {
 
     /// What the cluster has in this namespace, as JSON; null if it is not there.
     fn get(&self, what: &str) -> Value {
-        let text = self.namespace.done(&["get", what, "--ignore-not-found", "-o", "json", "--show-managed-fields"], "");
+        let text = self
+            .namespace
+            .done(&["get", what, "--ignore-not-found", "-o", "json", "--show-managed-fields"], "");
         if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
     }
 
@@ -157,7 +159,9 @@ impl Bed {
 
 /// A ConfigMap with one value.
 fn config_map(name: &str, value: &str) -> String {
-    format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value}}}\n")
+    format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value}}}\n"
+    )
 }
 
 /// A Deployment whose pods run this in a shell.
