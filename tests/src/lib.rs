@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn wf_run() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("wf-run"))
+    BUILT.get_or_init(|| build("wf-run", "wf-run"))
 }
 
 /// The `hpcc-envgen` of this checkout, built if it is not up to date.
@@ -24,15 +24,25 @@ pub fn wf_run() -> &'static Path {
 #[must_use]
 pub fn hpcc_envgen() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build("hpcc-envgen"))
+    BUILT.get_or_init(|| build("hpcc-envgen", "hpcc-envgen"))
 }
 
-/// Builds one of our programs. Answers where it is.
+/// The `k8s-apply` of this checkout, built if it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn k8s_apply() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("k8s-apply-cli", "k8s-apply"))
+}
+
+/// Builds one of our programs, of this package. Answers where it is.
 #[expect(clippy::panic, reason = "a test cannot go on without the program")]
-fn build(program: &str) -> PathBuf {
+fn build(package: &str, program: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "-p", program]).current_dir(repository());
+    command.args(["build", "--quiet", "--locked", "-p", package]).current_dir(repository());
     // What cargo told this test about its own package. Some build scripts look at these, and would have everything
     // that depends on them built again.
     for (name, _) in std::env::vars_os() {
@@ -98,14 +108,25 @@ pub fn wf_run_in(dir: &Path, args: &[&str]) -> Command {
 #[must_use]
 pub fn hpcc_envgen_in(dir: &Path, args: &[&str]) -> Command {
     let mut command = command(hpcc_envgen(), dir, args);
-    // No cluster of whoever runs the tests.
+    without_cluster(&mut command, dir);
+    command
+}
+
+/// `k8s-apply` with these arguments in this folder, without what the surroundings might add.
+#[must_use]
+pub fn k8s_apply_in(dir: &Path, args: &[&str]) -> Command {
+    let mut command = command(k8s_apply(), dir, args);
+    without_cluster(&mut command, dir);
+    command
+}
+
+/// No cluster of whoever runs the tests, and no proxy between the program and what plays the API.
+fn without_cluster(command: &mut Command, home: &Path) {
     for name in ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"] {
         command.env_remove(name);
     }
-    // Nor a proxy between the program and what plays the API.
-    without_proxies(&mut command);
-    command.env("HOME", dir);
-    command
+    without_proxies(command);
+    command.env("HOME", home);
 }
 
 fn without_proxies(command: &mut Command) {

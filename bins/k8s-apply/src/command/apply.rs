@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ::cli::{Exit, OutputFormat, counted, note, say};
 use anyhow::Result;
 use k8s_apply::apply::{Done, Event as ApplyEvent, Trouble};
-use k8s_apply::apply_set::removal::Event as RemovalEvent;
+use k8s_apply::apply_set::removal::{Event as RemovalEvent, Fate};
 use k8s_apply::manifest::Loaded;
 use k8s_apply::run::{Event, Report, propose};
 use k8s_apply::wait::Waited;
@@ -51,6 +51,11 @@ pub(super) fn apply(
             }
             for left in &step.left {
                 say(&format!("note: {}: {} is left to {}", step.key, left.field, left.manager));
+            }
+        }
+        for removal in proposal.removals.iter().filter(|_| options.prune.is_some()) {
+            if let Fate::Keep(why) = &removal.fate {
+                say(&format!("note: {} is kept: {why}", removal.key));
             }
         }
         if has_leavers(&proposal.removals) && options.prune.is_none() {
