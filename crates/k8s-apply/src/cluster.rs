@@ -25,9 +25,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub use calls::{Applying, Change as PatchCall, Deleting, Filter, Page};
 pub use kinds::{Kind, Kinds};
+pub(crate) use retry::Backoff;
 pub use retry::Doing;
 
-use retry::{Backoff, Verdict};
+use retry::Verdict;
 
 /// Why a cluster cannot be reached at all.
 #[derive(Debug, Error)]

@@ -1,5 +1,6 @@
 //! Waiting until objects are ready or gone: one watch for each kind, a deadline, and the reason why not yet.
 
+mod follow;
 mod watch;
 mod why;
 
@@ -168,6 +169,7 @@ pub async fn until(
         tokio::select! {
             sight = sights.next() => match sight {
                 Some(Sight::Seen(object)) => {
+                    reasons.trouble = None;
                     if let Some(at) = by_key.get(&object.key()) {
                         let state = &mut states[*at];
                         state.verdict = judge(&state.target, Some(&object));

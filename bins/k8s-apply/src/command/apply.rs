@@ -64,7 +64,7 @@ pub(super) fn apply(
                 "note: {gone} of the set no more among the manifests; diff shows which, --prune deletes"
             ));
         }
-        let now = || jiff::Timestamp::now().to_string();
+        let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let report = proposal.carry_out(&session.cluster, &options, &now, &tell).await;
         show_report(connection, &report, &loaded)?;
         Ok(if report.is_complete() {

@@ -78,6 +78,14 @@ pub async fn members(
     namespaces.insert(&parent.set.namespace);
     let mut lists = Vec::new();
     for group_kind in &reach.kinds {
+        // An extension that does not answer hides its objects: then nobody knows what would be missed.
+        let group = format!("{}/", group_kind.group);
+        if let Some(stale) = kinds.stale().iter().find(|one| one.starts_with(&group)) {
+            return Err(CallError::Broken {
+                what: format!("list the members of {}", parent.set),
+                fault: format!("the extension that serves {stale} does not answer"),
+            });
+        }
         // A kind that is served no more has no objects.
         let Some(kind) = kinds.preferred(group_kind).filter(|kind| !kind.from_set) else {
             continue;

@@ -99,6 +99,19 @@ impl Cluster {
         namespace: Option<&str>,
         filter: &Filter<'_>,
     ) -> Result<Vec<Object>, CallError> {
+        self.list_at(kind, namespace, filter).await.map(|(found, _)| found)
+    }
+
+    /// The same, with the version of the list: what a watch goes on from.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn list_at(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        filter: &Filter<'_>,
+    ) -> Result<(Vec<Object>, String), CallError> {
         let mut found = Vec::new();
         let mut restarts = 0;
         let mut next: Option<String> = None;
@@ -108,7 +121,7 @@ impl Cluster {
                     found.extend(page.objects);
                     next = page.next;
                     if next.is_none() {
-                        return Ok(found);
+                        return Ok((found, page.version));
                     }
                 }
                 // The state that the pages were taken of is too old: begin anew.
@@ -151,6 +164,7 @@ impl Cluster {
                 .map(str::to_owned)
         };
         let next = text("/metadata/continue");
+        let version = text("/metadata/resourceVersion").unwrap_or_default();
         let remaining =
             value.pointer("/metadata/remainingItemCount").and_then(Value::as_u64).unwrap_or(0);
         let items = match value.get_mut("items").map(Value::take) {
@@ -169,7 +183,7 @@ impl Cluster {
                 object(&doing, item)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Page { objects, next, remaining })
+        Ok(Page { objects, next, remaining, version })
     }
 
     /// Applies a manifest, server-side, with unknown fields refused.
@@ -308,6 +322,8 @@ pub struct Page {
     pub next: Option<String>,
     /// How many objects follow; 0 if there are none, or if the server does not say.
     pub remaining: u64,
+    /// The version of the list.
+    pub version: String,
 }
 
 fn words(verb: &str, kind: &Kind, namespace: Option<&str>, name: &str) -> String {

@@ -157,13 +157,13 @@ pub(super) fn is_unserved(status: &Status) -> bool {
 
 /// Waits that double, with some chance in them, so that many callers do not come back at once.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     seed: u64,
 }
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Any number that differs between calls will do.
         let here = std::ptr::from_ref(&FIRST).addr() as u64;
         let now = std::time::SystemTime::now()
@@ -173,7 +173,7 @@ impl Backoff {
     }
 
     /// The next wait; at least what the server asked for.
-    pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
+    pub(crate) fn next(&mut self, asked: Option<Duration>) -> Duration {
         self.seed ^= self.seed << 13;
         self.seed ^= self.seed >> 7;
         self.seed ^= self.seed << 17;

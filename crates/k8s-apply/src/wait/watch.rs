@@ -5,18 +5,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
-use kube::api::{Api, DynamicObject};
-use kube::core::{ApiResource, GroupVersionKind as KubeKind};
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event};
 use tokio::time::sleep;
 
 use super::Target;
+use super::follow::{Follower, News};
 use crate::cluster::{Cluster, Kind};
 use crate::object::{GroupKind, GroupVersionKind, Object, ObjectKey};
 
-/// How long a watch lasts before it is begun anew, so that one which brings nothing any more is noticed.
-const WATCH_SECONDS: u32 = 30;
 /// How often objects are read that may not be watched.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -116,74 +111,33 @@ fn one_watch(
     namespace: Option<&str>,
     selector: Option<&str>,
 ) -> impl Stream<Item = Watched> + Send + use<> {
-    let kind = targets.first().map(|target| target.kind.clone());
-    let resource = kind.as_ref().map_or_else(|| api_resource(&storage_classes()), api_resource);
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(cluster.client().clone(), namespace, &resource),
-        None => Api::all_with(cluster.client().clone(), &resource),
-    };
-    let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let kind = targets.first().map_or_else(storage_classes, |target| target.kind.clone());
+    let mut follower = Follower::new(cluster, kind, namespace);
     match (targets, selector) {
-        ([only], _) => config = config.fields(&format!("metadata.name={}", only.key.name)),
-        (_, Some(selector)) => config = config.labels(selector),
+        ([only], _) => follower.fields = Some(format!("metadata.name={}", only.key.name)),
+        (_, Some(selector)) => follower.labels = Some(selector.to_owned()),
         _ => {}
     }
     let wanted: BTreeSet<ObjectKey> = targets.iter().map(|target| target.key.clone()).collect();
-    let mut seen: BTreeSet<ObjectKey> = BTreeSet::new();
-    watcher::watcher(api, config).default_backoff().flat_map(move |event| {
-        let sights = match event {
-            Ok(Event::Init) => {
-                seen.clear();
-                Vec::new()
+    let news = stream::unfold(follower, |mut follower| async {
+        let news = follower.next().await;
+        Some((news, follower))
+    });
+    news.flat_map(move |news| {
+        let sights = match news {
+            News::All(objects) => {
+                let seen: BTreeSet<ObjectKey> = objects.iter().map(Object::key).collect();
+                // What the list did not have is not there.
+                let missing = wanted.difference(&seen).cloned().map(Sight::Gone);
+                objects.into_iter().map(Sight::Seen).chain(missing).map(Watched::Sight).collect()
             }
-            Ok(Event::InitApply(object)) => match sight(object, kind.as_ref()) {
-                Some(object) => {
-                    seen.insert(object.key());
-                    vec![Watched::Sight(Sight::Seen(object))]
-                }
-                None => Vec::new(),
-            },
-            // What the list did not have is not there.
-            Ok(Event::InitDone) => {
-                let missing = wanted.difference(&seen).cloned();
-                missing.map(|key| Watched::Sight(Sight::Gone(key))).collect()
-            }
-            Ok(Event::Apply(object)) => sight(object, kind.as_ref())
-                .map(|object| Watched::Sight(Sight::Seen(object)))
-                .into_iter()
-                .collect(),
-            Ok(Event::Delete(object)) => sight(object, kind.as_ref())
-                .map(|object| Watched::Sight(Sight::Gone(object.key())))
-                .into_iter()
-                .collect(),
-            Err(error) if is_forbidden(&error) => vec![Watched::Forbidden],
-            Err(error) => {
-                vec![Watched::Sight(Sight::Trouble(crate::cluster::chain(&error)))]
-            }
+            News::Changed(object) => vec![Watched::Sight(Sight::Seen(object))],
+            News::Deleted(key) => vec![Watched::Sight(Sight::Gone(key))],
+            News::Trouble(text) => vec![Watched::Sight(Sight::Trouble(text))],
+            News::Forbidden => vec![Watched::Forbidden],
         };
         stream::iter(sights)
     })
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
-    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-    | watcher::Error::WatchError(status)) = error
-    else {
-        return false;
-    };
-    // A kind without the verb `watch` answers 405.
-    status.code == 403 || status.code == 405
-}
-
-/// An object as it came, with what items of lists leave out.
-fn sight(object: DynamicObject, kind: Option<&Kind>) -> Option<Object> {
-    let mut value = serde_json::to_value(object).ok()?;
-    let gvk = &kind?.gvk;
-    let members = value.as_object_mut()?;
-    members.insert("apiVersion".into(), gvk.api_version().into());
-    members.insert("kind".into(), gvk.kind.as_str().into());
-    Object::try_from(value).ok()
 }
 
 /// Reading objects again and again.
@@ -208,11 +162,6 @@ fn polled(cluster: Cluster, targets: Vec<Target>) -> Boxed {
         };
         Some((sight, (cluster, targets, at + 1)))
     }))
-}
-
-fn api_resource(kind: &Kind) -> ApiResource {
-    let GroupVersionKind { group, version, kind: name } = &kind.gvk;
-    ApiResource::from_gvk_with_plural(&KubeKind::gvk(group, version, name), &kind.plural)
 }
 
 /// The kind of storage classes, which need not be in a set.

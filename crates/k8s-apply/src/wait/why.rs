@@ -18,6 +18,8 @@ use crate::readiness::{PodQuery, pods_of};
 const FRESH: Duration = Duration::from_secs(15);
 /// About how many objects is asked at a time.
 const ASKED: usize = 8;
+/// How long the answer may take. Meanwhile nothing else is looked at.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many causes are told of each.
 const CAUSES: usize = 3;
 /// How many lines of a log.
@@ -47,9 +49,10 @@ impl Reasons {
             .filter(|one| self.known.get(&one.key).is_none_or(|(when, _)| when.elapsed() > FRESH))
             .take(ASKED);
         let found: Vec<_> = stream::iter(old)
-            .map(
-                |target| async move { (target.key.clone(), ask(cluster, target, with_logs).await) },
-            )
+            .map(|target| async move {
+                let lines = timeout(PATIENCE, ask(cluster, target, with_logs)).await;
+                (target.key.clone(), lines.unwrap_or_default())
+            })
             .buffer_unordered(ASKED)
             .collect()
             .await;
