@@ -110,8 +110,9 @@ pub async fn propose_with<'m>(
     plan.problems.extend(faults.into_iter().map(|(at, fault)| prepared.settle(at, fault)));
     plan.problems.sort_by(|a, b| a.place.cmp(&b.place));
     let wanted: BTreeSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
-    let removals =
+    let mut removals =
         removal::prune(&members, &wanted, options.prune.as_ref().unwrap_or(&Rules::default()));
+    removal::spare_definitions(cluster, &prepared.kinds, &mut removals).await?;
     Ok(Proposal { prepared, schedule, plan, parent, members, removals })
 }
 

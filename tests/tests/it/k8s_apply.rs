@@ -26,7 +26,7 @@ use tests::proxy::{Log, Proxy};
 use tests::{k8s_apply_in, skipped};
 
 /// Longer than anything takes that comes to an end.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// How a run ended, what it said, and what it asked the server.
 #[derive(Debug)]

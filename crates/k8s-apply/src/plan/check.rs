@@ -232,7 +232,18 @@ async fn try_once(
     let (mut after, warnings) = tried;
     step.notes.extend(warnings);
     if let Some(migration) = &step.migration {
-        for path in left_behind(&live, &after, manager, &migration.fields, &migration.from) {
+        let left = left_behind(&live, &after, manager, &migration.fields, &migration.from);
+        // Other tools own the defaults of what they made. These go, and come back as defaults.
+        let anew = if left.is_empty() {
+            None
+        } else {
+            on.cluster.as_new(&item.kind, &item.object).await.ok()
+        };
+        for path in left {
+            let default = anew.as_ref().and_then(|object| path.find(object.value()));
+            if default.is_some() && default == path.find(live.value()) {
+                continue;
+            }
             let _ = after.edit(|value| {
                 path.remove(value);
             });

@@ -12,7 +12,7 @@ fn what_kustomize_and_helm_print_is_accepted_from_standard_input() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(bed.get("configmap/web-5b8hf2k7mt")["data"]["key"], "a: b\n---\nc: d\n");
     let helm = "---\n# Source: web/templates/empty.yaml\n---\n# Source: web/templates/cm.yaml\napiVersion: v1\r\nkind: ConfigMap\r\nmetadata:\r\n  \
-        name: helm\r\n  labels: {helm.sh/chart: web-0.1.0}\r\ndata: {on: \"yes\", mode: \"0644\"}\r\n---\n\n---\n# Source: web/templates/sa.yaml\n\
+        name: helm\r\n  labels: {helm.sh/chart: web-0.1.0}\r\ndata: {\"on\": \"yes\", mode: \"0644\"}\r\n---\n\n---\n# Source: web/templates/sa.yaml\n\
         apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: helm\n";
     let ran = bed.fed(&["apply", "-f", "-"], helm);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -91,8 +91,8 @@ fn mistakes_are_told_with_their_places_before_the_cluster_is_asked() {
     bed.file("bad.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name}\ndata: {a: 1}\n---\nkind: ConfigMap\n---\na: [\n");
     let ran = bed.refused(&["apply", "-f", "bad.yaml"]);
     assert!(
-        ran.says("bad.yaml:3:18: error")
-            && ran.says("bad.yaml:4:11: error")
+        ran.says("bad.yaml:3:12: error")
+            && ran.says("bad.yaml:4:8: error")
             && ran.says("nothing was asked"),
         "{}",
         ran.err

@@ -46,13 +46,7 @@ fn kubectl_finds_nothing_to_change_after_us_and_the_same_members() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| {
-            format!(
-                "{}/{}",
-                row["key"]["kind"].as_str().unwrap(),
-                row["key"]["name"].as_str().unwrap()
-            )
-        })
+        .map(|row| format!("{}/{}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
         .collect();
     assert_eq!(found, ours);
     assert_eq!(ours.len(), 4);

