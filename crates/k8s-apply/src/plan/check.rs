@@ -97,7 +97,10 @@ async fn later(on: Checking<'_>, at: usize, waits_for: String) -> Result<Step, R
             },
         }
     }
+    // What is in a namespace that is being deleted goes with it.
+    let stays = |name: &str| on.live.has_namespace(name);
     let live = on.live.get(&item.key);
+    let live = live.filter(|_| item.key.namespace.as_deref().is_none_or(stays));
     let action = if live.is_some() { Action::Update } else { Action::Create };
     let mut step = step(on, at, action, Checked::Later { waits_for, looked_at });
     step.changes = changes(live, Some(&item.object));

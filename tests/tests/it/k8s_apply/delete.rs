@@ -78,17 +78,12 @@ fn a_definition_does_not_take_resources_of_others_with_it() {
     assert_eq!(bed.get(&format!("things.{group}/theirs")), before);
     // Nor does a prune, even if definitions may go.
     bed.file("set.yaml", &config_map("one", "a"));
-    let ran = bed.run(&[
-        "apply",
-        "-f",
-        "set.yaml",
-        "--set",
-        "demo",
-        "--prune",
-        "--prune-allow",
-        "CustomResourceDefinition",
-    ]);
-    assert_eq!(bed.get(&format!("things.{group}/theirs")), before, "{}", ran.err);
+    let allow = ["--prune", "--prune-allow", "CustomResourceDefinition"];
+    let ran = bed.done(&[&["apply", "-f", "set.yaml", "--set", "demo"], &allow[..]].concat());
+    let words =
+        format!("Thing.{group} {}/theirs would be lost with it, and not of the set", bed.name());
+    assert!(ran.says(&words) && ran.says("1 deleted"), "{}", ran.err);
+    assert_eq!(bed.get(&format!("things.{group}/theirs")), before);
 
     let ran = bed.done(&[&delete[..], &["--with-resources"]].concat());
     let order: Vec<&str> =

@@ -196,3 +196,31 @@ fn a_webhook_that_is_not_up_is_waited_for_until_the_time_is_up_and_named() {
     });
     assert_eq!(bed.get("configmap/one")["data"]["key"], "b");
 }
+
+#[test]
+fn a_namespace_that_is_being_deleted_is_made_anew_with_what_was_in_it() {
+    let Some(bed) = Bed::new() else { return };
+    let own = format!("{}-own", bed.name());
+    let _vanishing = bed.vanishes(&format!("namespace/{own}"));
+    let namespace = format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {own}}}\n");
+    let held = format!("name: one, namespace: {own}, finalizers: [example.org/hold]");
+    let inside = config_map("one", "a").replace("name: one", &held);
+    bed.file("set.yaml", &(namespace + &inside));
+    bed.done(&["apply", "-f", "set.yaml"]);
+    bed.kubectl(&["delete", "namespace", &own, "--wait=false"], "");
+    let ran = bed.ends(3, &["diff", "-f", "set.yaml"]);
+    assert!(
+        ran.says("the one that is there is being deleted") && ran.says("2 to create"),
+        "{}",
+        ran.out
+    );
+    // What holds it is named.
+    let ran = bed.ends(1, &["apply", "-f", "set.yaml", "--timeout", "2s"]);
+    assert!(ran.says("gave up") && ran.says("not begun: ConfigMap"), "{}", ran.err);
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    bed.cluster
+        .done(&["-n", &own, "patch", "configmap", "one", "--type=merge", "--patch", free], "");
+    bed.done(&["apply", "-f", "set.yaml", "--timeout", "60s"]);
+    bed.cluster
+        .done(&["-n", &own, "patch", "configmap", "one", "--type=merge", "--patch", free], "");
+}

@@ -129,3 +129,31 @@ fn kubectl_takes_a_set_of_ours_for_one_of_another_tool() {
     assert!(!said.status.success() && err.contains("k8s-apply"), "{err}");
     assert_eq!(bed.get("secret/demo"), before);
 }
+
+#[test]
+fn a_set_is_no_member_of_itself() {
+    let Some(bed) = Bed::new() else { return };
+    bed.file("set.yaml", &(config_map("one", "a") + &config_map("demo", "a")));
+    let ran = bed.refused(&["apply", "-f", "set.yaml", "--set", "configmap/demo"]);
+    assert!(ran.says("the set is kept in ConfigMap ") && ran.says("set.yaml:9:"), "{}", ran.err);
+    bed.done(&["apply", "-f", "set.yaml", "--set", "secret/demo"]);
+    let ran = bed.ends(1, &["apply", "-f", "set.yaml", "--set", "configmap/demo"]);
+    assert!(ran.says("demo is there, but it is no set"), "{}", ran.err);
+}
+
+#[test]
+fn a_set_can_be_applied_by_another_manager_and_after_a_change_by_hand() {
+    let Some(bed) = Bed::new() else { return };
+    bed.file("set.yaml", &config_map("one", "a"));
+    bed.done(&["apply", "-f", "set.yaml", "--set", "demo", "--field-manager", "older"]);
+    let account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: more}\n";
+    bed.file("set.yaml", &(config_map("one", "a") + account));
+    bed.done(&["apply", "-f", "set.yaml", "--set", "demo", "--take-over", "older"]);
+    let kinds = "applyset.kubernetes.io/contains-group-kinds";
+    bed.kubectl(&["annotate", "--overwrite", "secret", "demo", &format!("{kinds}=ConfigMap")], "");
+    bed.done(&["apply", "-f", "set.yaml", "--set", "demo"]);
+    assert_eq!(
+        bed.get("secret/demo")["metadata"]["annotations"][kinds],
+        "ConfigMap,ServiceAccount"
+    );
+}
