@@ -113,3 +113,34 @@ fn mistakes_are_told_with_their_places_before_the_cluster_is_asked() {
     bed.ends(2, &["apply", "-f", "set.yaml", "--prune"]);
     bed.ends(2, &["apply"]);
 }
+
+#[test]
+fn what_kubectl_prints_is_applied_without_a_word_and_once() {
+    let Some(bed) = Bed::new() else { return };
+    let printed =
+        |args: &[&str]| bed.kubectl(&[args, &["--dry-run=client", "--output=yaml"]].concat(), "");
+    let image = "--image=docker.io/local/busybox:1";
+    let texts = [
+        printed(&["create", "deployment", "web", image, "--replicas=0"]).replacen(
+            "labels:",
+            "annotations: {}\n  labels:",
+            1,
+        ),
+        printed(&["create", "service", "clusterip", "web", "--tcp=80"]),
+        printed(&["create", "cronjob", "tick", image, "--schedule=0 0 1 1 *"]),
+        printed(&["create", "role", "reader", "--verb=get", "--resource=pods"]),
+        printed(&["create", "secret", "generic", "pass", "--from-literal=word=hunter2hunter2"]),
+        printed(&["create", "quota", "none", "--hard=pods=9"]),
+        printed(&["create", "ingress", "web", "--rule=example.org/=web:80"]),
+    ];
+    bed.file("set.yaml", &texts.join("---\n"));
+    let apply = ["apply", "-f", "set.yaml", "--set", "demo", "--timeout", "30s"];
+    let first = bed.done(&apply);
+    assert!(!first.says("warning"), "{}", first.err);
+    // By now controllers have written their part, such as the revision of the Deployment.
+    bed.until("the revision", |bed| {
+        bed.get("deployment/web")["metadata"]["annotations"].is_object()
+    });
+    let second = bed.done(&apply);
+    assert!(second.log.writes().is_empty(), "{}", second.log);
+}
