@@ -40,6 +40,8 @@ fn most_of_a_set_goes_only_when_that_is_said() {
     bed.done(&["apply", "-f", "set.yaml", "--set", "demo"]);
     bed.file("set.yaml", &many(0..2));
     let prune = ["apply", "-f", "set.yaml", "--set", "demo", "--prune"];
+    let ran = bed.ends(3, &[&["diff"], &prune[1..]].concat());
+    assert!(ran.says("7 to delete") && ran.says("apply prunes nothing of this"), "{}", ran.err);
     let ran = bed.ends(1, &prune);
     assert!(
         ran.says("nothing was pruned because that is most of the set; --prune-many"),

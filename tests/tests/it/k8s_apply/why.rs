@@ -94,3 +94,31 @@ fn a_volume_that_is_not_there_is_told() {
     );
     expect(&said, &["Deployment NS/web: ", "absent"]);
 }
+
+#[test]
+fn what_a_pod_waits_for_is_told_once() {
+    let Some(bed) = Bed::new() else { return };
+    let mut pod = pod_spec("true");
+    pod["containers"][0]["image"] = json!("docker.io/local/nothing:1");
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lone"}, "spec": pod});
+    let said = why(&bed, &pod.to_string(), "4s");
+    let end = said.split("the time is up for 1 object").nth(1).unwrap();
+    assert_eq!(end.matches("ErrImageNeverPull").count(), 1, "{said}");
+}
+
+#[test]
+fn an_interrupted_wait_ends_with_its_own_code_and_the_next_run_goes_on() {
+    let Some(bed) = Bed::new() else { return };
+    bed.file(
+        "set.yaml",
+        &deployment("web", "sleep 3600").replace("local/busybox", "local/nothing"),
+    );
+    let mut command = bed.command(&["apply", "-f", "set.yaml", "--set", "demo"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watches = bed.proxy.wait_until(LONG, |log| !log.open_watches().is_empty());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert!(watches && child.wait().unwrap().code() == Some(130), "{}", bed.proxy.log());
+    bed.file("set.yaml", &deployment("web", "sleep 3600"));
+    bed.done(&["apply", "-f", "set.yaml", "--set", "demo", "--timeout", "60s"]);
+}
