@@ -190,6 +190,9 @@ async fn try_once(
         }
         return Ok(Some(step));
     };
+    if let Some(problem) = of_another_set(on.options, subject, &live) {
+        return Err(Refusal::Problems(vec![problem]));
+    }
     leave_scaled(on.options, &live, &mut step);
     step.migration = migration(&live, manager, &on.options.renamed);
     if step.migration.is_none()
@@ -267,6 +270,21 @@ async fn try_once(
     };
     step.live = Some(live);
     Ok(Some(step))
+}
+
+/// That an object belongs to another set, which would fight for it, and prune it one day.
+fn of_another_set(options: &Options, subject: Subject<'_>, live: &Object) -> Option<Problem> {
+    let (key, id) = options.label.as_ref()?;
+    let other = live.label(key).filter(|other| other != id)?;
+    if options.on_conflict.force_all {
+        return None;
+    }
+    let message = format!("it is a member of another set, {other}");
+    let problem = subject.problem(&FieldPath::default(), "another-set", &message);
+    Some(problem.help(format!(
+        "remove it from one of the two, or take it with --force-conflicts; that set is kept in what has the label \
+         applyset.kubernetes.io/id={other}"
+    )))
 }
 
 /// The refusal of an object, in words.

@@ -157,3 +157,23 @@ fn a_set_can_be_applied_by_another_manager_and_after_a_change_by_hand() {
         "ConfigMap,ServiceAccount"
     );
 }
+
+#[test]
+fn an_object_of_another_set_is_taken_only_by_force() {
+    let Some(bed) = Bed::new() else { return };
+    bed.file("set.yaml", &config_map("one", "a"));
+    bed.done(&["apply", "-f", "set.yaml", "--set", "first"]);
+    let before = bed.get("configmap/one");
+    bed.file("set.yaml", &(config_map("one", "b") + &config_map("two", "a")));
+    let second = ["apply", "-f", "set.yaml", "--set", "second"];
+    let ran = bed.refused(&second);
+    assert!(ran.says("it is a member of another set, applyset-"), "{}", ran.err);
+    assert_eq!(bed.get("configmap/one"), before);
+    bed.done(&[&second[..], &["--force-conflicts"]].concat());
+    assert!(bed.done(&second).log.writes().is_empty());
+    // The first set has nothing of it any more.
+    let status = bed.done(&["status", "--set", "first"]);
+    assert_eq!(status.out, "");
+    bed.done(&["delete", "--yes", "--set", "first"]);
+    assert!(bed.exists("configmap/one"));
+}
