@@ -90,6 +90,14 @@ impl SetRef {
         format!("applyset-{}-v1", URL_SAFE_NO_PAD.encode(Sha256::digest(text)))
     }
 
+    /// Whether this object is its parent.
+    #[must_use]
+    pub fn is_kept_in(&self, key: &ObjectKey) -> bool {
+        key.group_kind.is("", self.kind.name())
+            && key.namespace.as_deref() == Some(&self.namespace)
+            && key.name == self.name
+    }
+
     /// What selects the members.
     #[must_use]
     pub fn selector(&self) -> String {

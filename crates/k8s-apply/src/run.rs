@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use diagnostics::Problem;
 use thiserror::Error;
 
 use crate::apply::{self, Applied, Applier};
@@ -93,6 +94,8 @@ pub async fn propose_with<'m>(
     let objects: Vec<_> = prepared.items.iter().map(|item| &item.object).collect();
     let place = |at: usize| Some(prepared.manifests[prepared.items[at].manifest].origin.place());
     let (schedule, faults) = order::plan(&objects, &applying.default_namespace, place);
+    let is_parent = |key: &ObjectKey| options.set.as_ref().is_some_and(|set| set.is_kept_in(key));
+    let own = prepared.items.iter().position(|item| is_parent(&item.key));
     let parent = match &options.set {
         Some(set) => Some(Parent::read(cluster, set).await?),
         None => None,
@@ -108,10 +111,17 @@ pub async fn propose_with<'m>(
     };
     let (mut plan, members) = tokio::try_join!(plan::plan(cluster, &prepared, &applying), reading)?;
     plan.problems.extend(faults.into_iter().map(|(at, fault)| prepared.settle(at, fault)));
+    plan.problems.extend(own.map(|at| {
+        let message =
+            format!("the set is kept in {}: it cannot be a member", prepared.items[at].key);
+        let problem = Problem::error("set-of-itself", message).at(["metadata", "name"].into());
+        prepared.settle(at, problem.help("give the set another name"))
+    }));
     plan.problems.sort_by(|a, b| a.place.cmp(&b.place));
     let wanted: BTreeSet<ObjectKey> = prepared.items.iter().map(|item| item.key.clone()).collect();
-    let removals =
+    let mut removals =
         removal::prune(&members, &wanted, options.prune.as_ref().unwrap_or(&Rules::default()));
+    removal::spare_definitions(cluster, &prepared.kinds, &mut removals).await?;
     Ok(Proposal { prepared, schedule, plan, parent, members, removals })
 }
 

@@ -226,7 +226,9 @@ async fn pending(cluster: &Cluster, states: &[State], reasons: &mut why::Reasons
     let mut found = Vec::new();
     for State { target, verdict } in states {
         let (Verdict::Waiting(reason) | Verdict::Failed(reason)) = verdict else { continue };
-        let why = reasons.of(&target.key);
+        let mut why = reasons.of(&target.key);
+        // Of a pod both say the same.
+        why.retain(|line| !line.ends_with(reason.as_str()));
         found.push(Pending { key: target.key.clone(), reason: reason.clone(), why });
     }
     found

@@ -1,7 +1,18 @@
 //! `k8s-apply`, as its users run it, on a real cluster: every test in a namespace of its own, through a proxy that
 //! keeps account of all calls.
 
+mod conflicts;
+mod delete;
+mod diff;
+mod immutable;
+mod input;
+mod kubectl;
+mod order;
+mod prune;
+mod rights;
 mod set;
+mod wait;
+mod why;
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +26,7 @@ use tests::proxy::{Log, Proxy};
 use tests::{k8s_apply_in, skipped};
 
 /// Longer than anything takes that comes to an end.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// How a run ended, what it said, and what it asked the server.
 #[derive(Debug)]
@@ -53,7 +64,9 @@ struct Bed {
 
 impl Bed {
     /// None: there is no cluster, which was said.
-    fn new(test: &str) -> Option<Self> {
+    fn new() -> Option<Self> {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("k8s_apply");
         let found = cluster().and_then(|cluster| cluster.busybox().map(|_| cluster));
         let cluster = match found {
             Ok(cluster) => cluster,
@@ -121,6 +134,18 @@ impl Bed {
         self.ends(0, args)
     }
 
+    /// Runs it and expects that it cannot use what it is given, and writes nothing.
+    fn refused(&self, args: &[&str]) -> Ran {
+        let ran = self.ends(2, args);
+        assert!(ran.log.writes().is_empty(), "{}", ran.log);
+        ran
+    }
+
+    /// Something outside of the namespace, such as `crd/NAME`, that is to vanish with the test.
+    fn vanishes(&self, what: &str) -> Vanishing {
+        Vanishing { cluster: self.cluster, what: what.to_owned() }
+    }
+
     /// What the cluster has in this namespace, as JSON; null if it is not there.
     fn get(&self, what: &str) -> Value {
         let text = self
@@ -157,6 +182,20 @@ impl Bed {
     }
 }
 
+/// Something outside of namespaces that is deleted when this is dropped.
+struct Vanishing {
+    cluster: &'static Cluster,
+    what: String,
+}
+
+impl Drop for Vanishing {
+    fn drop(&mut self) {
+        // If it fails there is nobody to tell: the test has said what it had to say.
+        let _ =
+            self.cluster.kubectl(&["delete", &self.what, "--ignore-not-found", "--wait=false"], "");
+    }
+}
+
 /// A ConfigMap with one value.
 fn config_map(name: &str, value: &str) -> String {
     format!(
@@ -174,6 +213,24 @@ fn deployment(name: &str, shell: &str) -> String {
         },
     });
     format!("---\n{value}\n")
+}
+
+/// The definition of a kind whose resources have a size, and whatever these members say. Its group is that of a namespace.
+fn definition(group: &str, members: &str) -> String {
+    format!(
+        "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: things.{group}}}\n\
+         spec:\n  group: {group}\n  scope: Namespaced\n  names: {{plural: things, singular: thing, kind: Thing}}\n  \
+         versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+         schema: {{openAPIV3Schema: {{type: object, properties: {{spec: {{type: object, properties: \
+         {{size: {{type: integer}}{members}}}}}}}}}}}\n"
+    )
+}
+
+/// A resource of that kind.
+fn thing(group: &str, name: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: {group}/v1\nkind: Thing\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n"
+    )
 }
 
 /// What a pod is that runs this in a shell.

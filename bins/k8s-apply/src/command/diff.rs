@@ -1,8 +1,8 @@
 //! `diff`: what apply would change.
 
-use ::cli::{Exit, OutputFormat};
+use ::cli::{Exit, OutputFormat, say};
 use anyhow::Result;
-use k8s_apply::apply_set::removal::{Fate, Removal};
+use k8s_apply::apply_set::removal::{Fate, Removal, is_large};
 use k8s_apply::plan::Plan;
 use k8s_apply::run::propose;
 use serde::Serialize;
@@ -37,6 +37,12 @@ pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit
             }
         }
         intake::show(&proposal.plan.problems, &loaded.sources);
+        let many = options.prune.as_ref().is_none_or(|rules| rules.many);
+        if !many && is_large(&proposal.removals, proposal.members.len()) {
+            say(
+                "note: apply prunes nothing of this, because it is most of the set; --prune-many lets it go",
+            );
+        }
         Ok(if !proposal.plan.problems.is_empty() {
             Exit::Invalid
         } else if proposal.is_empty(prune) {

@@ -85,6 +85,7 @@ pub(super) async fn find(session: &Session, which: &Which) -> Result<Found> {
 pub(super) fn named(kinds: &Kinds, text: &str, namespace: &str) -> Result<Target> {
     let (word, name) = text
         .split_once('/')
+        .filter(|(_, name)| !name.is_empty())
         .ok_or_else(|| invalid(format!("{text}: expected KIND/NAME, such as deployment/web")))?;
     let kind = kinds
         .named(word)

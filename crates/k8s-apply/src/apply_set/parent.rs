@@ -228,7 +228,9 @@ impl Parent {
         if let Some(version) = &self.version {
             object.metadata_mut().insert("resourceVersion".into(), version.as_str().into());
         }
-        let how = Applying { manager, force: false, dry_run: false, just_made: true };
+        // Whoever wrote it last, another field manager of ours or somebody by hand: this version was seen to be a set.
+        let force = self.version.is_some();
+        let how = Applying { manager, force, dry_run: false, just_made: true };
         match cluster.apply(&kind(self.set.kind), &object, &how).await {
             Ok((written, _)) => {
                 self.version = written.resource_version().map(str::to_owned);

@@ -1,11 +1,15 @@
 //! Deleting members of a set, or other objects, in order and with care.
 
+mod spared;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kube::api::PropagationPolicy;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+pub(crate) use spared::spare_definitions;
 
 use super::{PART_OF, Parent, Reach};
 use crate::cluster::{CallError, Cluster, Deleting, Kind, Kinds, PatchCall};
@@ -102,8 +106,9 @@ pub async fn members(
             let selector = &selector;
             async move {
                 let objects = cluster.list(kind, namespace, Some(selector)).await?;
+                let own = objects.into_iter().filter(|object| !spared::is_derived(object));
                 let member = |object| Member { object, kind: kind.clone() };
-                Ok::<_, CallError>(objects.into_iter().map(member).collect())
+                Ok::<_, CallError>(own.map(member).collect())
             }
         })
         .buffer_unordered(cluster.limits().concurrency.max(1))
@@ -366,7 +371,8 @@ pub async fn foreign_resources(
     kinds: &Kinds,
     removals: &[Removal],
 ) -> Result<Vec<(ObjectKey, Vec<ObjectKey>)>, CallError> {
-    let going: HashSet<&ObjectKey> = removals.iter().map(|one| &one.key).collect();
+    let going = removals.iter().filter(|one| one.fate == Fate::Delete);
+    let going: HashSet<&ObjectKey> = going.map(|one| &one.key).collect();
     let mut found = Vec::new();
     for removal in removals.iter().filter(|one| one.fate == Fate::Delete) {
         let definition = &removal.member.object;

@@ -256,13 +256,37 @@ impl Cluster {
     /// If the server refuses or does not answer.
     pub async fn rehearse(&self, kind: &Kind, manifest: &Object) -> Result<(), CallError> {
         let doing = Doing::new(words("rehearse", kind, manifest.namespace(), manifest.name()));
-        let body = serde_json::to_vec(manifest.value()).unwrap_or_default();
-        let path = kind.path(manifest.namespace());
+        self.try_to_make(&doing, kind, manifest.namespace(), manifest.value()).await.map(drop)
+    }
+
+    /// What the server would make of a manifest if nothing of that name was there: with its defaults. Nothing is made.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn as_new(&self, kind: &Kind, manifest: &Object) -> Result<Object, CallError> {
+        let doing = Doing::new(words("rehearse", kind, manifest.namespace(), manifest.name()));
+        let mut body = manifest.value().clone();
+        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+            metadata.remove("name");
+            metadata.insert("generateName".into(), "k8s-apply-".into());
+        }
+        let made = self.try_to_make(&doing, kind, manifest.namespace(), &body).await?;
+        object(&doing, made.value)
+    }
+
+    async fn try_to_make(
+        &self,
+        doing: &Doing,
+        kind: &Kind,
+        namespace: Option<&str>,
+        body: &Value,
+    ) -> Result<Answer, CallError> {
+        let path = kind.path(namespace);
         let request = Request::post(format!("{path}?dryRun=All&fieldValidation=Strict"))
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(body)
+            .body(serde_json::to_vec(body).unwrap_or_default())
             .map_err(RequestError::BuildRequest);
-        self.send(&doing, request).await.map(drop)
+        self.send(doing, request).await
     }
 
     /// Deletes an object. `false` if there is no such object any more.

@@ -42,6 +42,13 @@ fn server_fields(value: &mut Value, problems: &mut Vec<Problem>) {
         {
             dropped.push(DataPath::from(["metadata", "annotations", LAST_APPLIED]));
         }
+        // An empty mapping asks for nothing, and would become ours as soon as somebody else puts something in.
+        for key in ["annotations", "labels"] {
+            let is_empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+            if metadata.get(key).is_some_and(is_empty) {
+                metadata.remove(key);
+            }
+        }
     }
     if map.remove("status").is_some_and(|status| !is_empty(&status)) {
         dropped.push(DataPath::from(["status"]));
@@ -124,7 +131,10 @@ fn drop_nulls(
                 steps.push(Step::from(key.as_str()));
                 let keep = !value.is_null();
                 if !keep {
-                    dropped.push(path(steps));
+                    // Generators write this wherever there is metadata.
+                    if key != "creationTimestamp" {
+                        dropped.push(path(steps));
+                    }
                 } else if key != "openAPIV3Schema" {
                     // In a schema null is a value: a default, one of an enumeration.
                     drop_nulls(value, steps, dropped, problems);

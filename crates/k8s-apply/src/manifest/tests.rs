@@ -247,6 +247,28 @@ spec: {size: null}
 }
 
 #[test]
+fn what_generators_leave_empty_goes_without_a_word() {
+    let text = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, creationTimestamp: null, annotations: {}, labels: {}}
+spec:
+  strategy: {}
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {creationTimestamp: null, labels: {app: web}}, spec: {containers: [{name: c, image: i, resources: {}}]}}
+status: {}
+";
+    let loaded = read("web.yaml", text);
+    assert!(loaded.problems.is_empty(), "{}", show(&loaded));
+    let object = &loaded.manifests[0].object;
+    assert_eq!(
+        object.at("/metadata").map(ToString::to_string).as_deref(),
+        Some(r#"{"name":"web"}"#)
+    );
+    assert_eq!(object.at("/spec/template/metadata/creationTimestamp"), None);
+}
+
+#[test]
 fn secrets_are_brought_into_one_form_and_never_shown() {
     let text = "\
 apiVersion: v1

@@ -97,7 +97,10 @@ async fn later(on: Checking<'_>, at: usize, waits_for: String) -> Result<Step, R
             },
         }
     }
+    // What is in a namespace that is being deleted goes with it.
+    let stays = |name: &str| on.live.has_namespace(name);
     let live = on.live.get(&item.key);
+    let live = live.filter(|_| item.key.namespace.as_deref().is_none_or(stays));
     let action = if live.is_some() { Action::Update } else { Action::Create };
     let mut step = step(on, at, action, Checked::Later { waits_for, looked_at });
     step.changes = changes(live, Some(&item.object));
@@ -187,6 +190,9 @@ async fn try_once(
         }
         return Ok(Some(step));
     };
+    if let Some(problem) = of_another_set(on.options, subject, &live) {
+        return Err(Refusal::Problems(vec![problem]));
+    }
     leave_scaled(on.options, &live, &mut step);
     step.migration = migration(&live, manager, &on.options.renamed);
     if step.migration.is_none()
@@ -232,7 +238,18 @@ async fn try_once(
     let (mut after, warnings) = tried;
     step.notes.extend(warnings);
     if let Some(migration) = &step.migration {
-        for path in left_behind(&live, &after, manager, &migration.fields, &migration.from) {
+        let left = left_behind(&live, &after, manager, &migration.fields, &migration.from);
+        // Other tools own the defaults of what they made. These go, and come back as defaults.
+        let anew = if left.is_empty() {
+            None
+        } else {
+            on.cluster.as_new(&item.kind, &item.object).await.ok()
+        };
+        for path in left {
+            let default = anew.as_ref().and_then(|object| path.find(object.value()));
+            if default.is_some() && default == path.find(live.value()) {
+                continue;
+            }
             let _ = after.edit(|value| {
                 path.remove(value);
             });
@@ -253,6 +270,21 @@ async fn try_once(
     };
     step.live = Some(live);
     Ok(Some(step))
+}
+
+/// That an object belongs to another set, which would fight for it, and prune it one day.
+fn of_another_set(options: &Options, subject: Subject<'_>, live: &Object) -> Option<Problem> {
+    let (key, id) = options.label.as_ref()?;
+    let other = live.label(key).filter(|other| other != id)?;
+    if options.on_conflict.force_all {
+        return None;
+    }
+    let message = format!("it is a member of another set, {other}");
+    let problem = subject.problem(&FieldPath::default(), "another-set", &message);
+    Some(problem.help(format!(
+        "remove it from one of the two, or take it with --force-conflicts; that set is kept in what has the label \
+         applyset.kubernetes.io/id={other}"
+    )))
 }
 
 /// The refusal of an object, in words.

@@ -171,7 +171,10 @@ pub(super) fn immutable_fields(status: &Status, manifest: &Object, live: &Object
             .filter(|one| one.starts_with(&under))
             .collect();
         if differing.is_empty() {
-            differing.push(under);
+            // A list that the server keeps beside the field that people write.
+            let single =
+                under.starts_with("spec.clusterIPs") && manifest.at("/spec/clusterIP").is_some();
+            differing.push(if single { "spec.clusterIP".to_owned() } else { under });
         }
         fields.extend(differing);
     }
