@@ -3,12 +3,15 @@
 
 mod every_call;
 mod fresh;
+mod interrupts;
 mod kills;
 mod lane;
+mod lasting;
 mod leftovers;
 mod program;
 mod set;
 mod state;
+mod waiting;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -154,14 +154,19 @@ impl Lane {
     pub(super) fn start(&self, step: Step, more: &[&str]) -> Running {
         let file = self.file(if step == Step::First { "first" } else { "second" });
         let file = file.to_string_lossy();
-        let mut arguments = vec!["--namespace", &self.names.namespace, "--retry-for", "20s"];
+        let mut arguments = vec!["--namespace", &self.names.namespace];
         match step {
             Step::First => arguments.extend(["apply", "--file", &file]),
             Step::Second => arguments.extend(["apply", "--prune", "--file", &file]),
             Step::Delete => arguments.extend(["delete", "--yes"]),
         }
-        arguments.extend(["--set", SET, "--timeout", "60s"]);
+        arguments.extend(["--set", SET]);
         arguments.extend(more);
+        for (name, value) in [("--retry-for", "20s"), ("--timeout", "60s")] {
+            if !more.contains(&name) {
+                arguments.extend([name, value]);
+            }
+        }
         Running::start(self.folder.path(), &self.proxy.kubeconfig(), &arguments)
     }
 
