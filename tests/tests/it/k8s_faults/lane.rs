@@ -122,14 +122,19 @@ impl Lane {
         }
     }
 
-    /// Makes what a step finds: an object that `kubectl apply` had made.
+    /// Makes what a step finds: an object that `kubectl apply` had made, and a value of somebody else.
     fn prepare(&self, step: Step) {
+        let path = path(&self.names, "ConfigMap");
         let name = match step {
             Step::First => "legacy",
-            Step::Second => "other-legacy",
+            Step::Second => {
+                let settings = format!("{path}/settings?fieldManager=meddler");
+                self.server
+                    .merge(&settings, r#"{"data": {"same": "not any more", "more": "yes"}}"#);
+                "other-legacy"
+            }
             Step::Delete => return,
         };
-        let path = path(&self.names, "ConfigMap");
         self.server.create(&path, "kubectl-client-side-apply", &self.names.legacy(name));
     }
 
@@ -157,7 +162,11 @@ impl Lane {
         let mut arguments = vec!["--namespace", &self.names.namespace];
         match step {
             Step::First => arguments.extend(["apply", "--file", &file]),
-            Step::Second => arguments.extend(["apply", "--prune", "--file", &file]),
+            Step::Second => {
+                arguments.extend(["apply", "--prune", "--file", &file]);
+                arguments.extend(["--force-conflicts-from", "meddler"]);
+                arguments.extend(["--recreate", "ConfigMap/frozen"]);
+            }
             Step::Delete => arguments.extend(["delete", "--yes"]),
         }
         arguments.extend(["--set", SET]);
