@@ -39,6 +39,12 @@ pub(crate) struct MeasurementArguments {
     /// The `hpcc-envgen` to measure.
     #[arg(long, value_name = "FILE", default_value = "target/release/hpcc-envgen")]
     pub(crate) hpcc_envgen: PathBuf,
+    /// The `k8s-apply` to measure.
+    #[arg(long, value_name = "FILE", default_value = "target/release/k8s-apply")]
+    pub(crate) k8s_apply: PathBuf,
+    /// The `kubectl` beside it. Both use the cluster that KUBECONFIG names.
+    #[arg(long, value_name = "FILE", default_value = "kubectl")]
+    pub(crate) kubectl: PathBuf,
     /// Where `benches/peers` installed the peers.
     #[arg(long, value_name = "DIR", default_value = "benches/.peers")]
     pub(crate) peers: PathBuf,
@@ -99,6 +105,8 @@ pub(crate) enum RowChoice {
     Journal,
     /// hpcc-envgen: 10,000 machines generated, checked, compared; 203 as a whole process.
     Hpcc,
+    /// k8s-apply: 500 objects into the cluster of KUBECONFIG, and again.
+    Apply,
     /// All of them.
     All,
 }
@@ -119,6 +127,7 @@ impl RowChoice {
             Self::Resume => "resume",
             Self::Journal => "journal",
             Self::Hpcc => "hpcc",
+            Self::Apply => "apply",
             Self::All => "all",
         }
     }

@@ -1,5 +1,6 @@
 //! The rows: which contestants meet on which graph, and by which bars they are judged.
 
+mod apply;
 mod hpcc;
 mod loading;
 mod montage;
@@ -56,6 +57,7 @@ pub(crate) fn run(rows: &[RowChoice], settings: &Settings) -> anyhow::Result<boo
             RowChoice::Million => loading::million(settings)?,
             RowChoice::Resume => resume::resume(settings)?,
             RowChoice::Hpcc => hpcc::hpcc(settings)?,
+            RowChoice::Apply => apply::apply(settings)?,
             // `selected` spells it out.
             RowChoice::All => continue,
         };

@@ -27,6 +27,10 @@ pub(crate) struct Settings {
     pub(crate) wf_run: WfRun,
     /// The `hpcc-envgen` under test.
     pub(crate) hpcc_envgen: PathBuf,
+    /// The `k8s-apply` under test.
+    pub(crate) k8s_apply: PathBuf,
+    /// The `kubectl` beside it.
+    pub(crate) kubectl: PathBuf,
     /// The other contestants.
     pub(crate) peers: Peers,
     /// Longest time of one contestant in one round.
@@ -72,6 +76,9 @@ impl Settings {
         Ok(Self {
             rounds: arguments.rounds,
             hpcc_envgen: absolute(&arguments.hpcc_envgen)?,
+            k8s_apply: absolute(&arguments.k8s_apply)?,
+            // Usually found by PATH.
+            kubectl: arguments.kubectl.clone(),
             wf_run: WfRun::new(absolute(&arguments.wf_run)?),
             peers: Peers::new(absolute(&arguments.peers)?),
             limit: Duration::from_secs(arguments.limit),

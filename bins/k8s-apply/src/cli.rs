@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ::cli::OutputFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use k8s_apply::readiness::{Rule, RuleError};
 
 /// Puts sets of manifests on a Kubernetes cluster: shows what would change, applies it in order, waits with reasons,
 /// removes what is in the set no more.
@@ -64,8 +65,8 @@ pub(crate) enum Command {
     Wait {
         #[command(flatten)]
         which: Which,
-        /// What to wait for
-        #[arg(long = "for", value_name = "GOAL", default_value = "ready")]
+        /// What to wait for: ready, gone, condition=NAME[=STATUS] or jsonpath={.path}[=VALUE]
+        #[arg(long = "for", value_name = "GOAL", default_value = "ready", value_parser = goal)]
         goal: Goal,
         #[command(flatten)]
         waiting: Waiting,
@@ -136,12 +137,15 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// By the rules for their kinds
+    /// That objects are ready by the rules for their kinds.
     Ready,
-    /// They are no more
+    /// That they are no more.
     Gone,
+    /// That something is true of them.
+    Rule(Rule),
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +177,17 @@ pub(crate) struct Waiting {
     /// How long to wait
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// What counts as ready too: a Job that has started, a load balancer without an address
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) accept: Vec<Accept>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accept {
+    /// A Job that has started
+    StartedJobs,
+    /// A load balancer without an address
+    NoAddress,
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +238,18 @@ pub(crate) enum OnConflict {
     Fail,
     /// Leave them to their managers
     Leave,
+}
+
+/// What to wait for.
+fn goal(text: &str) -> Result<Goal, String> {
+    match text {
+        "ready" => Ok(Goal::Ready),
+        "gone" => Ok(Goal::Gone),
+        rule => {
+            let fault = |error: RuleError| format!("{}; or ready, or gone", error.problem);
+            rule.parse().map(Goal::Rule).map_err(fault)
+        }
+    }
 }
 
 /// A length of time: `30s`, `5m`, `1h30m`.

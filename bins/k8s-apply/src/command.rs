@@ -26,7 +26,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Check(files) => check::check(connection, files),
         Command::Diff(applying) => diff::diff(connection, applying),
         Command::Apply { applying, no_wait } => apply::apply(connection, applying, !no_wait),
-        Command::Wait { which, goal, waiting } => wait::wait(connection, which, *goal, waiting),
+        Command::Wait { which, goal, waiting } => wait::wait(connection, which, goal, waiting),
         Command::Status(which) => status::status(connection, which),
         Command::Delete { which, yes, with_resources, dry_run, waiting } => {
             let asked =

@@ -6,9 +6,10 @@ use ::cli::{invalid, say};
 use anyhow::{Context, Result, anyhow};
 use k8s_apply::apply_set::SetRef;
 use k8s_apply::cluster::{Cluster, Limits};
+use k8s_apply::readiness::{Address, JobGoal};
 use k8s_apply::wait::WaitOptions;
 
-use crate::cli::{Connection, Waiting};
+use crate::cli::{Accept, Connection, Waiting};
 
 /// A cluster, and the namespace of this command.
 pub(crate) struct Session {
@@ -51,7 +52,14 @@ impl Session {
 
 /// How to wait, by the command line.
 pub(crate) fn wait_options(waiting: &Waiting) -> WaitOptions {
-    WaitOptions { timeout: waiting.timeout, ..WaitOptions::default() }
+    let mut options = WaitOptions { timeout: waiting.timeout, ..WaitOptions::default() };
+    if waiting.accept.contains(&Accept::StartedJobs) {
+        options.rules.jobs = JobGoal::Started;
+    }
+    if waiting.accept.contains(&Accept::NoAddress) {
+        options.rules.load_balancer_address = Address::Optional;
+    }
+    options
 }
 
 /// Runs a command's work. A first interruption ends it where it is: everything that was written is complete in itself,

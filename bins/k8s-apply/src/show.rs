@@ -112,6 +112,9 @@ fn summary(plan: &Plan, removals: &[Removal], prune: bool) -> String {
     if deleted > 0 {
         words.push(format!("{deleted} to delete"));
     }
+    if !plan.problems.is_empty() {
+        words.push("what is refused is told below".to_owned());
+    }
     format!("{}: {}", counted(plan.steps.len(), "object"), words.join(", "))
 }
 

@@ -14,12 +14,15 @@ use crate::object::{Object, ObjectKey};
 use crate::order::Schedule;
 use crate::plan::{
     Action, Checked, Checking, Live, Mutators, Options, Plan, Prepared, Refusal, Step, Subject,
-    check_now, guard, refused,
+    check_now, definition_of, guard, may_be_defined_yet, refused,
 };
 use crate::wait::{self, Goal, Target, WaitOptions, Waited};
 
 /// How often a write that met another writer is decided anew.
 const TRIES: usize = 4;
+
+/// Within what time a definition that was changed counts for its resources.
+const DEFINITION_COUNTS: Duration = Duration::from_secs(5);
 
 /// What happens while a plan is applied.
 #[derive(Debug)]
@@ -230,13 +233,7 @@ impl Applier<'_> {
                 if !matches!(step.checked, Checked::Later { .. }) {
                     return (step, None);
                 }
-                let item = &self.prepared.items[step.item];
-                let namespace = item.key.namespace.as_deref();
-                let there = match self.cluster.get(&item.kind, namespace, &item.key.name).await {
-                    Ok(there) => there,
-                    Err(error) => return (step, Some(Refusal::Call(error))),
-                };
-                match check_now(checking, step.item, there, true).await {
+                match self.check_at_last(checking, step.item).await {
                     Ok(checked) => (checked, None),
                     Err(refusal) => (step, Some(refusal)),
                 }
@@ -256,6 +253,29 @@ impl Applier<'_> {
             steps.push(step);
         }
         steps
+    }
+
+    /// Has the server try an object whose definition or namespace was written moments ago.
+    async fn check_at_last(&self, checking: Checking<'_>, at: usize) -> Result<Step, Refusal> {
+        let item = &self.prepared.items[at];
+        let namespace = item.key.namespace.as_deref();
+        // A definition that has changed counts a little later than it is written.
+        let renewed = !item.kind.from_set && definition_of(self.prepared, item).is_some();
+        let began = Instant::now();
+        loop {
+            let there = self.cluster.get(&item.kind, namespace, &item.key.name).await;
+            let there = there.map_err(Refusal::Call)?;
+            match check_now(checking, at, there, true).await {
+                Err(refusal)
+                    if renewed
+                        && may_be_defined_yet(&refusal)
+                        && began.elapsed() < DEFINITION_COUNTS =>
+                {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                checked => return checked,
+            }
+        }
     }
 
     /// Does what a step says. Where the object changed since, the step is decided anew.

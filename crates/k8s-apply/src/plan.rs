@@ -5,6 +5,7 @@
 //! set, is marked as such, and is tried as soon as that is there.
 
 mod check;
+mod defined;
 mod live;
 mod prepare;
 mod refusal;
@@ -18,6 +19,7 @@ pub use prepare::{Item, Prepared, prepare};
 
 use check::check;
 pub(crate) use check::{Checking, Refusal, check_now, guard, refused};
+pub(crate) use defined::{definition_of, may_be_defined_yet};
 pub(crate) use live::Live;
 pub(crate) use refusal::Subject;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// One call.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -18,6 +20,8 @@ pub struct Call {
     pub user_agent: String,
     /// The size of its body.
     pub body_bytes: usize,
+    /// Whether it is a change that is only tried. A DELETE says so in its body if it has one; then its query says nothing.
+    pub is_dry_run: bool,
     /// The HTTP code that was sent to the client, if there was an answer.
     pub code: Option<u16>,
     /// The HTTP code that the server answered, if it heard of the call and answered.
@@ -33,21 +37,28 @@ pub struct Call {
 }
 
 impl Call {
-    pub(super) fn new(number: usize, method: &str, path: &str, query: &str) -> Self {
-        Self {
-            number,
+    pub(super) fn new(method: &str, path: &str, query: &str, body: &[u8]) -> Self {
+        let mut call = Self {
+            number: 0,
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
             user_agent: String::new(),
-            body_bytes: 0,
+            body_bytes: body.len(),
+            is_dry_run: false,
             code: None,
             server_code: None,
             is_forwarded: false,
             fault: None,
             started: Instant::now(),
             ended: None,
-        }
+        };
+        call.is_dry_run = if method == "DELETE" && !body.is_empty() {
+            serde_json::from_slice(body).is_ok_and(|body: Value| body["dryRun"].is_array())
+        } else {
+            call.is_change() && call.parameter("dryRun").is_some()
+        };
+        call
     }
 
     /// The value of a parameter of its query. One without `=` has an empty value.
@@ -64,16 +75,10 @@ impl Call {
         matches!(self.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE")
     }
 
-    /// Whether it is a change that is only tried.
-    #[must_use]
-    pub fn is_dry_run(&self) -> bool {
-        self.is_change() && self.parameter("dryRun").is_some()
-    }
-
     /// Whether it changes something: POST, PUT, PATCH or DELETE, and no dry run.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        self.is_change() && !self.is_dry_run()
+        self.is_change() && !self.is_dry_run
     }
 
     /// Whether it is a watch.
@@ -143,10 +148,10 @@ impl Log {
         self.that(Call::is_write)
     }
 
-    /// Those that try a change, see [`Call::is_dry_run`].
+    /// Those that only try a change.
     #[must_use]
     pub fn dry_runs(&self) -> Vec<&Call> {
-        self.that(Call::is_dry_run)
+        self.that(|call| call.is_dry_run)
     }
 
     /// Those that ask which kinds there are, see [`Call::is_discovery`].
@@ -210,11 +215,20 @@ mod tests {
 
     #[test]
     fn discovery_is_told_from_objects() {
-        let is = |path| Call::new(1, "GET", path, "").is_discovery();
+        let is = |path| Call::new("GET", path, "", b"").is_discovery();
         assert!(["/api", "/apis", "/api/v1", "/apis/apps/v1", "/apis/apps"].into_iter().all(is));
         assert!(
             !["/api/v1/pods", "/apis/apps/v1/deployments", "/openapi/v3", "/"].into_iter().any(is)
         );
+    }
+
+    #[test]
+    fn a_deletion_is_tried_when_its_body_or_without_one_its_query_says_so() {
+        let is = |query, body: &str| Call::new("DELETE", "/x", query, body.as_bytes()).is_dry_run;
+        assert!(is("dryRun=All", "") && is("", "{\"dryRun\":[\"All\"]}"));
+        assert!(!is("", "") && !is("dryRun=All", "{}") && !is("", "{}"));
+        assert!(Call::new("PATCH", "/x", "dryRun=All", b"{}").is_dry_run);
+        assert!(!Call::new("GET", "/x", "dryRun=All", b"").is_dry_run);
     }
 
     #[test]
@@ -223,7 +237,7 @@ mod tests {
         let call = |from: u64, to: Option<u64>| Call {
             started: start + Duration::from_millis(from),
             ended: to.map(|to| start + Duration::from_millis(to)),
-            ..Call::new(1, "GET", "/api/v1/pods", "watch=1")
+            ..Call::new("GET", "/api/v1/pods", "watch=1", b"")
         };
         let log =
             Log { calls: vec![call(0, Some(5)), call(5, Some(9)), call(6, None), call(8, None)] };

@@ -13,7 +13,7 @@ pub struct Rule {
     with_query: Vec<(String, Option<String>)>,
     without_query: Vec<String>,
     user_agent: Option<String>,
-    only_writes: bool,
+    only: Option<fn(&Call) -> bool>,
     first: usize,
     times: Option<usize>,
     /// How many calls it fitted so far.
@@ -37,7 +37,7 @@ impl Rule {
             with_query: Vec::new(),
             without_query: Vec::new(),
             user_agent: None,
-            only_writes: false,
+            only: None,
             first: 1,
             times: None,
             fitted: 0,
@@ -99,7 +99,14 @@ impl Rule {
     /// Only calls that change something, see [`Call::is_write`].
     #[must_use]
     pub fn writes(mut self) -> Self {
-        self.only_writes = true;
+        self.only = Some(Call::is_write);
+        self
+    }
+
+    /// Only changes that are tried.
+    #[must_use]
+    pub fn dry_runs(mut self) -> Self {
+        self.only = Some(|call| call.is_dry_run);
         self
     }
 
@@ -148,7 +155,7 @@ impl Rule {
             })
             && !self.without_query.iter().any(|name| call.parameter(name).is_some())
             && self.user_agent.as_ref().is_none_or(|part| call.user_agent.contains(part))
-            && (!self.only_writes || call.is_write())
+            && self.only.is_none_or(|only| only(call))
             && (!self.fault.is_of_watches() || call.is_watch())
     }
 }
@@ -158,7 +165,7 @@ mod tests {
     use super::*;
 
     fn call(method: &str, path: &str, query: &str) -> Call {
-        Call::new(1, method, path, query)
+        Call::new(method, path, query, b"")
     }
 
     fn cut() -> Rule {
@@ -174,6 +181,7 @@ mod tests {
         let cases = [
             (cut(), [true, true, true]),
             (cut().writes(), [true, false, false]),
+            (cut().dry_runs(), [false, true, false]),
             (cut().method("post"), [true, true, false]),
             (cut().method("PUT").method("GET"), [false, false, true]),
             (cut().with_query("dryRun"), [false, true, false]),

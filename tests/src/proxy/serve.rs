@@ -106,13 +106,8 @@ async fn answer(
 ) -> Result<Response<Passing>, Cut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let mut call = Call::new(
-        0,
-        parts.method.as_str(),
-        parts.uri.path(),
-        parts.uri.query().unwrap_or_default(),
-    );
-    call.body_bytes = body.len();
+    let query = parts.uri.query().unwrap_or_default();
+    let mut call = Call::new(parts.method.as_str(), parts.uri.path(), query, &body);
     let agent = parts.headers.get(header::USER_AGENT);
     call.user_agent =
         agent.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()).unwrap_or_default();

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
 mod cli;
+mod conformance;
+mod example_sets;
 mod hpcc;
+mod k8s_apply;
 mod k8s_faults;
 mod kill;
 mod montage;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ::cli::{Exit, OutputFormat, counted, note, say};
 use anyhow::Result;
 use k8s_apply::apply::{Done, Event as ApplyEvent, Trouble};
-use k8s_apply::apply_set::removal::Event as RemovalEvent;
+use k8s_apply::apply_set::removal::{Event as RemovalEvent, Fate};
 use k8s_apply::manifest::Loaded;
 use k8s_apply::run::{Event, Report, propose};
 use k8s_apply::wait::Waited;
@@ -54,13 +54,18 @@ pub(super) fn apply(
                 say(&format!("note: {}: {} is left to {}", step.key, left.field, left.manager));
             }
         }
+        for removal in proposal.removals.iter().filter(|_| options.prune.is_some()) {
+            if let Fate::Keep(why) = &removal.fate {
+                say(&format!("note: {} is kept: {why}", removal.key));
+            }
+        }
         if has_leavers(&proposal.removals) && options.prune.is_none() {
             let gone = counted(proposal.removals.len(), "object");
             say(&format!(
                 "note: {gone} of the set no more among the manifests; diff shows which, --prune deletes"
             ));
         }
-        let now = || jiff::Timestamp::now().to_string();
+        let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let report = proposal.carry_out(&session.cluster, &options, &now, &tell).await;
         show_report(connection, &report, &loaded)?;
         Ok(if report.is_complete() {

@@ -1,9 +1,12 @@
 //! `delete`: removes objects, dependents first.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
 
 use ::cli::{Exit, counted, invalid, note, say};
 use anyhow::Result;
+use k8s_apply::ObjectKey;
+use k8s_apply::apply_set::PART_OF;
 use k8s_apply::apply_set::removal::{
     Event, Fate, Removal, asked_to_stay, foreign_resources, remove,
 };
@@ -56,13 +59,15 @@ pub(super) fn delete(
             note("nothing of it is there");
             return Ok(Exit::Ok);
         }
-        if asked.dry_run || !asked.yes {
-            for one in &removals {
-                match &one.fate {
-                    Fate::Delete => say(&format!("- delete    {}", one.key)),
-                    Fate::Detach(why) | Fate::Keep(why) => {
-                        say(&format!("  keep      {} ({why})", one.key));
-                    }
+        for one in &removals {
+            match &one.fate {
+                Fate::Delete if asked.dry_run || !asked.yes => {
+                    say(&format!("- delete    {}", one.key));
+                }
+                Fate::Delete => {}
+                // Who named it should know why it stays, asked or not.
+                Fate::Detach(why) | Fate::Keep(why) => {
+                    say(&format!("  keep      {} ({why})", one.key));
                 }
             }
         }
@@ -74,9 +79,15 @@ pub(super) fn delete(
             say("nothing was deleted");
             return Ok(Exit::Failed);
         }
+        let members: BTreeSet<ObjectKey> = removals
+            .iter()
+            .filter(|one| one.member.object.label(PART_OF).is_some())
+            .map(|one| one.key.clone())
+            .collect();
         let tell = |event: &Event<'_>| match event {
             Event::Deleted(key) => say(&format!("deleted   {key}")),
-            Event::Detached(key) => say(&format!("detached  {key}")),
+            Event::Detached(key) if members.contains(key) => say(&format!("detached  {key}")),
+            Event::Detached(_) => {}
             Event::Waiting(progress) => say(&show::progress(progress)),
         };
         let options = wait_options(waiting);

@@ -18,6 +18,8 @@ const NAMESPACES: &str = "applyset.kubernetes.io/additional-namespaces";
 const TOOL: &str = "k8s-apply";
 /// The member of the parent's data that the history is in.
 const HISTORY: &str = "history.json.gz";
+/// How often a parent that another run writes is read anew.
+const TRIES: usize = 8;
 
 /// Why a set cannot be used.
 #[derive(Debug, Error)]
@@ -61,6 +63,9 @@ pub enum ParentError {
         "the set {0} does not say which kinds it contains ({GROUP_KINDS}): pruning it would miss some"
     )]
     NoKinds(SetRef),
+    /// It is written by others all the time.
+    #[error("the set {0} was changed by others again and again; try again when they have ended")]
+    Restless(SetRef),
     /// There is no such set.
     #[error("there is no set {0}")]
     Missing(SetRef),
@@ -83,6 +88,8 @@ pub struct Parent {
     pub history: Vec<Revision>,
     /// Whether the object is there.
     pub exists: bool,
+    /// Its version when it was last read or written.
+    version: Option<String>,
 }
 
 impl Parent {
@@ -101,6 +108,7 @@ impl Parent {
                 reach: Reach::default(),
                 history: Vec::new(),
                 exists: false,
+                version: None,
             }),
             Some(object) => Self::of(set, &object),
         }
@@ -129,7 +137,13 @@ impl Parent {
             kinds: words(kinds).iter().map(|word| GroupKind::parse(word)).collect(),
             namespaces: namespaces.into_iter().collect(),
         };
-        let mut parent = Self { set: set.clone(), reach, history: Vec::new(), exists: true };
+        let mut parent = Self {
+            set: set.clone(),
+            reach,
+            history: Vec::new(),
+            exists: true,
+            version: object.resource_version().map(str::to_owned),
+        };
         let packed =
             object.at(&format!("/{}/{HISTORY}", parent.data_field())).and_then(Value::as_str);
         parent.history = packed
@@ -162,11 +176,18 @@ impl Parent {
         manager: &str,
         reach: &Reach,
     ) -> Result<bool, ParentError> {
-        if self.covers(reach) {
-            return Ok(false);
+        for _ in 0..TRIES {
+            if self.covers(reach) {
+                return Ok(false);
+            }
+            self.reach = self.reach.with(reach);
+            if self.write(cluster, manager).await? {
+                return Ok(true);
+            }
+            // Another run was faster: what it wrote stays.
+            *self = Self::read(cluster, &self.set).await?;
         }
-        self.reach = self.reach.with(reach);
-        self.write(cluster, manager).await.map(|()| true)
+        Err(ParentError::Restless(self.set.clone()))
     }
 
     /// Writes what it contains after a run that went to its end. Sends nothing if it says that.
@@ -181,24 +202,42 @@ impl Parent {
         ended: &RunEnded<'_>,
     ) -> Result<bool, ParentError> {
         let objects = history::entries(ended.objects.iter().copied());
-        let history = history::extended(self.history.clone(), objects, ended.time, ended.by);
-        let same =
-            self.exists && self.full(reach) == self.full(&self.reach) && history == self.history;
-        if same {
-            return Ok(false);
+        let mut reach = reach.clone();
+        for _ in 0..TRIES {
+            let history =
+                history::extended(self.history.clone(), objects.clone(), ended.time, ended.by);
+            let same = self.full(&reach) == self.full(&self.reach) && history == self.history;
+            if self.exists && same {
+                return Ok(false);
+            }
+            self.reach = reach.clone();
+            self.history = history;
+            if self.write(cluster, manager).await? {
+                return Ok(true);
+            }
+            // Another run wrote it meanwhile, and may have members elsewhere: nothing is taken away from it.
+            *self = Self::read(cluster, &self.set).await?;
+            reach = reach.with(&self.reach);
         }
-        self.reach = reach.clone();
-        self.history = history;
-        self.write(cluster, manager).await.map(|()| true)
+        Err(ParentError::Restless(self.set.clone()))
     }
 
-    async fn write(&mut self, cluster: &Cluster, manager: &str) -> Result<(), ParentError> {
-        let failed = |source| ParentError::call("write", &self.set, source);
-        let object = self.object();
+    /// Writes it over what was read. `false` if it was changed since.
+    async fn write(&mut self, cluster: &Cluster, manager: &str) -> Result<bool, ParentError> {
+        let mut object = self.object();
+        if let Some(version) = &self.version {
+            object.metadata_mut().insert("resourceVersion".into(), version.as_str().into());
+        }
         let how = Applying { manager, force: false, dry_run: false, just_made: true };
-        cluster.apply(&kind(self.set.kind), &object, &how).await.map_err(failed)?;
-        self.exists = true;
-        Ok(())
+        match cluster.apply(&kind(self.set.kind), &object, &how).await {
+            Ok((written, _)) => {
+                self.version = written.resource_version().map(str::to_owned);
+                self.exists = true;
+                Ok(true)
+            }
+            Err(error) if self.version.is_some() && is_outdated(&error) => Ok(false),
+            Err(error) => Err(ParentError::call("write", &self.set, error)),
+        }
     }
 
     fn object(&self) -> Object {
@@ -258,6 +297,14 @@ pub struct RunEnded<'a> {
     pub time: &'a str,
     /// Who ran it.
     pub by: &'a str,
+}
+
+/// Whether a write was refused because of the version that it named. Conflicts between managers name fields.
+fn is_outdated(error: &CallError) -> bool {
+    error.status().is_some_and(|status| {
+        status.code == 409
+            && status.details.as_ref().is_none_or(|details| details.causes.is_empty())
+    })
 }
 
 fn kind(parent: ParentKind) -> Kind {

@@ -78,6 +78,14 @@ pub async fn members(
     namespaces.insert(&parent.set.namespace);
     let mut lists = Vec::new();
     for group_kind in &reach.kinds {
+        // An extension that does not answer hides its objects: then nobody knows what would be missed.
+        let group = format!("{}/", group_kind.group);
+        if let Some(stale) = kinds.stale().iter().find(|one| one.starts_with(&group)) {
+            return Err(CallError::Broken {
+                what: format!("list the members of {}", parent.set),
+                fault: format!("the extension that serves {stale} does not answer"),
+            });
+        }
         // A kind that is served no more has no objects.
         let Some(kind) = kinds.preferred(group_kind).filter(|kind| !kind.from_set) else {
             continue;
@@ -317,8 +325,7 @@ async fn delete(cluster: &Cluster, kind: &Kind, object: &Object) -> Result<Outco
         name: object.name(),
         uid: object.uid(),
         resource_version: object.resource_version(),
-        // What it owns goes before it does, so that it is gone with all that it made.
-        propagation: PropagationPolicy::Foreground,
+        propagation: propagation(kind),
         dry_run: false,
     };
     Ok(if cluster.delete(&target).await? {
@@ -326,6 +333,15 @@ async fn delete(cluster: &Cluster, kind: &Kind, object: &Object) -> Result<Outco
     } else {
         Outcome::Gone
     })
+}
+
+/// What becomes of the objects that an object of this kind owns. Pods go before their workload does, so that it is gone
+/// with all that it made. The garbage collector learns of new kinds late, so custom resources do not wait for it.
+fn propagation(kind: &Kind) -> PropagationPolicy {
+    match (kind.gvk.group.as_str(), kind.gvk.kind.as_str()) {
+        ("apps" | "batch", _) | ("", "ReplicationController") => PropagationPolicy::Foreground,
+        _ => PropagationPolicy::Background,
+    }
 }
 
 async fn detach(

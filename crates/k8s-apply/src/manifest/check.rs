@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::fields::{get, gvk, pod, texts};
 use super::item::kind_of;
 use crate::builtin::{Scope, scope};
+use crate::name::{LabelKey, LabelValue, NameError, check_object};
+use crate::readiness::{FAILED_WHEN, READY_WHEN, Rule};
 
 /// Adds what is wrong with an object.
 pub(super) fn object(value: &Value, problems: &mut Vec<Problem>) {
@@ -14,6 +16,52 @@ pub(super) fn object(value: &Value, problems: &mut Vec<Problem>) {
     }
     containers(value, problems);
     namespace(value, problems);
+    names(value, problems);
+    rules(value, problems);
+}
+
+/// The annotations that say when the object is ready, or has failed.
+fn rules(value: &Value, problems: &mut Vec<Problem>) {
+    let annotations = DataPath::root().join("metadata").join("annotations");
+    for key in [READY_WHEN, FAILED_WHEN] {
+        let text = get(value, &annotations.join(key)).and_then(Value::as_str);
+        if let Some(Err(error)) = text.map(Rule::parse_all) {
+            problems.push(Problem::error("rule", error.to_string()).at(annotations.join(key)));
+        }
+    }
+}
+
+/// The name, and the keys and values of labels and the keys of annotations.
+fn names(value: &Value, problems: &mut Vec<Problem>) {
+    let metadata = DataPath::root().join("metadata");
+    let mut fault = |path: DataPath, error: &NameError| {
+        let problem = Problem::error("name", format!("{:?} is no {}", error.given, error.what));
+        let expected = format!("expected {}", error.expected);
+        let help = error
+            .instead
+            .as_ref()
+            .map_or_else(|| expected.clone(), |near| format!("{expected}, such as {near:?}"));
+        problems.push(problem.at(path).help(help));
+    };
+    if let Some(name) = value.pointer("/metadata/name").and_then(Value::as_str)
+        && let Err(error) = check_object(&gvk(value).group_kind(), name)
+    {
+        fault(metadata.join("name"), &error);
+    }
+    for map in ["labels", "annotations"] {
+        let found = value.pointer(&format!("/metadata/{map}")).and_then(Value::as_object);
+        for (key, value) in found.into_iter().flatten() {
+            let path = metadata.join(map).join(key.as_str());
+            if let Err(error) = LabelKey::try_new(key.as_str()) {
+                fault(path.clone(), &error);
+            }
+            if let Some(Err(error)) =
+                value.as_str().filter(|_| map == "labels").map(LabelValue::try_new)
+            {
+                fault(path, &error);
+            }
+        }
+    }
 }
 
 /// The values of a mapping must be text.

@@ -165,8 +165,14 @@ fn unknown(reference: &Reference, keys: &[ObjectKey]) -> Problem {
                 || key.namespace == wanted.namespace)
     });
     let near = same.map(|key| Reference(key.clone()).to_string()).or_else(|| {
-        let all: Vec<String> = keys.iter().map(|key| Reference(key.clone()).to_string()).collect();
-        nearest(&reference.to_string(), all.iter().map(String::as_str)).map(str::to_owned)
+        // Only names are compared: what comes before them is so long that every other one would be near.
+        let alike = || {
+            keys.iter().filter(|key| {
+                key.group_kind == wanted.group_kind && key.namespace == wanted.namespace
+            })
+        };
+        let name = nearest(&wanted.name, alike().map(|key| key.name.as_str()))?;
+        alike().find(|key| key.name == name).map(|key| Reference(key.clone()).to_string())
     });
     match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),

@@ -3,6 +3,7 @@
 use diagnostics::Problem;
 use serde_json::Value;
 
+use super::defined::{is_renewed, look, may_be_defined_yet};
 use super::live::Live;
 use super::refusal::{Subject, conflict_problems, immutable_fields, is_misfit, problems_of};
 use super::webhooks::Mutators;
@@ -43,8 +44,19 @@ pub(crate) async fn check(on: Checking<'_>, at: usize) -> Result<Step, Refusal> 
     if let Some(waits_for) = waits_for(on, item) {
         return later(on, at, waits_for).await;
     }
+    let renewed = is_renewed(on, item);
+    if renewed {
+        look(on, at)?;
+    }
     let live = on.live.get(&item.key).cloned();
-    check_now(on, at, live, false).await
+    match check_now(on, at, live, false).await {
+        // The server looks at it by the definition that it has yet.
+        Err(refusal) if renewed && may_be_defined_yet(&refusal) => {
+            let waits_for = format!("the new definition of {}", item.kind.gvk.group_kind());
+            later(on, at, waits_for).await
+        }
+        checked => checked,
+    }
 }
 
 /// What is missing for the server to try an item, if that is in the set.
@@ -62,18 +74,8 @@ async fn later(on: Checking<'_>, at: usize, waits_for: String) -> Result<Step, R
     let item = &on.prepared.items[at];
     let subject = Subject { prepared: on.prepared, item: at };
     let mut looked_at = "its form";
-    if item.kind.from_set {
-        let definition = on
-            .prepared
-            .definitions
-            .get(&(item.key.group_kind.group.clone(), item.key.group_kind.kind.clone()))
-            .map(|at| &on.prepared.manifests[*at].object);
-        if let Some(definition) = definition {
-            let problems = crate::definition::check(definition, &item.object);
-            if problems.iter().any(Problem::is_error) {
-                let settled = problems.into_iter().map(|one| on.prepared.settle(at, one));
-                return Err(Refusal::Problems(settled.collect()));
-            }
+    if item.kind.from_set || is_renewed(on, item) {
+        if look(on, at)? {
             looked_at = "the schema of its definition";
         }
     } else {
@@ -95,8 +97,12 @@ async fn later(on: Checking<'_>, at: usize, waits_for: String) -> Result<Step, R
             },
         }
     }
-    let mut step = step(on, at, Action::Create, Checked::Later { waits_for, looked_at });
-    step.changes = changes(None, Some(&item.object));
+    let live = on.live.get(&item.key);
+    let action = if live.is_some() { Action::Update } else { Action::Create };
+    let mut step = step(on, at, action, Checked::Later { waits_for, looked_at });
+    step.changes = changes(live, Some(&item.object));
+    // What the manifest does not say is mostly what others have said.
+    step.changes.retain(|change| change.after.is_some());
     Ok(step)
 }
 
@@ -283,6 +289,29 @@ fn leave_scaled(options: &Options, live: &Object, step: &mut Step) {
     let Some(ours) = path.find(step.send.value()).cloned() else { return };
     let scaler = entries(live)
         .find(|entry| entry.subresource() == "scale" && entry.owns(&["spec", "replicas"]));
+    let number = |value: Option<&Value>| value.and_then(Value::as_i64);
+    if options.keep_scaled && scaler.is_none() && number(path.find(live.value())) == Some(0) {
+        // Who scales to zero owns nothing afterwards: the API server leaves zeros out of what it keeps of a scale. A
+        // zero that nobody owns is no default, and so can be nothing else.
+        let owned = entries(live).any(|entry| entry.owns(&["spec", "replicas"]));
+        if !owned && number(Some(&ours)) != Some(0) {
+            let _ = step.send.edit(|value| {
+                path.remove(value);
+            });
+            step.left.push(Conflict {
+                theirs: path.find(live.value()).cloned(),
+                field: path,
+                manager: FieldManager {
+                    name: "somebody".to_owned(),
+                    operation: "Update".to_owned(),
+                    subresource: "scale".to_owned(),
+                    time: String::new(),
+                },
+                ours: Some(ours),
+            });
+        }
+        return;
+    }
     let Some(scaler) = scaler.filter(|_| options.keep_scaled) else { return };
     let theirs = path.find(live.value()).cloned();
     let _ = step.send.edit(|value| {

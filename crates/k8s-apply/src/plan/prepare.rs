@@ -6,6 +6,7 @@ use diagnostics::{DataPath, Problem};
 
 use super::Options;
 use crate::cluster::{Kind, Kinds};
+use crate::convert;
 use crate::manifest::Manifest;
 use crate::object::{Object, ObjectKey};
 
@@ -78,6 +79,11 @@ pub fn prepare<'m>(manifests: &'m [Manifest], mut kinds: Kinds, options: &Option
         };
         let metadata = DataPath::root().join("metadata");
         let Some(kind) = kinds.get(&object.gvk()) else {
+            let removed = convert::lint(manifest, None);
+            if !removed.is_empty() {
+                problems.extend(removed);
+                continue;
+            }
             fault(DataPath::root().join("kind"), unknown(&object, &kinds));
             continue;
         };
@@ -140,11 +146,7 @@ fn unknown(object: &Object, kinds: &Kinds) -> Problem {
     }
     let elsewhere = kinds.all().find(|kind| kind.gvk.kind == gvk.kind);
     if let Some(kind) = elsewhere {
-        return problem.help(format!(
-            "there is a {} in {}; `k8s-apply convert` knows removed versions",
-            gvk.kind,
-            kind.gvk.api_version()
-        ));
+        return problem.help(format!("there is a {} in {}", gvk.kind, kind.gvk.api_version()));
     }
     if let Some(stale) =
         kinds.stale().iter().find(|one| one.starts_with(&format!("{}/", gvk.group)))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use diagnostics::Problem;
 use k8s_apply::convert::{convert_manifest, find, lint};
 use k8s_apply::manifest::{Input, LoadOptions, load};
 use k8s_apply::order::plan_manifests;
@@ -65,7 +66,13 @@ fn objects_of_the_shared_data_are_read_and_converted() {
                 let name = format!("{} object {number}", path.display());
                 let inputs = [Input::text(&name, value.to_string())];
                 let loaded = load(&inputs, &LoadOptions::default());
-                assert!(!loaded.has_errors(), "{name}: {:?}", loaded.problems);
+                // One of the recorded labels ends with a dash, which no server takes.
+                let known = |problem: &Problem| {
+                    problem.code == "name" && problem.message.contains("key-2-")
+                };
+                let faults: Vec<_> =
+                    loaded.problems.iter().filter(|one| one.is_error() && !known(one)).collect();
+                assert!(faults.is_empty(), "{name}: {faults:?}");
                 let manifest = &loaded.manifests[0];
                 assert_eq!(lint(manifest, None).is_empty(), find(&manifest.object).is_none());
                 let (new, _, losses) = convert_manifest(manifest);

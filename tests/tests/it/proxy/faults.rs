@@ -42,7 +42,7 @@ fn an_answer_in_place_of_the_servers_is_a_status_with_code_reason_and_wait() {
 fn only_the_calls_that_a_rule_fits_are_touched() {
     let Some(at) = Setting::new("the proxy's rules") else { return };
     let dry = at.path("configmaps?dryRun=All");
-    at.proxy.fault(Rule::new(Fault::error(503, "no")).method("POST").with_query("dryRun").nth(2));
+    at.proxy.fault(Rule::new(Fault::error(503, "no")).method("POST").dry_runs().nth(2));
     let codes = [1, 2, 3].map(|_| at.call("POST", &dry, &config_map("dry")).unwrap().code);
     assert_eq!(codes, [201, 503, 201]);
     assert_eq!(at.create("wet").unwrap().code, 201);
