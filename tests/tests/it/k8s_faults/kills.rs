@@ -5,17 +5,16 @@ use std::time::{Duration, Instant};
 use tests::proxy::{Fault, Log, Proxy, Rule};
 
 use super::in_lanes;
-use super::lane::{Lane, Step};
+use super::lane::{Lane, MOST_CALLS, MOST_WRITES, Step};
 use super::program::{LONG, Running};
 
-/// A run that is killed when it comes to its nth call. Answers what was called, unless it ended before that.
+/// A run that is killed when it comes to a call. Answers what was called, unless it ended before that.
 pub(super) fn kill(
     proxy: &Proxy,
-    stop: Fault,
-    nth: usize,
+    stop: Rule,
     start: impl FnOnce() -> Running,
 ) -> Result<Option<Log>, String> {
-    proxy.fault(Rule::new(stop).nth(nth));
+    proxy.fault(stop);
     let mut running = start();
     let began = Instant::now();
     while !proxy.wait_until_stopped(Duration::from_millis(10)) {
@@ -41,9 +40,9 @@ pub(super) fn kill(
     if all_ended { Ok(Some(log)) } else { Err(format!("calls hang:\n{}", proxy.log())) }
 }
 
-/// A step that is killed at its nth call, and then done again.
-fn killed(lane: &Lane, step: Step, stop: Fault, nth: usize) -> Result<(), String> {
-    let Some(first) = kill(&lane.proxy, stop, nth, || lane.start(step, &[]))? else {
+/// A step that is killed, and then done again.
+fn killed(lane: &Lane, step: Step, stop: &Rule) -> Result<(), String> {
+    let Some(first) = kill(&lane.proxy, stop.clone(), || lane.start(step, &[]))? else {
         return Ok(());
     };
     lane.proxy.reset();
@@ -56,17 +55,20 @@ fn killed(lane: &Lane, step: Step, stop: Fault, nth: usize) -> Result<(), String
 }
 
 #[test]
-fn a_run_that_was_killed_before_any_of_its_calls_is_finished_by_the_next() {
-    let test = "k8s-apply killed before each call";
-    in_lanes(test, 5, 60, |lane, number| {
-        lane.cycle(|lane, step| killed(lane, step, Fault::stop(), number))
+fn a_run_that_was_killed_at_any_of_its_calls_is_finished_by_the_next() {
+    let test = "k8s-apply killed at each call";
+    in_lanes(test, 3, MOST_CALLS, |lane, number| {
+        let stop = Rule::new(Fault::stop()).nth(number);
+        lane.cycle(|lane, step| killed(lane, step, &stop))
     });
 }
 
+/// Of calls that write nothing the one is like the other.
 #[test]
-fn a_run_that_was_killed_after_any_of_its_calls_is_finished_by_the_next() {
-    let test = "k8s-apply killed after each call";
-    in_lanes(test, 5, 60, |lane, number| {
-        lane.cycle(|lane, step| killed(lane, step, Fault::stop().after_forwarding(), number))
+fn a_run_that_was_killed_after_any_of_its_writes_is_finished_by_the_next() {
+    let test = "k8s-apply killed after each write";
+    in_lanes(test, 3, MOST_WRITES, |lane, number| {
+        let stop = Rule::new(Fault::stop().after_forwarding()).writes().nth(number);
+        lane.cycle(|lane, step| killed(lane, step, &stop))
     });
 }

@@ -88,13 +88,8 @@ fn the_time_that_the_server_asks_for_is_waited() {
             let [refused] = log.faults()[..] else { return Ok(()) };
             let again = log.calls().iter().find(|call| {
                 call.number > refused.number
-                    && (&call.method, &call.path, call.is_dry_run(), call.is_watch())
-                        == (
-                            &refused.method,
-                            &refused.path,
-                            refused.is_dry_run(),
-                            refused.is_watch(),
-                        )
+                    && (&call.method, &call.path, call.is_dry_run, call.is_watch())
+                        == (&refused.method, &refused.path, refused.is_dry_run, refused.is_watch())
             });
             let waited = again.map(|again| again.started.duration_since(refused.started));
             if waited.is_some_and(|waited| waited >= Duration::from_secs(2)) {
