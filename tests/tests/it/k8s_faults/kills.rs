@@ -41,8 +41,8 @@ pub(super) fn kill(
 }
 
 /// A step that is killed, and then done again.
-fn killed(lane: &Lane, step: Step, stop: &Rule) -> Result<(), String> {
-    let Some(first) = kill(&lane.proxy, stop.clone(), || lane.start(step, &[]))? else {
+fn killed(lane: &Lane, step: Step, rule: &Rule) -> Result<(), String> {
+    let Some(first) = kill(&lane.proxy, rule.clone(), || lane.start(step, &[]))? else {
         return Ok(());
     };
     lane.proxy.reset();

@@ -45,9 +45,9 @@ impl Server {
     }
 
     /// Changes an object by a merge patch.
-    pub(super) fn merge(&self, path: &str, patch: &str) {
+    pub(super) fn merge(&self, path: &str, change: &str) {
         let media_type = "application/merge-patch+json";
-        self.send("PATCH", path, media_type, patch.as_bytes().to_vec()).unwrap();
+        self.send("PATCH", path, media_type, change.as_bytes().to_vec()).unwrap();
     }
 
     /// Deletes an object, without waiting for its end.
