@@ -30,7 +30,7 @@ fn interrupt(running: Running, number: usize) -> Result<(), String> {
 fn a_run_that_is_interrupted_at_any_call_ends_at_once_and_the_next_one_finishes_it() {
     let test = "k8s-apply interrupted";
     in_lanes(test, 3, 20, |lane, number| {
-        lane.cycle(|lane, step| {
+        lane.cycle_and_idle(|lane, step| {
             let nth = 3 * number - 2;
             // The server does some of the calls that are interrupted, and does not hear of others.
             let stall = Fault::stall();

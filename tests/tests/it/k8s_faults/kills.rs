@@ -59,7 +59,7 @@ fn a_run_that_was_killed_at_any_of_its_calls_is_finished_by_the_next() {
     let test = "k8s-apply killed at each call";
     in_lanes(test, 3, MOST_CALLS, |lane, number| {
         let stop = Rule::new(Fault::stop()).nth(number);
-        lane.cycle(|lane, step| killed(lane, step, &stop))
+        lane.cycle_and_idle(|lane, step| killed(lane, step, &stop))
     });
 }
 
@@ -69,6 +69,6 @@ fn a_run_that_was_killed_after_any_of_its_writes_is_finished_by_the_next() {
     let test = "k8s-apply killed after each write";
     in_lanes(test, 3, MOST_WRITES, |lane, number| {
         let stop = Rule::new(Fault::stop().after_forwarding()).writes().nth(number);
-        lane.cycle(|lane, step| killed(lane, step, &stop))
+        lane.cycle_and_idle(|lane, step| killed(lane, step, &stop))
     });
 }

@@ -87,7 +87,7 @@ impl Lane {
         }
         lane.foreign = lane.settled();
         let found = std::cell::RefCell::new(Vec::new());
-        lane.cycle(|lane, step| {
+        lane.cycle_and_idle(|lane, step| {
             lane.succeeds(step)?;
             let log = lane.proxy.log();
             let state = comparables(&lane.read(), &lane.foreign);
@@ -147,7 +147,7 @@ impl Lane {
         self.server.create(&path, "kubectl-client-side-apply", &self.names.legacy(name));
     }
 
-    /// All steps, each done by `run`, and looked at afterwards.
+    /// All steps, each done by `run`. What it leaves is looked at.
     ///
     /// # Errors
     /// What is not as it should be.
@@ -158,10 +158,34 @@ impl Lane {
         for step in Step::ALL {
             self.prepare(step);
             self.proxy.reset();
-            run(self, step).map_err(|fault| format!("{step:?}: {fault}"))?;
-            self.check(step).map_err(|fault| format!("{step:?}: {fault}"))?;
+            let done = run(self, step).and_then(|()| self.check(step));
+            done.map_err(|fault| format!("{step:?}: {fault}"))?;
         }
         Ok(())
+    }
+
+    /// The same, and a further run of each step has to find nothing to do.
+    ///
+    /// # Errors
+    /// What is not as it should be.
+    pub(super) fn cycle_and_idle(
+        &self,
+        run: impl Fn(&Self, Step) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.cycle(|lane, step| {
+            run(lane, step)?;
+            if step == Step::Delete { Ok(()) } else { lane.is_idle(step) }
+        })
+    }
+
+    fn is_idle(&self, step: Step) -> Result<(), String> {
+        self.proxy.reset();
+        self.succeeds(step)?;
+        let log = self.proxy.log();
+        if log.writes().is_empty() {
+            return Ok(());
+        }
+        Err(format!("a further run writes:\n{log}"))
     }
 
     /// Starts a step.
@@ -207,7 +231,7 @@ impl Lane {
         Err(format!("ended with {code:?} after {took:?}:\n{said}\n{}", self.proxy.log()))
     }
 
-    /// Whether all is as it should be after a step, and a further run finds nothing to do.
+    /// Whether all is as it should be after a step.
     pub(super) fn check(&self, step: Step) -> Result<(), String> {
         let state = self.read();
         for (name, object) in &self.foreign {
@@ -225,16 +249,7 @@ impl Lane {
         {
             return Err(format!("{text}\n{}", self.proxy.log()));
         }
-        if step == Step::Delete {
-            return Ok(());
-        }
-        self.proxy.reset();
-        self.succeeds(step)?;
-        let log = self.proxy.log();
-        if log.writes().is_empty() {
-            return Ok(());
-        }
-        Err(format!("a further run writes:\n{log}"))
+        Ok(())
     }
 }
 

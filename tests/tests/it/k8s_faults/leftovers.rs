@@ -14,7 +14,7 @@ fn an_object_that_a_killed_prune_had_begun_to_delete_is_waited_for_by_the_next_r
     let test = "k8s-apply and an object that is slow to go";
     in_lanes(test, 1, 1, |lane, _| {
         let goes = format!("{}/goes", path(&lane.names, "ConfigMap"));
-        lane.cycle(|lane, step| {
+        lane.cycle_and_idle(|lane, step| {
             if step != Step::Second {
                 return lane.succeeds(step);
             }
