@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use diagnostics::{Problem, render};
 use k8s_apply::manifest::{Input, LoadOptions, Loaded, Sources, load};
 
+use crate::session::aside;
+
 /// Reads manifests; standard input for `-`.
 pub(crate) fn read(files: &[PathBuf], recursive: bool, namespace: &str) -> Result<Loaded> {
     let mut inputs = Vec::new();
@@ -43,4 +45,14 @@ pub(crate) fn usable(files: &[PathBuf], recursive: bool, namespace: &str) -> Res
         return Err(invalid("these manifests cannot be used; nothing was asked of the cluster"));
     }
     Ok(loaded)
+}
+
+/// The same, while an interruption is noticed.
+pub(crate) async fn usable_aside(
+    files: &[PathBuf],
+    recursive: bool,
+    namespace: &str,
+) -> Result<Loaded> {
+    let (files, namespace) = (files.to_owned(), namespace.to_owned());
+    aside(move || usable(&files, recursive, &namespace)).await
 }

@@ -71,14 +71,27 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>>
         .context("failed to start")?;
     runtime.block_on(async {
         tokio::select! {
-            result = work => result.map(Some),
+            biased;
             signal = interrupted() => {
                 signal?;
                 say("k8s-apply: interrupted; run it again to finish what was begun");
                 Ok(None)
             }
+            result = work => result.map(Some),
         }
     })
+}
+
+/// Does what may block, such as reading standard input, so that an interruption is noticed meanwhile.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nobody waits for this thread: the program may end before it does.
+    std::thread::spawn(move || {
+        let _ = tell.send(work());
+    });
+    told.await.context("failed to read")?
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -2,37 +2,56 @@
 //! makes, against a real API server. However it was disturbed, in the end the cluster is as after a run that was not.
 
 mod every_call;
+mod fresh;
+mod interrupts;
 mod kills;
 mod lane;
+mod lasting;
+mod leftovers;
 mod program;
 mod set;
 mod state;
+mod waiting;
 
-/// Runs a test with lanes side by side, each with cases of its own. A case is told by its number, from 1.
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use lane::Lane;
+
+/// Runs the cases of a test, which are told by their numbers from 1, in some lanes side by side.
 ///
 /// # Panics
 /// With what was wrong, if anything was.
 fn in_lanes(
-    test: &'static str,
+    test: &str,
     lanes: usize,
     cases: usize,
-    case: impl Fn(&lane::Lane, usize) -> Result<(), String> + Sync,
+    case: impl Fn(&Lane, usize) -> Result<(), String> + Sync,
 ) {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    in_places(test, lanes, cases, || Lane::new(test), case);
+}
 
+/// The same in places of another sort. A place that cannot be had has no cases, and has said why.
+fn in_places<P>(
+    test: &str,
+    places: usize,
+    cases: usize,
+    new: impl Fn() -> Option<P> + Sync,
+    case: impl Fn(&P, usize) -> Result<(), String> + Sync,
+) {
     let next = AtomicUsize::new(1);
     let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..lanes {
+    thread::scope(|scope| {
+        for _ in 0..places {
             scope.spawn(|| {
-                let Some(lane) = lane::Lane::new(test) else { return };
+                let Some(place) = new() else { return };
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number > cases {
                         break;
                     }
-                    if let Err(fault) = case(&lane, number) {
+                    if let Err(fault) = case(&place, number) {
                         wrong.lock().unwrap().push(format!("case {number}: {fault}"));
                         // What it left behind says nothing about the next case.
                         break;

@@ -36,7 +36,8 @@ pub(super) fn apply(
     let exit = run(async {
         let session = Session::open(connection).await?;
         let files = &arguments.files;
-        let loaded = intake::usable(&files.files, !files.not_recursive, &session.namespace)?;
+        let loaded =
+            intake::usable_aside(&files.files, !files.not_recursive, &session.namespace).await?;
         let mut options = run_options(&session, arguments)?;
         options.wait_for_all = wait_for_all;
         let proposal = propose(&session.cluster, &loaded.manifests, &options).await?;

@@ -14,7 +14,7 @@ use k8s_apply::plan::FIELD_MANAGER;
 
 use super::objects::find;
 use crate::cli::{Connection, Waiting, Which};
-use crate::session::{Session, run, wait_options};
+use crate::session::{Session, aside, run, wait_options};
 use crate::show;
 
 /// What was said about it.
@@ -74,7 +74,8 @@ pub(super) fn delete(
         if asked.dry_run {
             return Ok(Exit::Ok);
         }
-        if !asked.yes && !confirmed(removals.len())? {
+        let count = removals.len();
+        if !asked.yes && !aside(move || confirmed(count)).await? {
             say("nothing was deleted");
             return Ok(Exit::Failed);
         }

@@ -24,7 +24,8 @@ pub(super) fn diff(connection: &Connection, arguments: &Applying) -> Result<Exit
     let exit = run(async {
         let session = Session::open(connection).await?;
         let files = &arguments.files;
-        let loaded = intake::usable(&files.files, !files.not_recursive, &session.namespace)?;
+        let loaded =
+            intake::usable_aside(&files.files, !files.not_recursive, &session.namespace).await?;
         let options = run_options(&session, arguments)?;
         let proposal = propose(&session.cluster, &loaded.manifests, &options).await?;
         let prune = options.prune.is_some();

@@ -54,7 +54,7 @@ pub(super) async fn find(session: &Session, which: &Which) -> Result<Found> {
         parent = Some(found);
     }
     if !which.files.is_empty() {
-        let loaded = intake::usable(&which.files, true, &session.namespace)?;
+        let loaded = intake::usable_aside(&which.files, true, &session.namespace).await?;
         let options = plan::Options {
             default_namespace: session.namespace.clone(),
             ..plan::Options::default()

@@ -145,9 +145,6 @@ fn fate(object: &Object, used: &HashSet<&str>, rules: &Rules) -> Fate {
     if let Some(asked) = asked_to_stay(object) {
         return Fate::Detach(asked);
     }
-    if object.at("/metadata/deletionTimestamp").is_some() {
-        return Fate::Keep("it is being deleted already".into());
-    }
     let owners = object.at("/metadata/ownerReferences").and_then(Value::as_array);
     if owners.is_some_and(|owners| !owners.is_empty()) {
         return Fate::Keep("it belongs to another object, which deletes it in its time".into());
@@ -162,10 +159,12 @@ fn fate(object: &Object, used: &HashSet<&str>, rules: &Rules) -> Fate {
         || group_kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
     let allowed = rules.allow.iter().any(|kind| kind.eq_ignore_ascii_case(&group_kind.kind));
     if precious && !allowed {
-        return Fate::Keep(format!(
-            "what is in it would be lost; --prune-allow {} lets it go",
-            group_kind.kind
-        ));
+        let kind = &group_kind.kind;
+        return Fate::Keep(if object.at("/metadata/deletionTimestamp").is_some() {
+            "it is being deleted already".into()
+        } else {
+            format!("what is in it would be lost; --prune-allow {kind} lets it go")
+        });
     }
     Fate::Delete
 }
@@ -306,6 +305,10 @@ async fn remove_one(
             return Ok(Outcome::Gone);
         };
         let left = was_member.is_some() && now.label(PART_OF) != was_member.as_deref();
+        if left && matches!(removal.fate, Fate::Detach(_)) {
+            // It may well have been this call, the answer to which was lost.
+            return Ok(Outcome::Detached);
+        }
         if left || (removal.fate == Fate::Delete && asked_to_stay(&now).is_some()) {
             return Err(CallError::Broken {
                 what: format!("delete {}", removal.key),
@@ -317,6 +320,10 @@ async fn remove_one(
 }
 
 async fn delete(cluster: &Cluster, kind: &Kind, object: &Object) -> Result<Outcome, CallError> {
+    // Perhaps by a run that was cut short. It is waited for like the others.
+    if object.at("/metadata/deletionTimestamp").is_some() {
+        return Ok(Outcome::Deleting(object.clone()));
+    }
     let target = Deleting {
         kind,
         namespace: object.namespace(),

@@ -44,6 +44,16 @@ pub(super) struct Ended {
 impl Running {
     /// Starts the program with these arguments. What it says goes into a file of this folder.
     pub(super) fn start(folder: &Path, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, kubeconfig, arguments, Stdio::null())
+    }
+
+    /// The same, with something on its standard input.
+    pub(super) fn start_with(
+        folder: &Path,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        input: Stdio,
+    ) -> Self {
         let said = folder.join("said");
         let child = Command::new(program())
             .arg("--kubeconfig")
@@ -51,7 +61,7 @@ impl Running {
             .args(arguments)
             .env("USER", "tester")
             .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(File::create(&said).unwrap())
             .spawn()

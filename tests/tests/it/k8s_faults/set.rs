@@ -59,6 +59,13 @@ impl Names {
         }}))
     }
 
+    /// A ConfigMap that cannot be changed: it has to be made anew.
+    fn frozen(&self, value: &str) -> Value {
+        let mut object = self.config_map("frozen", value);
+        object["immutable"] = true.into();
+        object
+    }
+
     fn service(&self, name: &str, port: u16) -> Value {
         let spec =
             json!({"clusterIP": "None", "selector": {"app": name}, "ports": [{"port": port}]});
@@ -110,6 +117,7 @@ impl Names {
             self.config_map("settings", "1"),
             self.config_map("legacy", "1"),
             self.config_map("goes", "1"),
+            self.frozen("1"),
             self.secret("token", "first"),
             self.service("web", 80),
             self.deployment("web", "1", 0),
@@ -118,15 +126,13 @@ impl Names {
         ]
     }
 
-    /// The set with changes. One of its objects was applied by `kubectl` until now, see [`Self::legacy`].
+    /// The set with changes, one of which needs an object made anew. One of its objects was applied by `kubectl` until now, see [`Self::legacy`].
     pub(super) fn second(&self) -> Vec<Value> {
         let mut set = self.first();
-        let of = |kind: &str, name: &str, set: &mut Vec<Value>| {
-            set.retain(|one| one["kind"] != kind || one["metadata"]["name"] != name);
-        };
         for (kind, name) in [
             ("ConfigMap", "settings"),
             ("ConfigMap", "goes"),
+            ("ConfigMap", "frozen"),
             ("Widget", "goes"),
             ("Role", "worker"),
             ("Secret", "token"),
@@ -134,12 +140,13 @@ impl Names {
             ("Deployment", "web"),
             ("Widget", "one"),
         ] {
-            of(kind, name, &mut set);
+            set.retain(|one| one["kind"] != kind || one["metadata"]["name"] != name);
         }
         set.extend([
             self.role("worker", &["get", "list"]),
             self.config_map("settings", "2"),
             self.config_map("other-legacy", "2"),
+            self.frozen("2"),
             self.secret("token", "second"),
             self.service("web", 8080),
             self.deployment("web", "2", 0),

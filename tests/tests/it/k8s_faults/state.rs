@@ -35,22 +35,39 @@ impl Server {
 
     /// What is at a path; none if nothing is.
     pub(super) fn get(&self, path: &str) -> Option<Value> {
-        self.send("GET", path, &Value::Null).ok()
+        self.send("GET", path, "application/json", Vec::new()).ok()
     }
 
     /// Makes an object, as this field manager.
     pub(super) fn create(&self, path: &str, manager: &str, object: &Value) {
         let path = format!("{path}?fieldManager={manager}");
-        self.send("POST", &path, object).unwrap();
+        self.send("POST", &path, "application/json", object.to_string().into_bytes()).unwrap();
     }
 
-    fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, kube::Error> {
-        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    /// Changes an object by a merge patch.
+    pub(super) fn merge(&self, path: &str, change: &str) {
+        let media_type = "application/merge-patch+json";
+        self.send("PATCH", path, media_type, change.as_bytes().to_vec()).unwrap();
+    }
+
+    /// Deletes an object, without waiting for its end.
+    pub(super) fn delete(&self, path: &str) {
+        // If it is not there, that is what was wanted.
+        let _ = self.send("DELETE", path, "application/json", Vec::new());
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, kube::Error> {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("Content-Type", "application/json")
-            .body(bytes)
+            .header("Content-Type", media_type)
+            .body(body)
             .unwrap();
         self.runtime.block_on(self.client.request(request))
     }
