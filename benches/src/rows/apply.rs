@@ -136,7 +136,7 @@ fn set(objects: u32) -> String {
             6 => head("v1", "ServiceAccount"),
             7 => {
                 let spec = format!(
-                    "spec:\n  selector: {{app: app{number}}}\n  ports: [{{name: http, port: 80, targetPort: 8080}}]\n"
+                    "spec:\n  clusterIP: None\n  selector: {{app: app{number}}}\n  ports: [{{name: http, port: 80, targetPort: 8080}}]\n"
                 );
                 head("v1", "Service") + &spec
             }

@@ -6,6 +6,7 @@ use ::cli::{invalid, say};
 use anyhow::{Context, Result, anyhow};
 use k8s_apply::apply_set::SetRef;
 use k8s_apply::cluster::{Cluster, Limits};
+use k8s_apply::name::DnsLabel;
 use k8s_apply::readiness::{Address, JobGoal};
 use k8s_apply::wait::WaitOptions;
 
@@ -41,6 +42,9 @@ impl Session {
         });
         let namespace =
             arguments.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
+        let namespace = DnsLabel::try_new(namespace)
+            .map_err(|fault| invalid(format!("the namespace cannot be used: {fault}")))?
+            .to_string();
         Ok(Self { cluster, namespace })
     }
 

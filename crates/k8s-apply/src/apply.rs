@@ -350,7 +350,7 @@ impl Applier<'_> {
                 if let Some(old) = self.cluster.get(&item.kind, namespace, &item.key.name).await?
                     && old.at("/metadata/deletionTimestamp").is_some()
                 {
-                    self.wait_gone(&item.kind, &old).await?;
+                    wait_gone(self.cluster, &item.kind, &old, self.waiting.timeout).await?;
                 }
             }
             _ => {}
@@ -391,30 +391,35 @@ impl Applier<'_> {
             dry_run: false,
         };
         self.cluster.delete(&target).await?;
-        self.wait_gone(kind, live).await
+        wait_gone(self.cluster, kind, live, self.waiting.timeout).await
     }
+}
 
-    /// Waits until an object, this very one, is gone.
-    async fn wait_gone(&self, kind: &Kind, old: &Object) -> Result<(), CallError> {
-        let began = Instant::now();
-        let mut pause = Duration::from_millis(50);
-        loop {
-            let now = self.cluster.get(kind, old.namespace(), old.name()).await?;
-            let Some(now) = now.filter(|now| now.uid() == old.uid()) else { return Ok(()) };
-            if began.elapsed() > self.waiting.timeout {
-                let finalizers = now.at("/metadata/finalizers").map(ToString::to_string);
-                return Err(CallError::GaveUp {
-                    what: format!("wait until {} is gone", old.key()),
-                    tries: 1,
-                    seconds: began.elapsed().as_secs(),
-                    last: finalizers.map_or_else(
-                        || "it is still there".to_owned(),
-                        |list| format!("finalizers {list}"),
-                    ),
-                });
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+/// Waits until an object, this very one, is gone.
+pub(crate) async fn wait_gone(
+    cluster: &Cluster,
+    kind: &Kind,
+    old: &Object,
+    limit: Duration,
+) -> Result<(), CallError> {
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let now = cluster.get(kind, old.namespace(), old.name()).await?;
+        let Some(now) = now.filter(|now| now.uid() == old.uid()) else { return Ok(()) };
+        if began.elapsed() > limit {
+            let finalizers = now.at("/metadata/finalizers").map(ToString::to_string);
+            return Err(CallError::GaveUp {
+                what: format!("wait until {} is gone", old.key()),
+                tries: 1,
+                seconds: began.elapsed().as_secs(),
+                last: finalizers.map_or_else(
+                    || "it is still there".to_owned(),
+                    |list| format!("finalizers {list}"),
+                ),
+            });
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }

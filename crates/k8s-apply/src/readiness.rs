@@ -111,7 +111,11 @@ pub fn of(object: &Object, options: &Options) -> Readiness {
         return readiness;
     }
     match rule::of(object, &options.rules) {
-        Ok(Some(rules)) => return rules.judge(object),
+        Ok(Some(rules)) => {
+            if let Some(readiness) = rules.judge(object) {
+                return readiness;
+            }
+        }
         Ok(None) => {}
         Err(error) => return Readiness::failed(error.to_string()),
     }

@@ -5,6 +5,7 @@
 //! for, and only if all of that went well objects that are in the set no more are removed, and the parent forgets them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use diagnostics::Problem;
 use thiserror::Error;
@@ -201,8 +202,12 @@ impl Proposal<'_> {
         let wanted = Reach::of(self.prepared.items.iter().map(|item| &item.key));
         let mut home = None;
         if let Some(mut parent) = self.parent.take() {
-            let widened = match self.make_home(cluster, &manager, &parent).await {
+            let widened = match self.make_home(cluster, &manager, &parent, waiting.timeout).await {
                 Ok(made) => {
+                    if made.is_some() {
+                        // With the namespace that was there before it went too.
+                        parent = parent.as_new();
+                    }
                     home = made;
                     parent.widen(cluster, &manager, &wanted).await.map(drop)
                 }
@@ -235,11 +240,18 @@ impl Proposal<'_> {
         }
         if report.applied.is_complete() && options.wait_for_all {
             let tell = |progress: &wait::Progress| events(&Event::Waiting(progress));
-            let targets = report.applied.targets();
+            let mut targets = report.applied.targets();
+            if report.applied.written() > 0 {
+                self.look_again(cluster, &report.applied, &mut targets).await;
+            }
             report.waited = Some(wait::until(cluster, targets, Goal::Ready, &waiting, &tell).await);
         }
         let well = report.is_complete();
-        let removals = std::mem::take(&mut self.removals);
+        let mut removals = std::mem::take(&mut self.removals);
+        // The same object may be known in two groups: what was applied is not removed.
+        let uids: BTreeSet<&str> =
+            report.applied.done.iter().filter_map(|one| one.object.uid()).collect();
+        removals.retain(|one| one.member.object.uid().is_none_or(|uid| !uids.contains(uid)));
         let mut stay: Vec<ObjectKey> = Vec::new();
         if let Some(rules) = &options.prune {
             let going = removals.iter().any(|one| !matches!(one.fate, Fate::Keep(_)));
@@ -265,10 +277,25 @@ impl Proposal<'_> {
                 time: &now(),
                 by: &options.by,
             };
-            let reach = wanted.with(&Reach::of(&stay));
+            let mut reach = wanted.with(&Reach::of(&stay));
+            // Kinds that the server does not serve at the moment may still have members.
+            let kinds = &self.prepared.kinds;
+            let hidden = parent.reach.kinds.iter().filter(|kind| kinds.preferred(kind).is_none());
+            reach.kinds.extend(hidden.cloned());
             report.parent = parent.settle(cluster, &manager, &reach, &ended).await.err();
         }
         report
+    }
+
+    /// Reads again what was found unchanged: others may have changed it while this run was at work.
+    async fn look_again(&self, cluster: &Cluster, applied: &Applied, targets: &mut [wait::Target]) {
+        // What cannot be read now is judged by how it was.
+        let Ok(now) = plan::Live::read(cluster, &self.prepared).await else { return };
+        for (done, target) in applied.done.iter().zip(targets) {
+            if done.action == Action::Unchanged && !done.kind.from_set {
+                target.object = now.get(&done.key).cloned();
+            }
+        }
     }
 
     /// Makes the namespace of the parent, if that is in the set and not there yet. Answers what was made.
@@ -277,6 +304,7 @@ impl Proposal<'_> {
         cluster: &Cluster,
         manager: &str,
         parent: &Parent,
+        limit: Duration,
     ) -> Result<Option<ObjectKey>, ParentError> {
         let Some(&at) = self.prepared.namespaces.get(&parent.set.namespace) else {
             return Ok(None);
@@ -288,10 +316,14 @@ impl Proposal<'_> {
             return Ok(None);
         };
         let item = &self.prepared.items[at];
+        let failed = |source| ParentError::call("make the namespace of", &parent.set, source);
+        let old = cluster.get(&item.kind, None, &item.key.name).await.map_err(failed)?;
+        if let Some(old) = old.filter(|old| old.at("/metadata/deletionTimestamp").is_some()) {
+            apply::wait_gone(cluster, &item.kind, &old, limit).await.map_err(failed)?;
+        }
         let how = Applying { manager, force: false, dry_run: false, just_made: false };
         let made = cluster.apply(&item.kind, &step.send, &how).await;
-        let (object, _) =
-            made.map_err(|source| ParentError::call("make the namespace of", &parent.set, source))?;
+        let (object, _) = made.map_err(failed)?;
         // It needs no second write.
         step.live = Some(object);
         step.action = Action::Unchanged;

@@ -4,7 +4,7 @@ mod follow;
 mod watch;
 mod why;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -140,8 +140,10 @@ pub async fn until(
         Goal::Ready => ready(target, seen, &rules),
         Goal::Gone => gone(target, seen),
     };
+    let mut named = HashSet::new();
     let mut states: Vec<State> = targets
         .into_iter()
+        .filter(|target| named.insert(target.key.clone()))
         .map(|target| {
             let verdict = match (&target.object, goal) {
                 (None, Goal::Gone) => Verdict::Done(None),

@@ -1,6 +1,7 @@
 //! `k8s-apply`, as its users run it, on a real cluster: every test in a namespace of its own, through a proxy that
 //! keeps account of all calls.
 
+mod care;
 mod conflicts;
 mod delete;
 mod diff;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ::cli::{Exit, OutputFormat, counted, note, say};
 use anyhow::Result;
 use k8s_apply::apply::{Done, Event as ApplyEvent, Trouble};
-use k8s_apply::apply_set::removal::{Event as RemovalEvent, Fate};
+use k8s_apply::apply_set::removal::{Event as RemovalEvent, Fate, is_large};
 use k8s_apply::manifest::Loaded;
 use k8s_apply::run::{Event, Report, propose};
 use k8s_apply::wait::Waited;
@@ -43,6 +43,12 @@ pub(super) fn apply(
         let proposal = propose(&session.cluster, &loaded.manifests, &options).await?;
         if !proposal.plan.problems.is_empty() {
             intake::show(&proposal.plan.problems, &loaded.sources);
+            say("nothing was written");
+            return Ok(Exit::Invalid);
+        }
+        let many = options.prune.as_ref().is_none_or(|rules| rules.many);
+        if !many && is_large(&proposal.removals, proposal.members.len()) {
+            say("prune would delete most of the set; --prune-many lets it go");
             say("nothing was written");
             return Ok(Exit::Invalid);
         }

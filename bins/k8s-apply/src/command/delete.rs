@@ -8,7 +8,7 @@ use anyhow::Result;
 use k8s_apply::ObjectKey;
 use k8s_apply::apply_set::PART_OF;
 use k8s_apply::apply_set::removal::{
-    Event, Fate, Removal, asked_to_stay, foreign_resources, remove,
+    Event, Fate, Removal, asked_to_stay, foreign_resources, remove, spare_homes,
 };
 use k8s_apply::plan::FIELD_MANAGER;
 
@@ -33,7 +33,7 @@ pub(super) fn delete(
     let exit = run(async {
         let session = Session::open(connection).await?;
         let found = find(&session, which).await?;
-        let removals: Vec<Removal> = found
+        let mut removals: Vec<Removal> = found
             .members()
             .into_iter()
             .map(|member| Removal {
@@ -42,6 +42,13 @@ pub(super) fn delete(
                 member,
             })
             .collect();
+        spare_homes(&mut removals);
+        // There will be no set any more that they could stay in.
+        for one in &mut removals {
+            if let Fate::Keep(why) = &mut one.fate {
+                one.fate = Fate::Detach(std::mem::take(why));
+            }
+        }
         let lost = foreign_resources(&session.cluster, &found.kinds, &removals).await?;
         for (definition, resources) in &lost {
             let names: Vec<String> = resources.iter().take(5).map(ToString::to_string).collect();

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_apply::apply_set::removal::{Member, members};
 use k8s_apply::apply_set::{Parent, ParentError, Reach};
 use k8s_apply::cluster::{Cluster, Kinds};
+use k8s_apply::name::check_object;
 use k8s_apply::plan;
 use k8s_apply::wait::Target;
 
@@ -90,6 +91,8 @@ pub(super) fn named(kinds: &Kinds, text: &str, namespace: &str) -> Result<Target
     let kind = kinds
         .named(word)
         .ok_or_else(|| invalid(format!("{text}: this cluster serves no kind {word:?}")))?;
+    check_object(&kind.gvk.group_kind(), name)
+        .map_err(|fault| invalid(format!("{text}: {fault}")))?;
     let key = k8s_apply::ObjectKey {
         group_kind: kind.gvk.group_kind(),
         namespace: kind.namespaced.then(|| namespace.to_owned()),

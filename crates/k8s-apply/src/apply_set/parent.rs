@@ -153,6 +153,18 @@ impl Parent {
         Ok(parent)
     }
 
+    /// The same set, before its parent was written for the first time.
+    #[must_use]
+    pub(crate) fn as_new(&self) -> Self {
+        Self {
+            set: self.set.clone(),
+            reach: Reach::default(),
+            history: self.history.clone(),
+            exists: false,
+            version: None,
+        }
+    }
+
     /// Whether it already says that its members are there.
     #[must_use]
     pub fn covers(&self, reach: &Reach) -> bool {

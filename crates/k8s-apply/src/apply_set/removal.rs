@@ -123,7 +123,7 @@ pub async fn members(
 #[must_use]
 pub fn prune(members: &[Member], wanted: &BTreeSet<ObjectKey>, rules: &Rules) -> Vec<Removal> {
     let used: HashSet<&str> = wanted.iter().filter_map(|key| key.namespace.as_deref()).collect();
-    members
+    let mut removals: Vec<Removal> = members
         .iter()
         .filter(|member| !wanted.contains(&member.object.key()))
         .map(|member| Removal {
@@ -131,7 +131,23 @@ pub fn prune(members: &[Member], wanted: &BTreeSet<ObjectKey>, rules: &Rules) ->
             fate: fate(&member.object, &used, rules),
             member: member.clone(),
         })
-        .collect()
+        .collect();
+    spare_homes(&mut removals);
+    removals
+}
+
+/// Keeps the namespaces of what stays: it would go with them.
+pub fn spare_homes(removals: &mut [Removal]) {
+    let homes: HashSet<String> = removals
+        .iter()
+        .filter(|one| one.fate != Fate::Delete)
+        .filter_map(|one| one.key.namespace.clone())
+        .collect();
+    for one in removals.iter_mut().filter(|one| one.fate == Fate::Delete) {
+        if one.key.group_kind.is("", "Namespace") && homes.contains(&one.key.name) {
+            one.fate = Fate::Keep("something in it stays".into());
+        }
+    }
 }
 
 /// Whether so much of a set would go that somebody should say so first.

@@ -132,9 +132,12 @@ fn may_pass(doing: &Doing, status: &Status) -> bool {
         // Two writers met at a quota, which every creation in the namespace updates.
         409 if says("resourcequotas") => true,
         409 => doing.settles && !has_field_conflicts(status),
-        // The service account of a new namespace is made by a controller, a moment later. Admission that waits for its
-        // caches says so with a 403.
-        403 => says("error looking up service account") || says("not yet ready to handle request"),
+        // Admission that waits for its caches says so with a 403. The service account of a new namespace is made by a
+        // controller, a moment later.
+        403 => {
+            says("not yet ready to handle request")
+                || (doing.just_made && says("error looking up service account"))
+        }
         404 => doing.just_made && (status.reason != "NotFound" || is_unserved(status)),
         _ => false,
     }
@@ -213,11 +216,7 @@ mod tests {
                 true,
             ),
             (409, "Apply failed with 1 conflict", false),
-            (
-                403,
-                "error looking up service account a/default: serviceaccount \"default\" not found",
-                true,
-            ),
+            (403, SERVICE_ACCOUNT, false),
             (403, "User \"x\" cannot patch resource", false),
             (400, "", false),
             (401, "", false),
@@ -229,11 +228,15 @@ mod tests {
         }
     }
 
+    const SERVICE_ACCOUNT: &str =
+        "error looking up service account a/default: serviceaccount \"default\" not found";
+
     #[test]
     fn a_kind_that_was_just_made_may_be_unknown_for_a_while() {
         let new = Doing::new("apply").just_made(true);
         assert!(passes(&new, 404, "404 page not found", ""));
         assert!(passes(&new, 404, "the server could not find the requested resource", "NotFound"));
+        assert!(passes(&new, 403, SERVICE_ACCOUNT, "Forbidden"));
         assert!(!passes(&new, 404, "haps.hap.org \"a\" not found", "NotFound"));
     }
 

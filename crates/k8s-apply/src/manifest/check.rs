@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::fields::{get, gvk, pod, texts};
 use super::item::kind_of;
 use crate::builtin::{Scope, scope};
-use crate::name::{LabelKey, LabelValue, NameError, check_object};
+use crate::name::{DnsLabel, LabelKey, LabelValue, NameError, check_object};
 use crate::readiness::{FAILED_WHEN, READY_WHEN, Rule};
 
 /// Adds what is wrong with an object.
@@ -47,6 +47,10 @@ fn names(value: &Value, problems: &mut Vec<Problem>) {
         && let Err(error) = check_object(&gvk(value).group_kind(), name)
     {
         fault(metadata.join("name"), &error);
+    }
+    let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str);
+    if let Some(Err(error)) = namespace.map(DnsLabel::try_new) {
+        fault(metadata.join("namespace"), &error);
     }
     for map in ["labels", "annotations"] {
         let found = value.pointer(&format!("/metadata/{map}")).and_then(Value::as_object);

@@ -1,6 +1,7 @@
 //! What is to be done about one object.
 
 use diagnostics::Problem;
+use kube::core::Status;
 use serde_json::Value;
 
 use super::defined::{is_renewed, look, may_be_defined_yet};
@@ -88,7 +89,11 @@ async fn later(on: Checking<'_>, at: usize, waits_for: String) -> Result<Step, R
                 Some(status) if status.code == 409 && status.reason == "AlreadyExists" => {
                     looked_at = "a dry run in the namespace default";
                 }
-                Some(status) if status.code == 422 || status.code == 400 => {
+                // A policy may deny in that namespace what it allows elsewhere.
+                Some(status)
+                    if (status.code == 422 || status.code == 400)
+                        && !status.message.contains("denied") =>
+                {
                     return Err(Refusal::Problems(problems_of(subject, status)));
                 }
                 // What that namespace does not allow says nothing about another one.
@@ -176,6 +181,12 @@ async fn try_once(
         let how = Applying { manager, force: false, dry_run: true, just_made };
         let (made, warnings) = match on.cluster.apply(&item.kind, &step.send, &how).await {
             Ok(answer) => answer,
+            Err(error) if !just_made && lacks_what_the_set_makes(on, &error) => {
+                let waits_for = "what it names in the set".to_owned();
+                step.checked = Checked::Later { waits_for, looked_at: "its form" };
+                step.changes = changes(None, Some(&item.object));
+                return Ok(Some(step));
+            }
             Err(error) => return Err(refused(on.cluster, subject, error).await),
         };
         step.notes.extend(warnings);
@@ -223,7 +234,7 @@ async fn try_once(
         if met.is_empty() {
             let immutable = immutable_fields(status, &step.send, &live);
             if !immutable.is_empty() {
-                return recreate(on, step, live, immutable).map(Some);
+                return recreate(on, step, live, immutable).await.map(Some);
             }
             if status.code == 409 {
                 return Ok(None);
@@ -303,6 +314,24 @@ pub(crate) async fn refused(cluster: &Cluster, subject: Subject<'_>, error: Call
         }
     }
     Refusal::Problems(problems_of(subject, status))
+}
+
+/// Whether an object was refused for lack of an account or a class that the same set makes.
+fn lacks_what_the_set_makes(on: Checking<'_>, error: &CallError) -> bool {
+    let Some(status) = error.status().filter(|status| status.code == 403) else { return false };
+    let kinds = [
+        ("error looking up service account", "", "ServiceAccount"),
+        ("no PriorityClass", "scheduling.k8s.io", "PriorityClass"),
+        ("RuntimeClass", "node.k8s.io", "RuntimeClass"),
+    ];
+    kinds.iter().any(|(words, group, kind)| {
+        let is_new = |item: &Item| {
+            item.key.group_kind.is(group, kind)
+                && on.live.get(&item.key).is_none()
+                && status.message.contains(&item.key.name)
+        };
+        status.message.contains(words) && on.prepared.items.iter().any(is_new)
+    })
 }
 
 /// Binds what is sent to the version that was looked at, so that nothing else is forced than what was seen.
@@ -405,12 +434,13 @@ fn settle_conflicts(
 }
 
 /// An object with fields that cannot be changed: made anew if that was asked for, else refused.
-fn recreate(
+async fn recreate(
     on: Checking<'_>,
     mut step: Step,
     live: Object,
     immutable: Vec<String>,
 ) -> Result<Step, Refusal> {
+    let subject = Subject { prepared: on.prepared, item: step.item };
     if on.options.recreate.iter().any(|one| one.selects(&step.key)) {
         step.action = Action::Recreate;
         step.changes = changes(Some(&live), Some(&step.send))
@@ -427,9 +457,19 @@ fn recreate(
             let _ = step.send.edit(|value| value["spec"]["replicas"] = number);
         }
         step.live = Some(live);
+        // What is deleted must not be refused afterwards. That its name is taken is found out last.
+        let kind = &on.prepared.items[step.item].kind;
+        if let Err(error) = on.cluster.rehearse(kind, &step.send).await {
+            let is_taken = |status: &Status| {
+                (status.code == 409 && status.reason == "AlreadyExists")
+                    || status.message.contains("already allocated")
+            };
+            if !error.status().is_some_and(is_taken) {
+                return Err(refused(on.cluster, subject, error).await);
+            }
+        }
         return Ok(step);
     }
-    let subject = Subject { prepared: on.prepared, item: step.item };
     let group_kind = &step.key.group_kind;
     let namespace = step.key.namespace.as_ref().map_or(String::new(), |one| format!("{one}/"));
     let problems = immutable.iter().map(|field| {

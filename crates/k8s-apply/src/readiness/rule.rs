@@ -156,17 +156,20 @@ pub struct CustomRules {
 }
 
 impl CustomRules {
-    /// How ready an object is by these rules.
-    pub(super) fn judge(&self, object: &Object) -> Readiness {
+    /// How ready an object is by these rules; none if that is left to the rule of its kind.
+    pub(super) fn judge(&self, object: &Object) -> Option<Readiness> {
         if let Some(rule) = self.failed_when.iter().find(|rule| rule.holds(object)) {
-            return Readiness::failed(format!("{rule}: {}", rule.instead(object)));
+            return Some(Readiness::failed(format!("{rule}: {}", rule.instead(object))));
         }
-        match self.ready_when.iter().find(|rule| !rule.holds(object)) {
+        if self.ready_when.is_empty() {
+            return None;
+        }
+        Some(match self.ready_when.iter().find(|rule| !rule.holds(object)) {
             Some(rule) => {
                 Readiness::progressing(format!("waits for {rule}: {}", rule.instead(object)))
             }
             None => Readiness::ready(),
-        }
+        })
     }
 }
 

@@ -187,12 +187,16 @@ fn a_webhook_that_is_not_up_is_waited_for_until_the_time_is_up_and_named() {
     // It comes back while we try.
     let (name, cluster) = (hook.clone(), bed.cluster);
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| bed.command(&["apply", "-f", "set.yaml"]).output().unwrap());
+        let apply = ["apply", "-f", "set.yaml", "--timeout", "3s"];
+        let run = scope.spawn(|| bed.command(&apply).output().unwrap());
         bed.proxy.reset();
         assert!(bed.proxy.wait_until(LONG, |log| log.dry_runs().len() > 1), "{}", bed.proxy.log());
         cluster.done(&["delete", "validatingwebhookconfiguration", &name], "");
         let said = run.join().unwrap();
-        assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stderr));
+        // That the webhook itself was taken away, although the set has it, is told.
+        let err = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(4), "{err}");
+        assert!(err.contains(&format!("{name}: it is not there")), "{err}");
     });
     assert_eq!(bed.get("configmap/one")["data"]["key"], "b");
 }
