@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) retry_for: Duration,
     /// How many calls may be under way at once
-    #[arg(long, global = true, value_name = "N", default_value_t = 16)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 32)]
     pub(crate) concurrency: usize,
     /// How results are printed
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "text")]

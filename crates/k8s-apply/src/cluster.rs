@@ -142,7 +142,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { request: Duration::from_secs(30), retry: Duration::from_mins(1), concurrency: 16 }
+        Self { request: Duration::from_secs(30), retry: Duration::from_mins(1), concurrency: 32 }
     }
 }
 

@@ -186,8 +186,8 @@ fn a_webhook_that_is_not_up_is_waited_for_until_the_time_is_up_and_named() {
     assert!(ran.log.dry_runs().len() > 2 && ran.log.writes().is_empty(), "{}", ran.log);
     // It comes back while we try.
     let (name, cluster) = (hook.clone(), bed.cluster);
+    let apply = ["apply", "-f", "set.yaml", "--timeout", "3s"];
     std::thread::scope(|scope| {
-        let apply = ["apply", "-f", "set.yaml", "--timeout", "3s"];
         let run = scope.spawn(|| bed.command(&apply).output().unwrap());
         bed.proxy.reset();
         assert!(bed.proxy.wait_until(LONG, |log| log.dry_runs().len() > 1), "{}", bed.proxy.log());
