@@ -9,11 +9,12 @@ use super::live::Live;
 use super::refusal::{Subject, conflict_problems, immutable_fields, is_misfit, problems_of};
 use super::webhooks::Mutators;
 use super::{Action, Checked, Item, Options, Prepared, Step};
+use crate::apply_set::PART_OF;
 use crate::change::{HIDDEN, HIDDEN_CHANGED, changes};
 use crate::cluster::{Applying, CallError, Cluster};
 use crate::fields::{
-    Conflict, FieldManager, FieldPath, PathElement, conflicts, entries, is_settled, left_behind,
-    migration,
+    Conflict, Entry, FieldManager, FieldPath, PathElement, conflicts, entries, is_settled,
+    left_behind, migration,
 };
 use crate::object::Object;
 
@@ -203,6 +204,15 @@ async fn try_once(
     };
     if let Some(problem) = of_another_set(on.options, subject, &live) {
         return Err(Refusal::Problems(vec![problem]));
+    }
+    if let (None, Some(set)) = (&on.options.label, live.label(PART_OF)) {
+        // Who applies an object by itself does not mean to take it out of its set.
+        let is_ours = |entry: Entry<'_>| {
+            entry.is_applier(manager) && entry.owns(&["metadata", "labels", PART_OF])
+        };
+        if entries(&live).any(is_ours) {
+            step.send.set_label(PART_OF, set);
+        }
     }
     leave_scaled(on.options, &live, &mut step);
     step.migration = migration(&live, manager, &on.options.renamed);

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use diagnostics::{DataPath, Problem};
 
 use super::Options;
+use crate::apply_set::PART_OF;
 use crate::cluster::{Kind, Kinds};
 use crate::convert;
 use crate::manifest::Manifest;
 use crate::object::{Object, ObjectKey};
-
-/// The label that makes an object a member of an ApplySet.
-const PART_OF: &str = "applyset.kubernetes.io/part-of";
 
 /// An object that is to be applied.
 #[derive(Debug, Clone)]

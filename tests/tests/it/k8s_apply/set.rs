@@ -159,6 +159,18 @@ fn a_set_can_be_applied_by_another_manager_and_after_a_change_by_hand() {
 }
 
 #[test]
+fn an_object_that_is_applied_by_itself_stays_in_its_set() {
+    let Some(bed) = Bed::new() else { return };
+    bed.file("set.yaml", &config_map("one", "a"));
+    bed.done(&["apply", "-f", "set.yaml", "--set", "demo"]);
+    bed.file("set.yaml", &config_map("one", "b"));
+    bed.done(&["apply", "-f", "set.yaml"]);
+    let status = bed.done(&["status", "--set", "demo"]);
+    assert!(status.out.contains("/one"), "{}", status.out);
+    assert_eq!(bed.get("configmap/one")["data"]["key"], "b");
+}
+
+#[test]
 fn an_object_of_another_set_is_taken_only_by_force() {
     let Some(bed) = Bed::new() else { return };
     bed.file("set.yaml", &config_map("one", "a"));
