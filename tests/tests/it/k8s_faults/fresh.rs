@@ -17,7 +17,7 @@ use super::set::{Names, list};
 use super::state::{Server, State, comparables, difference, read};
 
 /// More calls than such a run makes.
-const CALLS: usize = 42;
+const CALLS: usize = 54;
 
 /// Where such sets are made, one after the other.
 struct Place {
