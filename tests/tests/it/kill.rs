@@ -11,11 +11,19 @@ use tests::{all_tiers, output_of, wf_run_in};
 use workflow_engine::store::read;
 
 /// Notes its start, complains if a task of its name is still alive, works, and notes its effect. (A killed
-/// process that nobody has reaped yet has an empty command line: it is not alive.)
+/// process that nobody has reaped yet is not alive, and a pid may be used again: so the time when it began counts.)
 const TASK: &str = r#"
 name=$1; pause=$2
-if [ -e "live/$name" ] && grep -qs . "/proc/$(cat "live/$name")/cmdline"; then echo "$name" >> doubles; fi
-echo $$ > "live/$name"
+if [ -e "live/$name" ]; then
+    read -r pid born < "live/$name"
+    if read -r stat 2>/dev/null < "/proc/$pid/stat"; then
+        set -- $stat
+        if [ "${22}" = "$born" ] && [ "$3" != Z ] && [ "$3" != X ]; then echo "$name" >> doubles; fi
+    fi
+fi
+read -r stat < /proc/$$/stat
+set -- $stat
+echo "$$ ${22}" > "live/$name"
 echo "$name" >> starts
 [ "$pause" = 0 ] || sleep "$pause"
 echo "$name" >> effects
