@@ -219,15 +219,8 @@ impl Applier<'_> {
 
     /// Has the server try those members of a step that it could not try before.
     async fn check_the_rest(&self, members: Vec<Step>, troubles: &mut Vec<Trouble>) -> Vec<Step> {
-        let live = Live::default();
-        let mutators = Mutators::everything();
-        let checking = Checking {
-            cluster: self.cluster,
-            prepared: self.prepared,
-            options: self.options,
-            live: &live,
-            mutators: &mutators,
-        };
+        let (live, mutators) = (Live::default(), Mutators::everything());
+        let checking = self.looking(&live, &mutators);
         let results: Vec<(Step, Option<Refusal>)> = stream::iter(members)
             .map(|step| async move {
                 if !matches!(step.checked, Checked::Later { .. }) {
@@ -313,17 +306,21 @@ impl Applier<'_> {
         Err(Refusal::Problems(Vec::new()))
     }
 
-    async fn look_again(&self, at: usize) -> Result<Step, Refusal> {
-        let item = &self.prepared.items[at];
-        let live = Live::default();
-        let mutators = Mutators::everything();
-        let checking = Checking {
+    /// A look at single objects, with what is known beforehand.
+    fn looking<'b>(&'b self, live: &'b Live, mutators: &'b Mutators) -> Checking<'b> {
+        Checking {
             cluster: self.cluster,
             prepared: self.prepared,
             options: self.options,
-            live: &live,
-            mutators: &mutators,
-        };
+            live,
+            mutators,
+        }
+    }
+
+    async fn look_again(&self, at: usize) -> Result<Step, Refusal> {
+        let item = &self.prepared.items[at];
+        let (live, mutators) = (Live::default(), Mutators::everything());
+        let checking = self.looking(&live, &mutators);
         let namespace = item.key.namespace.as_deref();
         let there =
             self.cluster.get(&item.kind, namespace, &item.key.name).await.map_err(Refusal::Call)?;
