@@ -1,0 +1,3 @@
+//! Runs the tasks of a workflow in a pod.
+
+fn main() {}
