@@ -57,6 +57,8 @@ pub mod convert;
 pub mod definition;
 #[cfg(feature = "client")]
 pub mod fields;
+#[cfg(feature = "client")]
+pub mod follow;
 pub mod manifest;
 pub mod name;
 pub mod object;

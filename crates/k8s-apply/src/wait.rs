@@ -1,6 +1,5 @@
 //! Waiting until objects are ready or gone: one watch for each kind, a deadline, and the reason why not yet.
 
-mod follow;
 mod watch;
 mod why;
 

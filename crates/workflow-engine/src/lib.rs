@@ -56,6 +56,8 @@ pub mod exec;
 mod graph;
 pub mod hyperflow_log;
 pub mod journal;
+#[cfg(feature = "k8s")]
+pub mod k8s;
 mod load;
 pub mod model;
 mod net;

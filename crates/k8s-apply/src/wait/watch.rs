@@ -8,8 +8,8 @@ use futures_util::stream::{self, SelectAll, Stream, StreamExt};
 use tokio::time::sleep;
 
 use super::Target;
-use super::follow::{Follower, News};
 use crate::cluster::{Cluster, Kind};
+use crate::follow::{Follower, News};
 use crate::object::{GroupKind, GroupVersionKind, Object, ObjectKey};
 
 /// How often objects are read that may not be watched.

@@ -23,7 +23,7 @@ const BRIEF: Duration = Duration::from_secs(1);
 
 /// What there is to be told.
 #[derive(Debug)]
-pub(super) enum News {
+pub enum News {
     /// These are all objects.
     All(Vec<Object>),
     /// An object that is new, or has changed.
@@ -52,15 +52,15 @@ enum Place {
     },
 }
 
-/// Follows the objects of a kind.
-pub(super) struct Follower {
+/// Follows the objects of a kind: what there is first, then every change, for as long as it is asked.
+pub struct Follower {
     cluster: Cluster,
     kind: Kind,
     namespace: Option<String>,
     /// A label selector.
-    pub(super) labels: Option<String>,
+    pub labels: Option<String>,
     /// A field selector.
-    pub(super) fields: Option<String>,
+    pub fields: Option<String>,
     place: Place,
     backoff: Backoff,
     /// How long to wait before the next call.
@@ -69,7 +69,8 @@ pub(super) struct Follower {
 
 impl Follower {
     /// The objects of one namespace, or of all.
-    pub(super) fn new(cluster: &Cluster, kind: Kind, namespace: Option<&str>) -> Self {
+    #[must_use]
+    pub fn new(cluster: &Cluster, kind: Kind, namespace: Option<&str>) -> Self {
         Self {
             cluster: cluster.clone(),
             kind,
@@ -83,7 +84,9 @@ impl Follower {
     }
 
     /// What happens next.
-    pub(super) async fn next(&mut self) -> News {
+    ///
+    /// Lists and watches are begun anew as often as needed; it never ends. To be dropped when no longer wanted.
+    pub async fn next(&mut self) -> News {
         loop {
             if let Some(pause) = self.pause.take() {
                 sleep(pause).await;

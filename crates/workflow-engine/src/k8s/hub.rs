@@ -1,0 +1,1 @@
+//! Connections of workers: TLS in, messages out and in.

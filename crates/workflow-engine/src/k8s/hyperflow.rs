@@ -1,0 +1,1 @@
+//! HyperFlow's configuration for clusters: `jobAgglomerations`, `executionModels`, `jobvars`.

@@ -1,0 +1,1 @@
+//! Which mode a task type is run in, and why.

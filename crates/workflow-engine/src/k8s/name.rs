@@ -1,0 +1,1 @@
+//! Names and labels of what a run makes on a cluster.

@@ -1,0 +1,1 @@
+//! The smallest Role that a run needs.

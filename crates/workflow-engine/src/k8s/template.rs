@@ -1,0 +1,1 @@
+//! HyperFlow's `job-template.yaml`.
