@@ -4,7 +4,7 @@
 //! free; the executor reports back through [`Attempt::finish`], from any thread, once. Everything else
 //! (order, retries, deadlines, journal) is the engine's.
 
-mod functions;
+pub(crate) mod functions;
 mod local;
 mod noop;
 mod platform;
