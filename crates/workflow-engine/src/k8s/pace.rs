@@ -18,7 +18,7 @@ const ONCE: Duration = Duration::from_millis(500);
 
 /// Paces calls. Time is given, so that it can be tested.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(in crate::k8s) struct Pace {
     window: f64,
     under_way: usize,
     slowed: Option<Instant>,
@@ -34,29 +34,29 @@ impl Default for Pace {
 impl Pace {
     /// Whether another call may be sent now.
     #[must_use]
-    pub fn may_send(&self, now: Instant) -> bool {
+    pub(in crate::k8s) fn may_send(&self, now: Instant) -> bool {
         self.under_way < self.window as usize && self.paused_until.is_none_or(|until| until <= now)
     }
 
     /// When the pause that the server asked for is over.
     #[must_use]
-    pub fn paused_until(&self) -> Option<Instant> {
+    pub(in crate::k8s) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
 
     /// How many calls are under way.
     #[must_use]
-    pub fn under_way(&self) -> usize {
+    pub(in crate::k8s) fn under_way(&self) -> usize {
         self.under_way
     }
 
     /// A call was sent.
-    pub fn sent(&mut self) {
+    pub(in crate::k8s) fn sent(&mut self) {
         self.under_way += 1;
     }
 
     /// A call has its answer, after this time.
-    pub fn answered(&mut self, took: Duration, now: Instant) {
+    pub(in crate::k8s) fn answered(&mut self, took: Duration, now: Instant) {
         self.under_way = self.under_way.saturating_sub(1);
         if took > SLOW {
             self.slow_down(now);
@@ -67,7 +67,7 @@ impl Pace {
     }
 
     /// A call failed in a way that says that there are too many of them (it is sent again by who sent it).
-    pub fn throttled(&mut self, wait: Option<Duration>, now: Instant) {
+    pub(in crate::k8s) fn throttled(&mut self, wait: Option<Duration>, now: Instant) {
         self.slow_down(now);
         if let Some(wait) = wait {
             let until = now + wait;
@@ -77,7 +77,7 @@ impl Pace {
 
     /// Whether the server has asked for fewer calls in the last seconds.
     #[must_use]
-    pub fn is_throttled(&self, now: Instant) -> bool {
+    pub(in crate::k8s) fn is_throttled(&self, now: Instant) -> bool {
         self.slowed.is_some_and(|at| now.duration_since(at) < Duration::from_secs(5))
     }
 
@@ -100,7 +100,8 @@ mod tests {
         let (mut sent, mut answered) = (Vec::new(), 0);
         for millis in 0..1000 {
             let now = begin + Duration::from_millis(millis);
-            let due: Vec<Instant> = sent.iter().copied().filter(|at| *at + latency <= now).collect();
+            let due: Vec<Instant> =
+                sent.iter().copied().filter(|at| *at + latency <= now).collect();
             sent.retain(|at| *at + latency > now);
             for at in due {
                 answered += 1;

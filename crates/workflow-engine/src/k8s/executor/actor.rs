@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
-use k8s_apply::cluster::{CallError, Cluster, Filter, Kind};
+use k8s_apply::cluster::{CallError, Cluster, Kind};
 use k8s_apply::follow::{Follower, News};
 use k8s_apply::object::Object;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ use super::batches::{Batch, Gathering};
 use super::pods::PodView;
 use super::pools::{Pool, Worker};
 use super::relay::Relay;
-use super::spec::{FileBook, TAIL_BYTES, id_of, key_of, outcome, spec};
+use super::spec::{FileBook, key_of, outcome, spec};
 use super::{BeginError, Command, Notice, Options, Reach};
 use crate::exec::{
     Attempt, Failure, FunctionSupport, Outcome, PlatformFault, Stop, TaskId, functions, support,
@@ -113,7 +113,7 @@ pub(super) struct Actor {
     seen: mpsc::UnboundedReceiver<Seen>,
     throttled: mpsc::UnboundedReceiver<Option<Duration>>,
     /// The watches.
-    followers: JoinSet<()>,
+    pub(super) followers: JoinSet<()>,
     pub(super) calls: JoinSet<CallDone>,
     pub(super) tasks: HashMap<TaskId, Task>,
     /// How others know tasks.
@@ -139,8 +139,10 @@ pub(super) struct Actor {
     pub(super) book: Option<FileBook>,
     pub(super) uploads: super::files::Uploads,
     pub(super) settling: Option<super::adopt::Settling>,
-    /// When waiting tasks last made a pool grow.
-    pub(super) closing: bool,
+    /// Slots for calls that delete.
+    pub(super) deletions: Arc<tokio::sync::Semaphore>,
+    /// Files on their way to workers.
+    pub(super) transfers: JoinSet<()>,
 }
 
 impl Actor {
@@ -162,7 +164,7 @@ impl Actor {
         let mut engine_address = None;
         if !matches!(options.reach, Reach::None) {
             let identity = options.identity.as_ref().ok_or(BeginError::NoIdentity)?;
-            let made = Hub::new(identity, objects.names.run(), options.patience.silence, events)?;
+            let made = Hub::new(identity, &options.run, options.patience.silence, events)?;
             if let Reach::Direct { listen, advertise } = &options.reach {
                 let listening = made.listen(*listen);
                 let at = listening
@@ -205,7 +207,8 @@ impl Actor {
             book,
             uploads: super::files::Uploads::default(),
             settling: None,
-            closing: false,
+            deletions: super::batches::deletions(),
+            transfers: JoinSet::new(),
             cluster,
             workflow,
             options,
@@ -227,7 +230,8 @@ impl Actor {
 
     async fn make_secret(&self) -> Result<(), BeginError> {
         let identity = self.options.identity.as_ref().ok_or(BeginError::NoIdentity)?;
-        let secret = self.objects.worker_secret(identity)?;
+        let [(_, ca), (_, certificate), (_, key)] = identity.worker_files();
+        let secret = object(self.objects.worker_secret(&ca, &certificate, &key))?;
         let kind = Kind::of("v1", "Secret", "secrets");
         // One that is there is of an earlier engine, and has the same: the certificates are the run's.
         self.cluster.create(&kind, &secret).await?;
@@ -642,6 +646,11 @@ impl Peer {
             Self::Batch(job) => Holder::Batch { job: job.clone(), key },
         }
     }
+}
+
+/// What was made here as an object.
+pub(super) fn object(value: serde_json::Value) -> Result<Object, BeginError> {
+    Object::try_from(value).map_err(|fault| BeginError::Made { fault: fault.to_string() })
 }
 
 pub(super) fn pod_kind() -> Kind {

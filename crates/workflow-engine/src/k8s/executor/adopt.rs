@@ -59,8 +59,8 @@ impl Actor {
         for pod in &pods {
             let Some(job) = pod.label("batch.kubernetes.io/job-name") else { continue };
             let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
-            let state = serde_json::from_value::<Pod>(pod.value().clone())
-                .map(|pod| PodState::of(&pod));
+            let state =
+                serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| PodState::of(&pod));
             if is_pool && matches!(state, Ok(PodState::Running)) {
                 expected.insert(pod.name().to_owned());
             }
@@ -232,11 +232,11 @@ impl Actor {
         }
         if self.hub.is_some() {
             let kind = Kind::of("v1", "Secret", "secrets");
-            self.delete_named(&self.objects.names.worker_secret(), "Secret", kind);
+            self.delete_other(&self.objects.names.worker_secret(), kind);
         }
         if matches!(self.options.reach, super::Reach::Relay) {
             let kind = Kind::of("v1", "Service", "services");
-            self.delete_named(&self.objects.names.relay(), "Service", kind);
+            self.delete_other(&self.objects.names.relay(), kind);
         }
         while let Some(done) = self.calls.join_next().await {
             if let Ok(done) = done {

@@ -1,8 +1,9 @@
 //! Jobs: those of single tasks and of groups, and those that hold the pods of a pool. Making and deleting them.
 
 use hashbrown::HashSet;
-use k8s_apply::cluster::{CallError, Deleting, PropagationPolicy};
+use k8s_apply::cluster::{CallError, Deleting, Kind};
 use k8s_apply::object::Object;
+use kube::api::PropagationPolicy;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{Hello, StopHow, TaskKey, TaskSpec, ToWorker};
 
@@ -91,8 +92,7 @@ impl Actor {
 
     pub(super) fn gather(&mut self, of_type: usize, id: TaskId, size: u32, flush: Duration) {
         let due = Instant::now() + flush;
-        let gathering =
-            self.gathering.entry(of_type).or_insert(Gathering { ids: Vec::new(), due });
+        let gathering = self.gathering.entry(of_type).or_insert(Gathering { ids: Vec::new(), due });
         gathering.ids.push(id);
         gathering.due = due;
         if gathering.ids.len() >= size as usize {
@@ -134,11 +134,13 @@ impl Actor {
         }
         let batch = self.objects.batch(specs, engine);
         let made = match &self.options.template {
-            Some(template) => {
-                self.objects.template_job(template, &class, type_name, &batch, self.workflow.name())
-            }
-            None => self.objects.task_job(&class, type_name, &batch, None),
+            Some(_template) => todo!(),
+            None => self
+                .objects
+                .task_job(&class, type_name, &batch, None)
+                .map_err(|error| error.to_string()),
         };
+        let made = made.and_then(|made| Object::try_from(made).map_err(|error| error.to_string()));
         let keys: HashSet<TaskKey> = batch.tasks.iter().map(|task| task.key).collect();
         match made {
             Ok(object) => {
@@ -153,7 +155,7 @@ impl Actor {
             }
             Err(error) => {
                 for id in ids {
-                    self.fail_by_platform(*id, PlatformFault::Config, &error.to_string());
+                    self.fail_by_platform(*id, PlatformFault::Config, &error);
                 }
             }
         }
@@ -404,7 +406,12 @@ impl Actor {
         self.delete(pod.to_owned(), format!("Pod {pod}"), pod_kind());
     }
 
-    fn delete(&mut self, name: String, what: String, kind: k8s_apply::cluster::Kind) {
+    pub(super) fn delete_other(&mut self, name: &str, kind: Kind) {
+        let what = format!("{} {name}", kind.gvk.kind);
+        self.delete(name.to_owned(), what, kind);
+    }
+
+    fn delete(&mut self, name: String, what: String, kind: Kind) {
         if !self.deleting.insert(what.clone()) {
             return;
         }

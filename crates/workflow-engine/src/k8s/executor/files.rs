@@ -95,12 +95,15 @@ impl Actor {
         let Some(upload) = self.uploads.open.get_mut(&at) else {
             return Err(io::Error::other("its beginning did not come"));
         };
-        if upload.written != part.offset || upload.written + part.bytes.len() as u64 > LONGEST_FILE {
+        if upload.written != part.offset || upload.written + part.bytes.len() as u64 > LONGEST_FILE
+        {
             return Err(io::Error::other("its parts do not fit together, or are too many"));
         }
         upload.file.write_all(&part.bytes)?;
         upload.written += part.bytes.len() as u64;
-        if part.is_last && let Some(upload) = self.uploads.open.remove(&at) {
+        if part.is_last
+            && let Some(upload) = self.uploads.open.remove(&at)
+        {
             if part.is_program {
                 use std::os::unix::fs::PermissionsExt;
                 upload.file.set_permissions(fs::Permissions::from_mode(0o755))?;

@@ -140,6 +140,12 @@ pub enum BeginError {
     /// An object cannot be made of the configuration.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// An object that was made is none.
+    #[error("an object for the cluster cannot be made: {fault}")]
+    Made {
+        /// Why.
+        fault: String,
+    },
     /// The connections.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -162,7 +168,9 @@ pub enum BeginError {
         what: String,
     },
     /// What an earlier engine left is still there.
-    #[error("{what} of an earlier engine did not end within {seconds} s: its tasks could still write")]
+    #[error(
+        "{what} of an earlier engine did not end within {seconds} s: its tasks could still write"
+    )]
     Left {
         /// Which objects.
         what: String,
@@ -209,7 +217,8 @@ impl Kubernetes {
         notices: impl Fn(Notice) + Send + Sync + 'static,
     ) -> Result<Arc<Self>, BeginError> {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let actor = actor::Actor::begin(cluster, workflow, options, Arc::new(notices), inbox).await?;
+        let actor =
+            actor::Actor::begin(cluster, workflow, options, Arc::new(notices), inbox).await?;
         let (settled, is_settled) = oneshot::channel();
         let actor = tokio::spawn(actor.run(settled));
         match is_settled.await {

@@ -11,7 +11,7 @@ use super::Notice;
 use super::actor::{Actor, CallDone, Peer, Seen};
 use super::batches::Stage;
 use crate::exec::{Failure, PlatformFault};
-use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
+use crate::k8s::fault::{PodEnd, PodState, Waiting};
 use crate::k8s::limit::{Counts, Limit};
 use crate::k8s::objects::CONTAINER;
 
@@ -55,9 +55,7 @@ impl Actor {
                 let lost: Vec<String> = self
                     .workers
                     .iter()
-                    .filter(|(pod, worker)| {
-                        worker.connection.is_none() && !there.contains(*pod)
-                    })
+                    .filter(|(pod, worker)| worker.connection.is_none() && !there.contains(*pod))
                     .map(|(pod, _)| pod.clone())
                     .collect();
                 for pod in lost {
@@ -100,7 +98,7 @@ impl Actor {
         let Some(job) = object.label("batch.kubernetes.io/job-name").map(str::to_owned) else {
             return;
         };
-        let state = fault::read(&pod);
+        let state = PodState::of(&pod);
         let known = self.pods.get(&name);
         if known.is_some_and(|known| known.ended) {
             return;
@@ -114,7 +112,10 @@ impl Actor {
             PodState::Ended(_) => (None, true),
         };
         let since = known
-            .filter(|known| known.waiting.as_ref().map(std::mem::discriminant) == waiting.as_ref().map(std::mem::discriminant))
+            .filter(|known| {
+                known.waiting.as_ref().map(std::mem::discriminant)
+                    == waiting.as_ref().map(std::mem::discriminant)
+            })
             .map_or_else(Instant::now, |known| known.since);
         self.pods.insert(name.clone(), PodView { job: job.clone(), waiting, since, ended });
         match state {
@@ -155,7 +156,11 @@ impl Actor {
                 match ends {
                     Some(Ok(BatchEnd { ends })) => {
                         for end in ends {
-                            self.ended(end.key, Ok(end.clone()), Peer::Batch(job.to_owned()).holder(end.key));
+                            self.ended(
+                                end.key,
+                                Ok(end.clone()),
+                                Peer::Batch(job.to_owned()).holder(end.key),
+                            );
                         }
                         let failure = Failure::Platform {
                             fault: PlatformFault::WorkerLost,
@@ -199,7 +204,9 @@ impl Actor {
             return self.worker_gone(pod, &failure_of(end));
         }
         match failure_of(end) {
-            Failure::Platform { fault, message } if !matches!(end, PodEnd::Completed { exit: 0, .. }) => {
+            Failure::Platform { fault, message }
+                if !matches!(end, PodEnd::Completed { exit: 0, .. }) =>
+            {
                 self.useless_pod(at, fault, &message);
             }
             failure @ Failure::OutOfMemory { .. } => {
@@ -237,9 +244,10 @@ impl Actor {
         let name = job.name();
         let Some(batch) = self.batches.get(name) else { return };
         let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array);
-        let failed = conditions.into_iter().flatten().find(|condition| {
-            condition["type"] == "Failed" && condition["status"] == "True"
-        });
+        let failed = conditions
+            .into_iter()
+            .flatten()
+            .find(|condition| condition["type"] == "Failed" && condition["status"] == "True");
         let Some(failed) = failed else { return };
         let has_pod = self.pods.values().any(|pod| pod.job == name && !pod.ended);
         if has_pod || (batch.pod_seen && !batch.is_pool()) {
@@ -279,7 +287,10 @@ impl Actor {
             Failure::Platform { fault, message } if !text.trim().is_empty() => {
                 let last: Vec<&str> = text.trim_end().lines().rev().take(3).collect();
                 let last: Vec<&str> = last.into_iter().rev().collect();
-                Failure::Platform { fault, message: format!("{message}; its log ends: {}", last.join(" | ")) }
+                Failure::Platform {
+                    fault,
+                    message: format!("{message}; its log ends: {}", last.join(" | ")),
+                }
             }
             other => other,
         };
@@ -365,7 +376,9 @@ impl Actor {
             let waited = now.duration_since(pod.since);
             let (limit, fault, message) = match &pod.waiting {
                 Some(Waiting::Image { message }) => (patience.image, PlatformFault::Image, message),
-                Some(Waiting::Config { message }) => (patience.image, PlatformFault::Config, message),
+                Some(Waiting::Config { message }) => {
+                    (patience.image, PlatformFault::Config, message)
+                }
                 Some(Waiting::Unschedulable { message }) => {
                     (patience.schedule, PlatformFault::Unschedulable, message)
                 }
@@ -398,11 +411,15 @@ impl Actor {
 
     fn tell_limit(&mut self, now: Instant) {
         let mut counts = Counts {
-            wanted: self.tasks.len(),
+            wanted: self.tasks.values().filter(|task| !task.began).count(),
             running: self.tasks.values().filter(|task| task.began).count(),
             slots_cap: self.options.max_pods,
             create_queue: self.to_make.len(),
-            creates_throttled: self.pace.is_throttled(now),
+            creates_throttled: if self.pace.is_throttled(now) {
+                self.pace.under_way().max(1)
+            } else {
+                0
+            },
             quota_message: self.quota.clone(),
             ..Counts::default()
         };
@@ -421,7 +438,7 @@ impl Actor {
                 Some(Waiting::Unscheduled) => counts.pods_unscheduled += 1,
                 Some(Waiting::Unschedulable { message }) => {
                     counts.pods_unschedulable += 1;
-                    counts.unschedulable_message = Some(message.clone());
+                    counts.unschedulable_message.clone_from(message);
                 }
                 Some(Waiting::Image { .. }) => counts.pods_starting_images += 1,
                 Some(Waiting::Starting | Waiting::Config { .. }) => counts.pods_starting += 1,
@@ -456,4 +473,3 @@ fn failure_of(end: &PodEnd) -> Failure {
         }
     }
 }
-

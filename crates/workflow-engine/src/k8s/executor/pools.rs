@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashSet;
+use k8s_apply::object::Object;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{Hello, StopHow, TaskKey, ToWorker};
 
@@ -10,7 +11,7 @@ use super::actor::{Actor, Held, Peer, Place};
 use super::batches::Batch;
 use crate::exec::{Failure, Outcome, PlatformFault, Stop, TaskId};
 use crate::k8s::hub::ConnectionId;
-use crate::k8s::objects::{Class, PoolJob};
+use crate::k8s::objects::Class;
 
 /// Tasks that become ready together make a pool grow once.
 const TOGETHER: Duration = Duration::from_millis(30);
@@ -21,7 +22,7 @@ const USELESS_PODS: u32 = 5;
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) class: Class,
-    pub(super) id: String,
+
     /// Tasks that wait, in their order.
     pub(super) queue: VecDeque<TaskId>,
     /// Pods with a free slot, those that were free last first.
@@ -66,10 +67,9 @@ impl Actor {
             return at;
         }
         let at = self.pools.len();
-        self.pool_of.insert(id.clone(), at);
+        self.pool_of.insert(id, at);
         self.pools.push(Pool {
             class,
-            id,
             queue: VecDeque::new(),
             free: Vec::new(),
             generation: 0,
@@ -179,8 +179,7 @@ impl Actor {
                 && !self.by_key.contains_key(&key)
                 && !self.tasks.keys().any(|id| (id.process, id.firing) == firing);
             if is_new && self.settling.is_some() {
-                self.held
-                    .insert(firing, Held::Runs { place: place.clone(), key });
+                self.held.insert(firing, Held::Runs { place: place.clone(), key });
             }
             self.ended(key, Ok(end), Peer::Worker(pod.clone()).holder(key));
         }
@@ -340,15 +339,15 @@ impl Actor {
         let Some(engine_address) = self.engine_address.clone() else { return };
         self.pools[at].generation += 1;
         let pool = &self.pools[at];
-        let made = self.objects.pool_job(&PoolJob {
-            class: &pool.class,
-            generation: pool.generation,
-            pods: pods as u32,
-            slots: self.options.worker_slots,
-            engine: &engine_address,
-            lease: self.options.patience.lease,
-        });
-        match made {
+        let object = self.objects.pool_job(
+            &pool.class,
+            pool.generation,
+            pods as u32,
+            self.options.worker_slots,
+            &engine_address,
+            self.options.patience.lease,
+        );
+        match Object::try_from(object) {
             Ok(object) => {
                 let name = object.name().to_owned();
                 let batch = Batch::of_pool(at, pods, object);

@@ -8,14 +8,14 @@ use std::net::SocketAddr;
 
 use k8s_apply::cluster::{Cluster, Kind};
 use k8s_apply::object::Object;
-use kube::Api;
 use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::BeginError;
-use super::actor::{Actor, job_kind, pod_kind};
+use super::actor::{Actor, job_kind, object, pod_kind};
 use crate::k8s::fault::PodState;
 use crate::k8s::hub::Hub;
 use crate::k8s::objects::{RELAY_ENGINE_PORT, RELAY_WORKERS_PORT};
@@ -40,7 +40,7 @@ impl Relay {
         let cluster = &actor.cluster;
         let fault = |what: String| BeginError::Relay { what };
         let service_kind = Kind::of("v1", "Service", "services");
-        let service = actor.objects.relay_service()?;
+        let service = object(actor.objects.relay_service())?;
         let made = match cluster.create(&service_kind, &service).await? {
             Some(made) => Some(made),
             None => cluster.get(&service_kind, Some(&namespace), service.name()).await?,
@@ -49,7 +49,7 @@ impl Relay {
         let Some(ip) = ip.map(str::to_owned) else {
             return Err(fault("has no Service with an address".to_owned()));
         };
-        cluster.create(&job_kind(), &actor.objects.relay_job()?).await?;
+        cluster.create(&job_kind(), &object(actor.objects.relay_job())?).await?;
         let pod = until_running(cluster, &namespace, &actor.objects.names.relay()).await?;
         let Some(hub) = actor.hub.clone() else { return Err(BeginError::NoIdentity) };
         let mut forwarders = JoinSet::new();
@@ -89,7 +89,11 @@ async fn until_running(
             let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { continue };
             match PodState::of(&pod) {
                 PodState::Running if !is_going(object) => return Ok(object.name().to_owned()),
-                PodState::Waiting { why } => waits_for = why.to_string(),
+                PodState::Waiting { why } => {
+                    waits_for = why
+                        .fault()
+                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string())
+                }
                 _ => {}
             }
         }

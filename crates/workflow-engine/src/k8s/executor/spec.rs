@@ -1,13 +1,12 @@
 //! From an attempt to what a worker is to run, and from what a worker says of its end to an outcome.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use hashbrown::HashMap;
 use worker::protocol::{FileRef, Redirect, Tail, TaskEnd, TaskKey, TaskResult, TaskSpec};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::exec::{Attempt, Failure, Files, Outcome, TaskId};
 use crate::model::{self, Command, Process, Signal, Workflow};
@@ -86,8 +85,7 @@ pub(super) fn spec(
     if files != Files::Off {
         let out_dir = folder(command, command.output_dir.as_ref());
         let made = process.outputs().filter(Signal::is_file);
-        spec.look_at =
-            made.map(|signal| (signal.id().0, below(&out_dir, signal.name()))).collect();
+        spec.look_at = made.map(|signal| (signal.id().0, below(&out_dir, signal.name()))).collect();
     }
     if let Some(book) = transfer {
         add_transfers(&mut spec, process, command, book);
@@ -163,9 +161,7 @@ impl FileBook {
         {
             return Some(FileRef { path: path.to_owned(), size, hash });
         }
-        let mut hasher = Xxh3::new();
-        io::copy(&mut fs::File::open(&full).ok()?, &mut hasher).ok()?;
-        let hash = hasher.digest();
+        let hash = xxh3_64(&fs::read(&full).ok()?);
         self.known.insert(path.to_owned(), (size, changed, hash));
         Some(FileRef { path: path.to_owned(), size, hash })
     }
