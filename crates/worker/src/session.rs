@@ -74,7 +74,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Over {
     Left,
-    LeaseOver,
+    Lease,
     Refused(String),
     Terminated,
     Done,
@@ -276,7 +276,7 @@ impl<'a> Session<'a> {
                     return Some(Over::Left);
                 }
                 let without = self.without.is_some_and(|since| now - since >= self.plan.lease);
-                without.then_some(Over::LeaseOver)
+                without.then_some(Over::Lease)
             }
             Life::Batch { patience } => {
                 let hopeless = matches!(self.wire, Wire::Off) || waited >= patience;
@@ -289,7 +289,7 @@ impl<'a> Session<'a> {
     fn end_all(&mut self, over: &Over) {
         if self.running > 0 {
             let why = match over {
-                Over::LeaseOver => "the engine did not come back in time",
+                Over::Lease => "the engine did not come back in time",
                 _ => "the worker ends",
             };
             self.plan.surroundings.note(&format!("wf-worker: ends its tasks: {why}"));
@@ -344,7 +344,7 @@ impl<'a> Session<'a> {
             } else {
                 let grace = since + self.plan.grace;
                 // Past it they are killed; their ends wake this thread.
-                if grace > Instant::now() { grace } else { since + Duration::from_secs(86_400) }
+                if grace > Instant::now() { grace } else { since + Duration::from_hours(24) }
             });
         }
         match self.plan.life {

@@ -147,7 +147,7 @@ pub fn run(
     }
     surroundings.note(&format!("== {} (attempt {})", spec.label, spec.key.attempt));
     let killed_before = surroundings.oom.count();
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut process = match Process::spawn(spec, surroundings) {
         Ok(process) => process,
         Err(why) => {
@@ -166,7 +166,7 @@ pub fn run(
     let mut kept = [Keep::last(spec.tail_bytes), Keep::last(spec.tail_bytes)];
     process.follow(&mut kept, &surroundings.output);
     // The process has ended, but is not reaped: its id is still its own.
-    let wall = begin.elapsed();
+    let wall = start.elapsed();
     let stopped = {
         let mut busy = lock(&control.0);
         busy.pid = None;
@@ -192,9 +192,8 @@ pub fn run(
     // What was asked to end has not done its work, whatever code it ends with.
     end.result = match (stopped, reaped.status.code(), reaped.status.signal()) {
         (Some(_), _, _) => TaskResult::Stopped,
-        (None, _, Some(9)) if ran_out() => TaskResult::OutOfMemory,
-        // What a shell says of a program that got SIGKILL.
-        (None, Some(137), _) if ran_out() => TaskResult::OutOfMemory,
+        // 137 is what a shell says of a program that got SIGKILL.
+        (None, _, Some(9)) | (None, Some(137), _) if ran_out() => TaskResult::OutOfMemory,
         (None, Some(code), _) => TaskResult::Exit(code),
         (None, None, signal) => TaskResult::Signal(signal.unwrap_or_default()),
     };
@@ -334,8 +333,8 @@ impl Process {
                     ready[index] = !fd.revents().is_empty();
                 }
             }
-            for index in 0..2 {
-                if ready[index] {
+            for (index, is_ready) in ready.into_iter().enumerate() {
+                if is_ready {
                     self.read(index, kept, output);
                 }
             }

@@ -2,5 +2,8 @@
 
 #![cfg(feature = "run")]
 
+mod batch;
 mod engine;
+mod files;
 mod pool;
+mod relay;
