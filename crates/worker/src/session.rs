@@ -136,6 +136,8 @@ struct Held {
     control: Arc<Control>,
     state: State,
     began: bool,
+    /// Its end was in the greeting of this connection.
+    told: bool,
     /// Files that are yet to come, and who waits for them.
     missing: usize,
     answer: Option<Sender<Result<(), TaskResult>>>,
@@ -442,7 +444,11 @@ impl<'a> Session<'a> {
 
     fn greet(&mut self, socket: TcpStream) {
         let Some(link) = &self.plan.link else { return };
-        let hello = FromWorker::Hello(self.hello(link));
+        let hello = self.hello(link);
+        for (key, held) in &mut self.held {
+            held.told = hello.ended.iter().any(|end| end.key == *key);
+        }
+        let hello = FromWorker::Hello(hello);
         let greeted = Connection::new(socket, &link.identity).and_then(|mut connection| {
             connection.send(&hello)?;
             Ok(connection)
@@ -510,12 +516,11 @@ impl<'a> Session<'a> {
             }
         }
         self.brings.clear();
+        // Those that have files to bring, and those that ended after the greeting was written.
         let ended: Vec<TaskKey> = self
             .held
             .iter()
-            .filter(|(_, held)| {
-                matches!(held.state, State::Ended(_)) && !held.spec.bring.is_empty()
-            })
+            .filter(|(_, held)| matches!(held.state, State::Ended(_)) && !held.told)
             .map(|(key, _)| *key)
             .collect();
         for key in ended {
@@ -615,6 +620,7 @@ impl<'a> Session<'a> {
             control: Arc::new(Control::default()),
             state: State::Waiting,
             began: false,
+            told: false,
             missing: 0,
             answer: None,
         };

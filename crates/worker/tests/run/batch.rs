@@ -121,6 +121,20 @@ fn ends_are_reported_as_they_come() {
 }
 
 #[test]
+fn an_end_between_the_greeting_and_the_welcome_is_not_forgotten() {
+    let (engine, place) = (Engine::new(), Place::new());
+    let tasks = vec![shell(1, "while [ ! -e go ]; do sleep 0.01; done")];
+    let running = start(batch(tasks), with_engine(&place, &engine));
+    let mut talk = engine.accept();
+    assert_eq!(talk.hello().running, [key(1)]);
+    std::fs::write(place.path("go"), "").unwrap();
+    wait_until("it has ended", || place.path("message").exists());
+    talk.tell(&ToWorker::Welcome { silence_millis: 60_000 });
+    assert_eq!(talk.end_recorded().key, key(1));
+    assert_eq!(finish(&running).code, 0);
+}
+
+#[test]
 fn tasks_do_not_wait_for_an_engine_and_the_message_is_written_without_one() {
     let (engine, place) = (Engine::new(), Place::new());
     let patience = Duration::from_millis(300);

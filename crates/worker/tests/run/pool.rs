@@ -225,7 +225,7 @@ fn after_the_connection_broke_the_next_engine_is_told_what_is_held() {
     drop(talk);
     let (mut talk, hello) = engine.welcome();
     assert_eq!(hello.running, [key(2)]);
-    assert_eq!(hello.ended, [first.clone()]);
+    assert_eq!(hello.ended, std::slice::from_ref(&first));
     assert_eq!(talk.began(), key(2));
     // This engine dies as well, before it wrote anything down; the task ends meanwhile.
     drop(talk);
