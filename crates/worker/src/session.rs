@@ -529,7 +529,7 @@ impl<'a> Session<'a> {
     }
 
     fn disconnect(&mut self, why: &str) {
-        if matches!(self.wire, Wire::Off) {
+        if matches!(self.wire, Wire::Off | Wire::Down { .. }) {
             return;
         }
         // Not the same line every two seconds.
@@ -570,7 +570,10 @@ impl<'a> Session<'a> {
             self.last_sent = Instant::now();
         }
         for message in messages {
-            self.obey(message);
+            // What follows a message that broke the connection off is not heeded.
+            if matches!(self.wire, Wire::Greeting { .. } | Wire::Up(_)) {
+                self.obey(message);
+            }
         }
         if let Err(error) = pumped {
             self.disconnect(&with_causes(&error));

@@ -357,6 +357,20 @@ fn what_is_no_message_breaks_the_connection_and_nothing_else() {
 }
 
 #[test]
+fn an_engine_that_does_not_begin_with_a_welcome_is_not_obeyed() {
+    let (engine, place) = (Engine::new(), Place::new());
+    let worker = Worker::start(&engine, &place);
+    let mut talk = engine.accept();
+    talk.hello();
+    talk.run(&shell(1, "touch ran"));
+    let (mut talk, hello) = engine.welcome();
+    assert!(hello.running.is_empty() && hello.ended.is_empty());
+    talk.tell(&ToWorker::Leave);
+    assert_eq!(worker.departure(), Departure::Left);
+    assert!(!place.path("ran").exists());
+}
+
+#[test]
 fn a_worker_that_is_to_end_ends_its_tasks_and_reports_them() {
     let (engine, place) = (Engine::new(), Place::new());
     let mut worker = Worker::start(&engine, &place);

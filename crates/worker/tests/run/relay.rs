@@ -15,7 +15,7 @@ fn start() -> (SocketAddr, SocketAddr) {
     let workers = TcpListener::bind("127.0.0.1:0").unwrap();
     let engine = TcpListener::bind("127.0.0.1:0").unwrap();
     let addresses = (workers.local_addr().unwrap(), engine.local_addr().unwrap());
-    std::thread::spawn(move || relay(workers, &engine));
+    std::thread::spawn(move || relay(workers, engine));
     addresses
 }
 
