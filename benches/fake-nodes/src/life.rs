@@ -141,9 +141,11 @@ async fn carry_out(
             counts.processes.fetch_add(1, Ordering::Relaxed);
             match plan.start() {
                 Ok(mut child) => {
+                    let group = child.id();
                     let told = world.api.patch(&path, &running);
                     let over = until_over(&mut child, wish, counts);
                     let (told, status) = tokio::join!(told, over);
+                    process::sweep(group);
                     let end = plan.end(status?);
                     plan.clean_up();
                     told?;

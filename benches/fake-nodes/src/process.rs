@@ -233,6 +233,14 @@ pub(crate) fn ask_to_end(child: &Child) {
     }
 }
 
+/// Ends what a process that has just ended left behind in its group, as the end of a container does.
+pub(crate) fn sweep(group: Option<u32>) {
+    // The number is not used again while the group has a member, and is not used again this soon where it has none.
+    if let Some(group) = group.and_then(|id| Pid::from_raw(id.cast_signed())) {
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+}
+
 /// Ends a process and all that descend from it, as the end of a container does.
 pub(crate) fn make_end(child: &Child) {
     let Some(id) = child.id() else { return };
