@@ -64,8 +64,8 @@ impl Api {
     }
 
     /// Changes parts of an object (merge patch).
-    pub(crate) async fn patch(&self, path: &str, patch: &Value) -> anyhow::Result<Answer> {
-        self.call(&Method::PATCH, path, patch).await
+    pub(crate) async fn patch(&self, path: &str, change: &Value) -> anyhow::Result<Answer> {
+        self.call(&Method::PATCH, path, change).await
     }
 
     /// Makes an object. That it is there already is no error.

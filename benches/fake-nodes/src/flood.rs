@@ -16,7 +16,7 @@ use crate::pod::PodList;
 /// How many pods are made at once.
 const AT_ONCE: usize = 32;
 /// How long the last pod may take to end.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flood {

@@ -112,7 +112,7 @@ async fn try_live(
     let done = carry_out(world, pod, wish, ip, work).await;
     counts.running.fetch_sub(1, Ordering::Relaxed);
     done?;
-    if *wish.borrow() != Wish::Live { take_away(world, pod, wish).await } else { Ok(()) }
+    if *wish.borrow() == Wish::Live { Ok(()) } else { take_away(world, pod, wish).await }
 }
 
 /// Runs what is to be run, and reports beginning and end.

@@ -68,6 +68,9 @@ struct Run {
     capacity: Capacity,
     #[command(flatten)]
     pace: Pace,
+    /// Ends when standard input does.
+    #[arg(long)]
+    while_input: bool,
     /// The program that containers call `wf-worker`.
     #[arg(long, value_name = "FILE", default_value = "target/release/wf-worker")]
     worker: PathBuf,
@@ -134,12 +137,28 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         () = nodes::keep_alive(&world.api, &names) => {}
         () = follow::follow(&world.api, &sender) => {}
         () = async { while let Some(news) = receiver.recv().await { pods.take(news) } } => {}
+        () = end_of_input(arguments.while_input) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     pods.end_all().await;
     nodes::remove(&world.api, &names).await?;
     print(&summary(&world).to_string())
+}
+
+/// Returns when standard input ends; never if nobody looks at it.
+async fn end_of_input(is_of_interest: bool) {
+    if !is_of_interest {
+        return std::future::pending().await;
+    }
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // What comes is of no interest, and an error is an end as well.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = sender.send(());
+    });
+    // A sender that is gone has nothing else to say.
+    let _ = receiver.await;
 }
 
 /// What happened.

@@ -14,7 +14,7 @@ pub(crate) const ADDRESS: &str = "100.64.0.1";
 /// How often a kubelet renews its lease.
 const RENEW: Duration = Duration::from_secs(10);
 /// How long the controllers may take to find the nodes usable.
-const USABLE: Duration = Duration::from_secs(60);
+const USABLE: Duration = Duration::from_mins(1);
 
 /// What a node has.
 #[derive(Debug, Clone, clap::Args)]

@@ -101,7 +101,8 @@ pub(crate) struct KeyRef {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Mount {
     pub(crate) name: String,
-    pub(crate) mount_path: String,
+    #[serde(rename = "mountPath")]
+    pub(crate) path: String,
     pub(crate) sub_path: String,
 }
 

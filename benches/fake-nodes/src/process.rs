@@ -152,10 +152,7 @@ impl Workshop {
             };
             let folder =
                 if mount.sub_path.is_empty() { folder } else { folder.join(&mount.sub_path) };
-            paths.push((
-                mount.mount_path.trim_end_matches('/').to_owned(),
-                folder.display().to_string(),
-            ));
+            paths.push((mount.path.trim_end_matches('/').to_owned(), folder.display().to_string()));
         }
         Ok(paths)
     }
@@ -292,9 +289,10 @@ pub(crate) fn expanded(text: &str, env: &BTreeMap<String, String>) -> String {
         } else if let Some((name, after)) =
             rest.strip_prefix('(').and_then(|rest| rest.split_once(')'))
         {
-            match env.get(name) {
-                Some(value) => out.push_str(value),
-                None => out.push_str(&format!("$({name})")),
+            if let Some(value) = env.get(name) {
+                out.push_str(value);
+            } else {
+                out.extend(["$(", name, ")"]);
             }
             rest = after;
         } else {
