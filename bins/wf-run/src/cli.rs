@@ -64,6 +64,110 @@ pub(crate) enum ExecutorKind {
     Local,
     /// Every task succeeds at once
     Noop,
+    /// Pods of a Kubernetes cluster
+    K8s,
+}
+
+/// How a workflow runs on a cluster.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "On a cluster (--executor k8s)")]
+pub(crate) struct ClusterArgs {
+    /// Namespace of all that the run makes [default: the context's]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// How to reach the cluster [default: $KUBECONFIG, ~/.kube/config, or this pod's account]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Image of tasks that name none
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Image with /wf-worker, which init containers bring into the tasks' pods
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) worker_image: Option<String>,
+    /// When images are pulled
+    #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
+    pub(crate) image_pull_policy: Option<String>,
+    /// Secret for pulling images; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image_pull_secret: Vec<String>,
+    /// PersistentVolumeClaim with the work directory, and a folder in it; without one small files go over the workers'
+    /// connections
+    #[arg(long, value_name = "NAME[/FOLDER]")]
+    pub(crate) claim: Option<String>,
+    /// The work directory in pods
+    #[arg(long, value_name = "DIR", default_value = "/work")]
+    pub(crate) pod_work_dir: String,
+    /// pool, job, clustered, or clustered:SIZE, for all task types or as TYPE=MODE; may be repeated [default: by the
+    /// rule that --explain shows]
+    #[arg(long, value_name = "[TYPE=]MODE")]
+    pub(crate) mode: Vec<String>,
+    /// Show which mode each task type is run in, and why; run nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// How workers reach this engine: at an address of this machine (IP:PORT), through a relay in the cluster, or not at
+    /// all (single Jobs only)
+    #[arg(long, value_name = "IP:PORT|relay|none", default_value = "relay")]
+    pub(crate) reach: String,
+    /// Where to listen for workers [default: the port of --reach on all addresses]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Pods at once
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_pods: u32,
+    /// Tasks that one worker of a pool runs at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) pool_slots: u32,
+    /// A task that ran out of memory gets twice as much at its next attempt, up to this, such as 8Gi
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_memory: Option<String>,
+    /// User and group that pods run as [default: those of this process]
+    #[arg(long, value_name = "UID:GID")]
+    pub(crate) run_as: Option<String>,
+    /// Service account of the tasks' pods, without its token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_account: Option<String>,
+    /// Nodes that pods may run on; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) node_selector: Vec<String>,
+    /// Taint of nodes that pods tolerate; may be repeated
+    #[arg(long, value_name = "KEY[=VALUE][:EFFECT]")]
+    pub(crate) toleration: Vec<String>,
+    /// Affinity of pods: a file with the JSON of `spec.affinity`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) affinity: Option<PathBuf>,
+    /// `PriorityClass` of pods
+    #[arg(long, value_name = "NAME")]
+    pub(crate) priority_class: Option<String>,
+    /// Queue of Kueue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Annotation of all pods; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) annotation: Vec<String>,
+    /// HyperFlow's template for Jobs [default: job-template.yaml beside the workflow, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) job_template: Option<PathBuf>,
+    /// Seconds that a Job is kept after its end, should no engine be there to delete it
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub(crate) ttl: u32,
+    /// Seconds to wait for an image, or for a container that cannot be made
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub(crate) image_wait: f64,
+    /// Seconds to wait for room on a node
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
+    pub(crate) schedule_wait: f64,
+    /// Seconds to wait for room in a quota
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
+    pub(crate) quota_wait: f64,
+    /// Seconds that a worker keeps its tasks when it has lost its engine
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub(crate) lease: f64,
+    /// Seconds after which a worker without a task is let go
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) idle: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -140,6 +244,8 @@ pub(crate) struct ExecutionArgs {
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
 }
 
 /// Which workflow.

@@ -1,6 +1,7 @@
 //! `wf-run`: runs workflow graphs on this machine.
 
 mod cli;
+mod cluster;
 mod command;
 mod history;
 mod problems;

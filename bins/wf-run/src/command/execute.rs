@@ -10,11 +10,13 @@ use anyhow::{Context, Result};
 use cli::{Exit, OutputFormat, invalid};
 use workflow_engine::check::missing_inputs;
 use workflow_engine::exec::{Executor, Files, Local, LocalOptions, Noop};
+use workflow_engine::k8s::mode::Mode;
 use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
 use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
 use workflow_engine::store::{History, RunStore};
 
 use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode};
+use crate::cluster::{self, Known};
 use crate::progress::Progress;
 use crate::signals::Watch;
 use crate::{history, summary};
@@ -65,10 +67,15 @@ pub(super) fn options(args: &ExecutionArgs, runs: &Path) -> Result<RunOptions> {
         (Some(jobs), _) => jobs as usize,
         (None, ExecutorKind::Noop) => UNLIMITED,
         (None, ExecutorKind::Local) => defaults.slots,
+        (None, ExecutorKind::K8s) => {
+            args.cluster.max_pods as usize * args.cluster.pool_slots as usize
+        }
     };
+    let on_cluster = args.executor == ExecutorKind::K8s;
     Ok(RunOptions {
         slots,
-        memory_bytes: memory(args.memory.as_deref())?,
+        slots_are_cores: !on_cluster,
+        memory_bytes: if on_cluster { None } else { memory(args.memory.as_deref())? },
         retry: Retry {
             retries: args.retries,
             first_delay: duration("retry-delay", args.retry_delay)?,
@@ -86,6 +93,7 @@ pub(super) fn options(args: &ExecutionArgs, runs: &Path) -> Result<RunOptions> {
 pub(super) fn executor_name(args: &ExecutionArgs) -> &'static str {
     match (args.executor, args.replay) {
         (ExecutorKind::Noop, _) => "noop",
+        (ExecutorKind::K8s, _) => "k8s",
         (ExecutorKind::Local, Some(_)) => "replay",
         (ExecutorKind::Local, None) => "local",
     }
@@ -102,7 +110,7 @@ fn set_surroundings(work_dir: &Path) -> Result<()> {
 
 /// Refuses what cannot work before anything is written.
 pub(super) fn refuse_impossible(workflow: &Workflow, args: &ExecutionArgs) -> Result<()> {
-    let runs_commands = args.executor == ExecutorKind::Local && args.replay.is_none();
+    let runs_commands = args.executor != ExecutorKind::Noop && args.replay.is_none();
     if workflow.format() == WorkflowFormat::WfFormat && runs_commands {
         return Err(invalid(
             "a WfFormat instance records commands without their files and surroundings: \
@@ -170,29 +178,40 @@ pub(super) struct Prepared {
     pub(super) history: History,
     pub(super) runs: std::path::PathBuf,
     pub(super) work_dir: std::path::PathBuf,
+    /// What a cluster may still hold of it.
+    pub(super) known: Known,
 }
 
 /// Runs to the end, shows how it goes, and prints what came of it.
 pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> {
-    let Prepared { workflow, store, history: kept, runs, work_dir } = prepared;
+    let Prepared { workflow, store, history: kept, runs, work_dir, known } = prepared;
     let options = options(args, &runs)?;
     let id = store.id().to_owned();
     let simulated = args.executor == ExecutorKind::Noop || args.replay.is_some();
     let resume_hint = resume_hint(&id, &runs, simulated, args)?;
     set_surroundings(&work_dir)?;
+    let files = match args.files {
+        FilesMode::Off => Files::Off,
+        FilesMode::Auto => Files::Record,
+        FilesMode::Strict => Files::Require,
+    };
+    let mut on_cluster = None;
     let executor: Arc<dyn Executor> = match args.executor {
         ExecutorKind::Noop => Arc::new(Noop),
+        ExecutorKind::K8s => {
+            let modes = vec![Mode::Pool; workflow.type_names().len()];
+            let begun = cluster::begin(args, &workflow, &store, &work_dir, files, modes, known)?;
+            let executor = begun.executor();
+            on_cluster = Some(begun);
+            executor
+        }
         ExecutorKind::Local => Arc::new(Local::new(LocalOptions {
             slots: options.slots,
             work_dir,
             surroundings_set: true,
             run_dir: Some(store.dir().to_owned()),
             log_dir: Some(store.log_dir()),
-            files: match args.files {
-                FilesMode::Off => Files::Off,
-                FilesMode::Auto => Files::Record,
-                FilesMode::Strict => Files::Require,
-            },
+            files,
             replay: args.replay,
         })?),
     };
@@ -211,6 +230,9 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
         .cancel_token(cancel)
         .observer(progress.observer());
     let report = run.execute(executor).with_context(|| format!("run {id} was stopped"));
+    if let Some(on_cluster) = on_cluster {
+        on_cluster.close();
+    }
     drop(progress);
     drop(watch);
     let report = report?;

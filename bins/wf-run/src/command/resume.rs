@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::{Exit, counted, invalid, note};
 use hashbrown::HashSet;
+use workflow_engine::exec::TaskId;
 use workflow_engine::model::{ProcessId, Variables, Workflow};
 use workflow_engine::read_file;
 use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
 
 use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impossible};
 use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
+use crate::cluster::Known;
 use crate::problems::render;
 use crate::{runs, source};
 
@@ -46,6 +48,12 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
     })?;
     let workflow = Arc::new(workflow);
     refuse_impossible(&workflow, &args.execution)?;
+    let recorded = contents.ended.iter().map(|ended| TaskId {
+        process: ended.process,
+        firing: ended.firing,
+        attempt: ended.attempt,
+    });
+    let recorded = recorded.collect();
     let gone = if same && args.execution.files == FilesMode::Strict {
         lost_outputs(&workflow, &contents.history, &work_dir)
     } else {
@@ -79,15 +87,26 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
             .context("cannot keep the run for the changed workflow")?;
         (store, carried.history)
     };
-    execute(Prepared { workflow, store, history, runs: folder, work_dir }, &args.execution)
+    let known = Known { recorded, done: done_firings(&history), same };
+    execute(Prepared { workflow, store, history, runs: folder, work_dir, known }, &args.execution)
+}
+
+fn done_firings(history: &History) -> HashSet<(u32, u32)> {
+    let done = history.records.iter().filter(|record| record.done);
+    done.map(|record| (record.process, record.firing)).collect()
 }
 
 /// What was only simulated was not done, and what was done is not to be mixed with simulated tasks.
 fn refuse_other_executor(contents: &Contents, args: &ResumeArgs) -> Result<()> {
     let Some(session) = contents.sessions.last() else { return Ok(()) };
     let now = executor_name(&args.execution);
-    let simulated = |name: &str| name != "local";
-    if simulated(&session.executor) != simulated(now) {
+    // Those of one sort work in the same place.
+    let sort = |name: &str| match name {
+        "local" => 0,
+        "k8s" => 1,
+        _ => 2,
+    };
+    if sort(&session.executor) != sort(now) {
         return Err(invalid(format!(
             "the run was begun with the {} executor and cannot go on with the {now} one; \
              use the same, or begin a new run",

@@ -17,6 +17,7 @@ use workflow_engine::store::{History, NewRun, RunStore};
 
 use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
 use crate::cli::{ExecutorKind, RunArgs};
+use crate::cluster::Known;
 use crate::problems::render;
 use crate::runs;
 use crate::source::Source;
@@ -73,7 +74,14 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     .context("cannot begin the run")?;
     store.import(&history).context("cannot take over what HyperFlow has done")?;
     execute(
-        Prepared { workflow, store, history, runs: folder, work_dir: source.work_dir },
+        Prepared {
+            workflow,
+            store,
+            history,
+            runs: folder,
+            work_dir: source.work_dir,
+            known: Known::nothing(),
+        },
         &args.execution,
     )
 }

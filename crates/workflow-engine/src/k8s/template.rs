@@ -1,1 +1,4 @@
 //! HyperFlow's `job-template.yaml`.
+/// x
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template;

@@ -1,0 +1,290 @@
+//! From the command line to a run on a cluster.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli::{invalid, note};
+use hashbrown::HashSet;
+use k8s_apply::cluster::{Cluster, Limits};
+use tokio::runtime::Runtime;
+use workflow_engine::exec::{Files, TaskId};
+use workflow_engine::k8s::executor::{Kubernetes, Notice, Options, Patience, Reach};
+use workflow_engine::k8s::identity::Identity;
+use workflow_engine::k8s::mode::Mode;
+use workflow_engine::k8s::objects::{Data, Settings};
+use workflow_engine::model::{Workflow, parse_bytes};
+use workflow_engine::store::RunStore;
+
+use crate::cli::{ClusterArgs, ExecutionArgs};
+
+/// How long a call of the API is tried again.
+const RETRY: Duration = Duration::from_mins(5);
+
+/// A run's executor on a cluster, and the runtime that it lives in.
+pub(crate) struct OnCluster {
+    runtime: Runtime,
+    executor: Arc<Kubernetes>,
+}
+
+impl OnCluster {
+    /// What runs the tasks.
+    pub(crate) fn executor(&self) -> Arc<Kubernetes> {
+        Arc::clone(&self.executor)
+    }
+
+    /// Deletes what the run made.
+    pub(crate) fn close(self) {
+        self.runtime.block_on(self.executor.close());
+    }
+}
+
+fn seconds(option: &str, value: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| invalid(format!("--{option} {value}: expected a number of seconds from 0")))
+}
+
+fn pairs(option: &str, given: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(invalid(format!("--{option} {text}: expected KEY=VALUE"))),
+    };
+    given.iter().map(pair).collect()
+}
+
+/// `KEY[=VALUE][:EFFECT]`, as in taints.
+fn toleration(text: &str) -> Result<serde_json::Value> {
+    let (what, effect) = match text.rsplit_once(':') {
+        Some((what, effect)) => (what, Some(effect)),
+        None => (text, None),
+    };
+    let known = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+    let is_known = effect.is_none_or(|effect| known.contains(&effect));
+    let (key, value) = match what.split_once('=') {
+        Some((key, value)) => (key, Some(value)),
+        None => (what, None),
+    };
+    if key.is_empty() || !is_known {
+        return Err(invalid(format!(
+            "--toleration {text}: expected KEY[=VALUE][:EFFECT] with an effect of {}",
+            known.join(", ")
+        )));
+    }
+    let mut toleration = serde_json::json!({"key": key, "operator": "Exists"});
+    if let Some(value) = value {
+        toleration["operator"] = "Equal".into();
+        toleration["value"] = value.into();
+    }
+    if let Some(effect) = effect {
+        toleration["effect"] = effect.into();
+    }
+    Ok(toleration)
+}
+
+/// User and group of the pods: those that are given, else our own.
+fn run_as(given: Option<&str>) -> Result<(u32, u32)> {
+    let Some(text) = given else {
+        return Ok((rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
+    };
+    let numbers = text.split_once(':').unwrap_or((text, text));
+    match (numbers.0.parse(), numbers.1.parse()) {
+        (Ok(user), Ok(group)) => Ok((user, group)),
+        _ => Err(invalid(format!("--run-as {text}: expected numbers, as in 1000:1000"))),
+    }
+}
+
+fn data(claim: Option<&str>) -> Data {
+    match claim.map(|text| text.split_once('/').unwrap_or((text, ""))) {
+        None => Data::None,
+        Some((name, folder)) => Data::Claim {
+            name: name.to_owned(),
+            sub_path: (!folder.is_empty()).then(|| folder.to_owned()),
+        },
+    }
+}
+
+fn affinity(file: Option<&Path>) -> Result<Option<serde_json::Value>> {
+    let Some(path) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| invalid(format!("cannot read {}: {error}", path.display())))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| {
+        invalid(format!("{}:{}:{}: {error}", path.display(), error.line(), error.column()))
+    })
+}
+
+/// What all pods of the run share.
+pub(crate) fn settings(args: &ClusterArgs, namespace: &str, grace: Duration) -> Result<Settings> {
+    let worker_image = args.worker_image.clone().ok_or_else(|| {
+        invalid(
+            "--executor k8s needs --worker-image: an image with the program /wf-worker, which init containers \
+             bring into the pods of tasks (docs/kubernetes.md says how to make one)",
+        )
+    })?;
+    let (user, group) = run_as(args.run_as.as_deref())?;
+    Ok(Settings {
+        namespace: namespace.to_owned(),
+        engine_image: worker_image.clone(),
+        task_image: args.image.clone().unwrap_or_else(|| worker_image.clone()),
+        worker_image,
+        image_pull_policy: args.image_pull_policy.clone(),
+        image_pull_secrets: args.image_pull_secret.clone(),
+        service_account: args.service_account.clone(),
+        user,
+        group,
+        fs_group: Some(group),
+        work_dir: args.pod_work_dir.clone(),
+        data: data(args.claim.as_deref()),
+        node_selector: pairs("node-selector", &args.node_selector)?.into_iter().collect(),
+        tolerations: args.toleration.iter().map(|text| toleration(text)).collect::<Result<_>>()?,
+        affinity: affinity(args.affinity.as_deref())?,
+        priority_class: args.priority_class.clone(),
+        queue: args.queue.clone(),
+        ttl_seconds: args.ttl,
+        grace_seconds: u32::try_from(grace.as_secs().max(1)).unwrap_or(u32::MAX),
+        annotations: pairs("annotation", &args.annotation)?.into_iter().collect(),
+        ..Settings::default()
+    })
+}
+
+/// How workers reach this engine.
+fn reach(args: &ClusterArgs) -> Result<Reach> {
+    match args.reach.as_str() {
+        "none" => Ok(Reach::None),
+        "relay" => Ok(Reach::Relay),
+        text => {
+            let advertise: SocketAddr = text.parse().map_err(|_| {
+                invalid(format!(
+                    "--reach {text}: expected IP:PORT (names are not looked up in pods), relay or none"
+                ))
+            })?;
+            let all = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), advertise.port());
+            let listen = args.listen.unwrap_or(all);
+            // Port 0: whichever is free.
+            let advertise = (advertise.port() != 0).then_some(advertise);
+            let listen = if advertise.is_none() && args.listen.is_none() {
+                SocketAddr::new(text.parse::<SocketAddr>().map_or(all.ip(), |at| at.ip()), 0)
+            } else {
+                listen
+            };
+            Ok(Reach::Direct { listen, advertise })
+        }
+    }
+}
+
+/// Connects to the cluster.
+pub(crate) async fn connect(args: &ClusterArgs) -> Result<Cluster> {
+    let limits = Limits { retry: RETRY, concurrency: 96, ..Limits::default() };
+    Cluster::connect(args.kubeconfig.as_deref(), args.context.as_deref(), limits)
+        .await
+        .map_err(anyhow::Error::from)
+}
+
+/// The run's certificates: those that it has, or new ones.
+fn identity(dir: &Path) -> Result<Identity> {
+    let dir = dir.join("identity");
+    match Identity::load(&dir) {
+        Ok(identity) => Ok(identity),
+        Err(error) if error.is_missing() => {
+            let identity = Identity::create()?;
+            identity.save(&dir)?;
+            Ok(identity)
+        }
+        Err(error) => Err(error).context("the run's certificates cannot be used"),
+    }
+}
+
+/// What is known of a run when it begins or goes on.
+pub(crate) struct Known {
+    /// Attempts of which the journal has the end.
+    pub(crate) recorded: HashSet<TaskId>,
+    /// Firings that are done.
+    pub(crate) done: HashSet<(u32, u32)>,
+    /// The workflow is as it was, so that what an earlier engine began can be taken over.
+    pub(crate) same: bool,
+}
+
+impl Known {
+    /// Of a run that begins.
+    pub(crate) fn nothing() -> Self {
+        Self { recorded: HashSet::new(), done: HashSet::new(), same: true }
+    }
+}
+
+/// Makes the executor of a run on a cluster.
+pub(crate) fn begin(
+    args: &ExecutionArgs,
+    workflow: &Arc<Workflow>,
+    store: &RunStore,
+    work_dir: &Path,
+    files: Files,
+    modes: Vec<Mode>,
+    known: Known,
+) -> Result<OnCluster> {
+    let cluster_args = &args.cluster;
+    let reach = reach(cluster_args)?;
+    let most_memory = cluster_args
+        .max_memory
+        .as_deref()
+        .map(|text| {
+            parse_bytes(text).ok_or_else(|| {
+                invalid(format!("--max-memory {text}: expected an amount such as 8Gi"))
+            })
+        })
+        .transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime for the cluster")?;
+    let patience = Patience {
+        image: seconds("image-wait", cluster_args.image_wait)?,
+        schedule: seconds("schedule-wait", cluster_args.schedule_wait)?,
+        quota: seconds("quota-wait", cluster_args.quota_wait)?,
+        lease: seconds("lease", cluster_args.lease)?,
+        idle: seconds("idle", cluster_args.idle)?,
+        ..Patience::default()
+    };
+    let executor = runtime.block_on(async {
+        let cluster = connect(cluster_args).await.context("cannot reach a cluster")?;
+        let namespace =
+            cluster_args.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
+        let settings = settings(cluster_args, &namespace, seconds("grace", args.grace)?)?;
+        let has_claim = settings.data != Data::None;
+        let identity = match reach {
+            Reach::None => None,
+            _ => Some(identity(store.dir())?),
+        };
+        let options = Options {
+            run: store.id().to_owned(),
+            settings,
+            modes,
+            max_pods: cluster_args.max_pods as usize,
+            worker_slots: cluster_args.pool_slots,
+            reach,
+            identity,
+            work_dir: work_dir.to_owned(),
+            transfer: !has_claim,
+            log_dir: Some(store.log_dir()),
+            files,
+            template: None,
+            most_memory,
+            patience,
+            recorded: known.recorded,
+            done: known.done,
+            adopt: known.same,
+        };
+        let executor = Kubernetes::begin(cluster, Arc::clone(workflow), options, tell);
+        executor.await.context("the run cannot begin on the cluster")
+    })?;
+    Ok(OnCluster { runtime, executor })
+}
+
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Limit(limit) => note(&format!("limit: {limit}")),
+        Notice::Note(text) => note(&text),
+        _ => {}
+    }
+}
