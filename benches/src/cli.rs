@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::k8s::Setting;
+
 /// Measures wf-run beside its floor and its peers, and judges it by the bars.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
@@ -22,6 +24,8 @@ pub(crate) enum Helper {
     Floor(FloorArguments),
     /// Writes a task graph as workflow.json, Makefile or build.ninja.
     Generate(GenerateArguments),
+    /// wf-run on control planes of Kubernetes whose nodes are played.
+    K8s(K8sArguments),
 }
 
 /// A measurement: which rows, with what, and where the figures go.
@@ -130,6 +134,62 @@ impl RowChoice {
             Self::Apply => "apply",
             Self::All => "all",
         }
+    }
+}
+
+/// Arguments of `bench k8s`.
+#[derive(Debug, Args)]
+pub(crate) struct K8sArguments {
+    /// Modes, each with the settings of its control plane: pool, clustered or job, with @default or @tuned.
+    #[arg(value_name = "MODE", default_values = ["pool@default", "clustered@tuned", "clustered@default", "job@default"])]
+    pub(crate) settings: Vec<Setting>,
+    /// How many tasks run at once, in pods of one processor each.
+    #[arg(long, default_value_t = SLOTS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) slots: u32,
+    /// Tasks sleep for their recorded time times this.
+    #[arg(long, default_value_t = FACTOR)]
+    pub(crate) factor: f64,
+    /// How long a run in the mode job is watched: all of it would take hours.
+    #[arg(long, value_name = "SECONDS", default_value_t = JOB_SECONDS)]
+    pub(crate) job_seconds: u64,
+    /// Ends a run that takes longer than this.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    pub(crate) limit: u64,
+    /// The binary to measure.
+    #[arg(long, value_name = "FILE", default_value = "target/release/wf-run")]
+    pub(crate) wf_run: PathBuf,
+    /// The worker.
+    #[arg(long, value_name = "FILE", default_value = "target/release/wf-worker")]
+    pub(crate) wf_worker: PathBuf,
+    /// The program that plays the nodes.
+    #[arg(long, value_name = "FILE", default_value = "target/release/fake-nodes")]
+    pub(crate) fake_nodes: PathBuf,
+    /// Files of the runs.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    pub(crate) scratch: PathBuf,
+    /// Appends the figures to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) raw: Option<PathBuf>,
+    /// Leaves the control planes running, to look at.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// More options for wf-run.
+    #[arg(last = true)]
+    pub(crate) more: Vec<String>,
+}
+
+/// The bars are for these.
+const SLOTS: u32 = 256;
+const FACTOR: f64 = 0.15;
+const JOB_SECONDS: u64 = 600;
+
+impl K8sArguments {
+    /// Whether this is another measurement than the one that the bars are for.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.slots != SLOTS
+            || (self.factor - FACTOR).abs() > f64::EPSILON
+            || self.job_seconds < JOB_SECONDS
     }
 }
 

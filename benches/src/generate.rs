@@ -15,6 +15,21 @@ use anyhow::{Context as _, bail};
 use crate::cli::{Form, GenerateArguments, Shape};
 use crate::graph::{self, Graph};
 
+/// Writes a graph whose tasks sleep, each for so many seconds.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write_sleepers(
+    graph: &Graph,
+    name: &str,
+    program: &str,
+    seconds: &[f64],
+    out: &mut impl std::io::Write,
+) -> std::io::Result<()> {
+    let argument = |task: usize| vec![format!("{:.3}", seconds[task])];
+    workflow::write(graph, name, program, "command", argument, out)
+}
+
 /// Writes the file asked for, streaming.
 ///
 /// # Errors
@@ -32,7 +47,7 @@ pub(crate) fn run(arguments: &GenerateArguments) -> anyhow::Result<()> {
     match arguments.form {
         Form::Workflow => {
             let name = format!("{}-{}", arguments.shape.name(), graph.task_count());
-            workflow::write(&graph, &name, program, &arguments.function, &mut out)
+            workflow::write(&graph, &name, program, &arguments.function, |_| Vec::new(), &mut out)
         }
         Form::Make => make::write_phony(&graph, program, &mut out),
         Form::MakeFiles => make::write_files(&graph, &mut out),

@@ -10,6 +10,7 @@ mod contest;
 mod floor;
 mod generate;
 mod graph;
+mod k8s;
 mod measure;
 mod peers;
 mod redis;
@@ -49,6 +50,10 @@ fn carry_out(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Helper::Generate(arguments)) => {
             generate::run(&arguments)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Some(Helper::K8s(arguments)) => {
+            let missed = k8s::run(&arguments)?;
+            Ok(if missed { ExitCode::from(3) } else { ExitCode::SUCCESS })
         }
         None => {
             let rows = cli.measurement.selected();

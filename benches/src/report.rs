@@ -35,12 +35,20 @@ pub(crate) fn show(outcome: &Outcome) -> anyhow::Result<()> {
 /// A row as Markdown: contestants, bars, notes.
 fn render(outcome: &Outcome) -> String {
     let mut text = format!("## {}\n\n", outcome.title);
-    text.push_str("| contestant | wall s (min-max) | tasks/s | CPU s | CPU ms/task | peak MB |\n");
-    text.push_str("|---|--:|--:|--:|--:|--:|\n");
+    if !outcome.standings.0.is_empty() {
+        text.push_str(
+            "| contestant | wall s (min-max) | tasks/s | CPU s | CPU ms/task | peak MB |\n",
+        );
+        text.push_str("|---|--:|--:|--:|--:|--:|\n");
+    }
     for standing in &outcome.standings.0 {
         text.push_str(&line(standing));
     }
-    text.push_str("\n| bar | measured | bound | verdict |\n|---|--:|--:|---|\n");
+    if !outcome.bars.is_empty() {
+        let gap = if outcome.standings.0.is_empty() { "" } else { "\n" };
+        text.push_str(gap);
+        text.push_str("| bar | measured | bound | verdict |\n|---|--:|--:|---|\n");
+    }
     for bar in &outcome.bars {
         text.push_str(&bar_line(bar));
     }

@@ -158,18 +158,30 @@ impl Settings {
     /// # Errors
     /// When there is no C compiler, or it refuses.
     pub(crate) fn true0(&self) -> anyhow::Result<PathBuf> {
-        let (source, program) = (self.scratch.join("true0.c"), self.scratch.join("true0"));
-        fs::write(&source, include_str!("../true0.c"))
-            .with_context(|| format!("failed to write {}", source.display()))?;
-        let status = Command::new("cc")
-            .args(["-Os", "-s", "-static", "-nostdlib", "-ffreestanding", "-o"])
-            .arg(&program)
-            .arg(&source)
-            .status()
-            .context("failed to start the C compiler cc")?;
-        ensure!(status.success(), "failed to compile {}", source.display());
-        Ok(program)
+        compiled(&self.scratch, "true0", include_str!("../true0.c"))
     }
+}
+
+/// Builds `sleep0`, which sleeps and has no libc, and answers where it is.
+///
+/// # Errors
+/// When there is no C compiler, or it refuses.
+pub(crate) fn sleep0(folder: &Path) -> anyhow::Result<PathBuf> {
+    compiled(folder, "sleep0", include_str!("../sleep0.c"))
+}
+
+/// Builds a static program without libc.
+fn compiled(folder: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let (source, program) = (folder.join(format!("{name}.c")), folder.join(name));
+    fs::write(&source, text).with_context(|| format!("failed to write {}", source.display()))?;
+    let status = Command::new("cc")
+        .args(["-Os", "-s", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-o"])
+        .arg(&program)
+        .arg(&source)
+        .status()
+        .context("failed to start the C compiler cc")?;
+    ensure!(status.success(), "failed to compile {}", source.display());
+    Ok(program)
 }
 
 /// Makes a folder, empty.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::k8s::Mode;
+
 /// Where the JSON report says how long the run waited for its journal, in seconds.
 const JOURNAL_SECONDS: &str = "/journal_seconds";
 
@@ -13,6 +15,21 @@ pub(crate) enum Executor {
     Local,
     /// Nothing: every task succeeds at once.
     Noop,
+}
+
+/// A cluster for [`WfRun::on_cluster`].
+#[derive(Debug)]
+pub(crate) struct OnCluster<'a> {
+    /// Which cluster.
+    pub(crate) kubeconfig: &'a Path,
+    /// Where in it.
+    pub(crate) namespace: &'a str,
+    /// How tasks get into pods.
+    pub(crate) mode: Mode,
+    /// How many run at once.
+    pub(crate) slots: u32,
+    /// More options.
+    pub(crate) more: &'a [String],
 }
 
 /// The binary under test.
@@ -46,6 +63,20 @@ impl WfRun {
     pub(crate) fn run_with_report(&self, file: &Path, slots: u32, runs: &Path) -> Command {
         let mut command = self.run(file, slots, runs, Executor::Local);
         command.args(["-o", "json"]);
+        command
+    }
+
+    /// A run on a cluster.
+    pub(crate) fn on_cluster(&self, file: &Path, runs: &Path, on: &OnCluster<'_>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(file).args(["--files", "off", "--executor", "k8s"]);
+        command.env("KUBECONFIG", on.kubeconfig).args(["--namespace", on.namespace]);
+        command.args(["--mode", on.mode.name(), "-j", &on.slots.to_string()]);
+        // There are no images where nodes are played.
+        command.args(["--image", "none", "--worker-image", "none"]);
+        // Workers are processes of this machine.
+        command.args(["--engine", "127.0.0.1"]);
+        command.arg("--runs").arg(runs).args(on.more);
         command
     }
 

@@ -26,7 +26,13 @@ cannot() {
 version=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes v\([0-9.]*\)$|\1|p' "$here/components/go.mod")
 caches=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/windlass
 binaries=$caches/kubernetes-v$version
-cluster=$(realpath -m -- "${WINDLASS_CLUSTER_DIR:-$caches/cluster}")
+# Empty: a whole cluster. `default` or `tuned`: a control plane with these settings, without a node, in a folder of its own.
+control_plane=${WINDLASS_CONTROL_PLANE:-}
+case $control_plane in
+"" | default | tuned) ;;
+*) fail "WINDLASS_CONTROL_PLANE=$control_plane is neither default nor tuned" ;;
+esac
+cluster=$(realpath -m -- "${WINDLASS_CLUSTER_DIR:-$caches/${control_plane:+control-plane-}${control_plane:-cluster}}")
 
 # What may clash with the cluster of another folder is named after the folder.
 id=$(printf '%s' "$cluster" | sha256sum | cut -c 1-8)
@@ -86,9 +92,13 @@ node_is_ready() {
 
 api_is_ready() { kubectl get --raw /readyz --request-timeout=5s >/dev/null 2>&1; }
 
-# Whether the cluster runs, was set up to its end with the binaries that are wanted, and answers.
+# What a cluster is set up from.
+set_up_key() { printf '%s%s\n' "$(sources_key)" "${control_plane:+ $control_plane}"; }
+
+# Whether the cluster runs, was set up to its end as it is wanted, and answers.
 is_ready() {
-    first_process >/dev/null && [ "$(cat "$cluster/set-up" 2>/dev/null)" = "$(sources_key)" ] && api_is_ready && node_is_ready
+    first_process >/dev/null && [ "$(cat "$cluster/set-up" 2>/dev/null)" = "$(set_up_key)" ] && api_is_ready || return 1
+    [ -n "$control_plane" ] || node_is_ready
 }
 
 # One at a time. The lock goes with file 9, which nothing that stays may inherit.

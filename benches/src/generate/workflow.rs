@@ -6,12 +6,13 @@ use serde_json::json;
 
 use crate::graph::{Graph, NOBODY};
 
-/// Writes the graph with one program, without arguments, and one function for all tasks.
+/// Writes the graph with one program and one function for all tasks.
 pub(super) fn write(
     graph: &Graph,
     name: &str,
     program: &str,
     function: &str,
+    arguments: impl Fn(usize) -> Vec<String>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let (producers, taken) = (graph.producers(), graph.taken());
@@ -19,11 +20,11 @@ pub(super) fn write(
     let (name, function, program) = (json!(name), json!(function), json!(program));
     write!(out, "{{\"name\":{name},\n\"processes\":[")?;
     for task in 0..graph.task_count() {
-        let kind = json!(graph.kind(task));
+        let (kind, arguments) = (json!(graph.kind(task)), json!(arguments(task)));
         write!(
             out,
             "{}{{\"name\":{kind},\"type\":\"dataflow\",\"function\":{function},\"firingLimit\":1,\
-             \"config\":{{\"executor\":{{\"executable\":{program},\"args\":[]}}}},\"ins\":",
+             \"config\":{{\"executor\":{{\"executable\":{program},\"args\":{arguments}}}}},\"ins\":",
             separator(task)
         )?;
         write_numbers(graph.ins(task).iter().copied(), out)?;
@@ -65,7 +66,8 @@ mod tests {
     #[test]
     fn a_chain_becomes_processes_with_indexes_and_one_initial_signal() {
         let mut text = Vec::new();
-        write(&graph::chain(2), "chain-2", "/bin/true", "command", &mut text).expect("in memory");
+        write(&graph::chain(2), "chain-2", "/bin/true", "command", |_| Vec::new(), &mut text)
+            .expect("in memory");
         let workflow: serde_json::Value = serde_json::from_slice(&text).expect("valid JSON");
         let process = json!({
             "name": "link", "type": "dataflow", "function": "command", "firingLimit": 1,
