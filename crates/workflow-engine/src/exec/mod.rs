@@ -7,6 +7,7 @@
 mod functions;
 mod local;
 mod noop;
+mod platform;
 mod pool;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::run::Shared;
 pub use functions::{Function, FunctionSupport, support};
 pub use local::{Files, Local, LocalError, LocalOptions};
 pub use noop::Noop;
+pub use platform::PlatformFault;
 pub use pool::Pool;
 
 /// One attempt of one firing: the identity of a running task.

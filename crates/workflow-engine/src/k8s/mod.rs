@@ -7,6 +7,7 @@ pub mod fault;
 pub mod hub;
 pub mod hyperflow;
 pub mod identity;
+pub mod limit;
 pub mod mode;
 pub mod name;
 pub mod objects;
