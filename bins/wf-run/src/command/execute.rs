@@ -68,6 +68,7 @@ pub(super) fn options(args: &ExecutionArgs, runs: &Path) -> Result<RunOptions> {
     };
     Ok(RunOptions {
         slots,
+        slots_are_cores: true,
         memory_bytes: memory(args.memory.as_deref())?,
         retry: Retry {
             retries: args.retries,

@@ -1,18 +1,39 @@
 //! The calls that this crate makes.
 
+use std::time::Duration;
+
 use http::Request;
 use kube::api::{
-    DeleteParams, GetParams, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy,
-    ValidationDirective,
+    DeleteParams, GetParams, ListParams, LogParams, Patch, PatchParams, Preconditions,
+    PropagationPolicy, ValidationDirective,
 };
 use kube::core::request::Error as RequestError;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Answer, CallError, Cluster, Doing, Kind};
 use crate::object::Object;
 
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
+
+/// How long the end of a log is waited for.
+const LOG_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The end of which log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogTailOf<'a> {
+    /// The pod's namespace.
+    pub namespace: &'a str,
+    /// The pod.
+    pub pod: &'a str,
+    /// Its container.
+    pub container: &'a str,
+    /// Of the container's run before this one.
+    pub previous: bool,
+    /// How many lines.
+    pub lines: i64,
+}
 
 /// Which objects of a list are wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -248,6 +269,44 @@ impl Cluster {
         }
         let answer = self.call(&doing, &request).await?;
         object(&doing, answer.value)
+    }
+
+    /// Makes an object. `None` if one of that name is there: then the caller has to look whose it is, since a call whose
+    /// answer was lost is sent again.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn create(
+        &self,
+        kind: &Kind,
+        manifest: &Object,
+    ) -> Result<Option<Object>, CallError> {
+        let doing = Doing::new(words("make", kind, manifest.namespace(), manifest.name()));
+        let path = kind.path(manifest.namespace());
+        let request = Request::post(format!("{path}?fieldValidation=Strict"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(manifest.value()).unwrap_or_default())
+            .map_err(RequestError::BuildRequest);
+        match self.send(&doing, request).await {
+            Ok(answer) => object(&doing, answer.value).map(Some),
+            Err(error) if error.status().is_some_and(|status| status.reason == "AlreadyExists") => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last lines of what a container wrote. `None` if they cannot be had: this is asked once, for people to read.
+    pub async fn log_tail(&self, wanted: &LogTailOf<'_>) -> Option<String> {
+        let path = format!("/api/v1/namespaces/{}/pods", wanted.namespace);
+        let params = LogParams {
+            container: Some(wanted.container.to_owned()),
+            previous: wanted.previous,
+            tail_lines: Some(wanted.lines),
+            ..LogParams::default()
+        };
+        let request = kube::core::Request::new(path).logs(wanted.pod, &params).ok()?;
+        timeout(LOG_PATIENCE, self.client().request_text(request)).await.ok()?.ok()
     }
 
     /// Asks for an object to be made, for the server to say whether it would accept it. Nothing is made.

@@ -29,6 +29,20 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// A kind of which every cluster has objects, in namespaces: `Kind::of("batch/v1", "Job", "jobs")`.
+    #[must_use]
+    pub fn of(api_version: &str, kind: &str, plural: &str) -> Self {
+        Self {
+            gvk: GroupVersionKind::of(api_version, kind),
+            plural: plural.to_owned(),
+            short_names: Vec::new(),
+            namespaced: true,
+            scalable: false,
+            verbs: Vec::new(),
+            from_set: false,
+        }
+    }
+
     /// The path of its objects, of one namespace or of all.
     #[must_use]
     pub fn path(&self, namespace: Option<&str>) -> String {

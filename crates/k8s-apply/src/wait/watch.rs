@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Target;
 use crate::cluster::{Cluster, Kind};
 use crate::follow::{Follower, News};
-use crate::object::{GroupKind, GroupVersionKind, Object, ObjectKey};
+use crate::object::{Object, ObjectKey};
 
 /// How often objects are read that may not be watched.
 const POLL: Duration = Duration::from_secs(2);
@@ -166,20 +166,5 @@ fn polled(cluster: Cluster, targets: Vec<Target>) -> Boxed {
 
 /// The kind of storage classes, which need not be in a set.
 pub(super) fn storage_classes() -> Kind {
-    builtin("storage.k8s.io/v1", "StorageClass", "storageclasses", false)
-}
-
-/// A kind of Kubernetes' own, which every cluster serves.
-pub(super) fn builtin(api_version: &str, kind: &str, plural: &str, namespaced: bool) -> Kind {
-    let gvk = GroupVersionKind::of(api_version, kind);
-    debug_assert!(gvk.group_kind() != GroupKind::new("", ""));
-    Kind {
-        gvk,
-        plural: plural.to_owned(),
-        short_names: Vec::new(),
-        namespaced,
-        scalable: false,
-        verbs: Vec::new(),
-        from_set: false,
-    }
+    Kind { namespaced: false, ..Kind::of("storage.k8s.io/v1", "StorageClass", "storageclasses") }
 }

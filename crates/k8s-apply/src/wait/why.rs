@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use kube::api::LogParams;
 use tokio::time::{Instant, timeout};
 
 use super::Target;
-use super::watch::builtin;
-use crate::cluster::{Cluster, Filter};
+
+use crate::cluster::{Cluster, Filter, Kind, LogTailOf};
 use crate::object::{Object, ObjectKey};
 use crate::readiness::pods::{LogTail, why};
 use crate::readiness::{PodQuery, pods_of};
@@ -74,14 +73,14 @@ async fn ask(cluster: &Cluster, target: &Target, with_logs: bool) -> Vec<String>
     let namespace = target.key.namespace.as_deref();
     let pods = match pods_of(object) {
         Some(PodQuery::Labels(selector)) => {
-            let kind = builtin("v1", "Pod", "pods", true);
+            let kind = Kind::of("v1", "Pod", "pods");
             cluster.list(&kind, namespace, Some(&selector)).await.unwrap_or_default()
         }
         Some(PodQuery::Name(_)) | None => Vec::new(),
     };
     let events = match namespace {
         Some(_) => {
-            let kind = builtin("v1", "Event", "events", true);
+            let kind = Kind::of("v1", "Event", "events");
             let warnings = Filter { fields: Some("type=Warning"), ..Filter::default() };
             cluster.list_where(&kind, namespace, &warnings).await.unwrap_or_default()
         }
@@ -99,18 +98,13 @@ async fn ask(cluster: &Cluster, target: &Target, with_logs: bool) -> Vec<String>
 
 /// The last lines of a container's log.
 async fn log(cluster: &Cluster, tail: &LogTail) -> Vec<String> {
-    let namespace = tail.namespace.as_deref().unwrap_or("default");
-    let path = builtin("v1", "Pod", "pods", true).path(Some(namespace));
-    let params = LogParams {
-        container: Some(tail.container.clone()),
+    let wanted = LogTailOf {
+        namespace: tail.namespace.as_deref().unwrap_or("default"),
+        pod: &tail.pod,
+        container: &tail.container,
         previous: tail.previous,
-        tail_lines: Some(LOG_LINES),
-        ..LogParams::default()
+        lines: LOG_LINES,
     };
-    let Ok(request) = kube::core::Request::new(path).logs(&tail.pod, &params) else {
-        return Vec::new();
-    };
-    let answer = timeout(Duration::from_secs(5), cluster.client().request_text(request)).await;
-    let Ok(Ok(text)) = answer else { return Vec::new() };
+    let Some(text) = cluster.log_tail(&wanted).await else { return Vec::new() };
     text.lines().map(|line| format!("log of {}/{}: {line}", tail.pod, tail.container)).collect()
 }

@@ -110,7 +110,7 @@ fn numeric(number: f64) -> Value {
 }
 
 /// Runs a built-in function; the text is its log.
-pub(super) fn call(function: Function, attempt: &Attempt, work_dir: &Path) -> (Outcome, String) {
+pub(crate) fn call(function: Function, attempt: &Attempt, work_dir: &Path) -> (Outcome, String) {
     match try_call(function, attempt, work_dir) {
         Ok((outputs, log)) => {
             let ends_workflow = function == Function::Exit;
@@ -220,6 +220,6 @@ fn try_call(
 }
 
 /// Whether a function looks at the data of its inputs.
-pub(super) fn looks_at_inputs(name: &str) -> bool {
+pub(crate) fn looks_at_inputs(name: &str) -> bool {
     !matches!(support(name), FunctionSupport::Command)
 }

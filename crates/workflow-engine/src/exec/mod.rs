@@ -4,7 +4,7 @@
 //! free; the executor reports back through [`Attempt::finish`], from any thread, once. Everything else
 //! (order, retries, deadlines, journal) is the engine's.
 
-mod functions;
+pub(crate) mod functions;
 mod local;
 mod noop;
 mod platform;
@@ -63,6 +63,18 @@ pub trait Executor: Send + Sync {
         "custom"
     }
 
+    /// Whether it says when a task's program begins ([`Attempt::began`]). Deadlines then count from there, and not from
+    /// when the task was handed over.
+    fn tells_begin(&self) -> bool {
+        false
+    }
+
+    /// The ends of these attempts are in the journal. Called with the engine's lock held: to be quick, and not to call
+    /// back.
+    fn recorded(&self, tasks: &[TaskId]) {
+        let _ = tasks;
+    }
+
     /// Whether firings of this function must be given their inputs even where these carry no data.
     fn wants_inputs(&self, function: &str) -> bool {
         let _ = function;
@@ -89,6 +101,35 @@ pub enum Failure {
     Stopped,
     /// The executor lost it.
     Lost(String),
+    /// It needed more memory than it may have.
+    OutOfMemory {
+        /// What it may have, in bytes; 0 where unknown.
+        limit_bytes: u64,
+    },
+    /// What it ran on failed it. This uses up none of its retries.
+    Platform {
+        /// What befell it.
+        fault: PlatformFault,
+        /// The cluster's words, and what may be done.
+        message: String,
+    },
+}
+
+impl Failure {
+    /// Whether the task itself is to blame, so that its retries are used up.
+    #[must_use]
+    pub fn is_own_fault(&self) -> bool {
+        !matches!(self, Self::Platform { .. })
+    }
+
+    /// Whether another attempt may go better.
+    #[must_use]
+    pub fn helps_to_try_again(&self) -> bool {
+        match self {
+            Self::Platform { fault, .. } => fault.helps_to_try_again(),
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -104,6 +145,12 @@ impl fmt::Display for Failure {
             Self::Function(why) => f.write_str(why),
             Self::Stopped => f.write_str("stopped with the run"),
             Self::Lost(why) => write!(f, "lost: {why}"),
+            Self::OutOfMemory { limit_bytes: 0 } => f.write_str("out of memory"),
+            Self::OutOfMemory { limit_bytes } => {
+                write!(f, "out of memory: it may have {} MiB", limit_bytes >> 20)
+            }
+            Self::Platform { fault, message } if message.is_empty() => write!(f, "{fault}"),
+            Self::Platform { fault, message } => write!(f, "{fault}: {message}"),
         }
     }
 }
@@ -214,6 +261,11 @@ impl Attempt {
     /// Tells the journal which operating-system process runs it, so that a later engine can end it.
     pub fn runs_as(&self, pid: u32) {
         self.engine.runs_as(self.id, pid);
+    }
+
+    /// Its program begins now. Of use to executors that say so ([`Executor::tells_begin`]).
+    pub fn began(&self) {
+        self.engine.began(self.id);
     }
 
     /// Reports its end.

@@ -72,6 +72,7 @@ pub(crate) fn boot_micros() -> u64 {
 
 enum Message {
     RunsAs(Started),
+    Began { task: TaskId, at_micros: u64 },
     Finished { task: TaskId, outcome: Outcome, at_micros: u64 },
 }
 
@@ -108,10 +109,12 @@ struct Limits {
 }
 
 /// What earlier engines tried of a firing that is not done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Earlier {
     attempts: u32,
     uncounted: u32,
+    /// Attempts of this engine that the platform failed.
+    failed_by_platform: u32,
 }
 
 struct State {
@@ -125,6 +128,8 @@ struct State {
     pumping: bool,
     /// The sleeping thread has something new to look at.
     wake: bool,
+    /// What was journaled and is to be told to the executor.
+    recorded: Vec<TaskId>,
     phase: Phase,
     /// An earlier engine's task asked for the end: only what was at work then is brought to its end.
     exiting: bool,
@@ -167,6 +172,15 @@ impl Shared {
         }
     }
 
+    pub(crate) fn began(self: &Arc<Self>, task: TaskId) {
+        let at_micros = self.clock.micros();
+        let mut state = self.lock();
+        state.inbox.push(Message::Began { task, at_micros });
+        if !state.pumping {
+            drop(self.pump(state, None));
+        }
+    }
+
     pub(crate) fn finished(self: &Arc<Self>, task: TaskId, outcome: Outcome) {
         let at_micros = self.clock.micros();
         let mut state = self.lock();
@@ -191,6 +205,9 @@ impl Shared {
                 state.apply(&self.workflow, message);
             }
             state.flush();
+            if !state.recorded.is_empty() {
+                state.tell_recorded();
+            }
             if self.cancel.calls() > 0 {
                 state.interrupt();
             }
@@ -224,11 +241,8 @@ impl Shared {
         let Ready { firing, attempt, queued_micros, .. } = ready;
         let id = TaskId { process: firing.process, firing: firing.number, attempt };
         let inputs = firing.inputs.clone();
-        let limits = state.limits.get(&id.process).copied().unwrap_or_default();
-        if let Some(timeout) = limits.timeout.or(state.options.timeout) {
-            let due = now + u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2);
-            state.timers.push(Reverse((due, Timer::Deadline(id))));
-            state.wake = true;
+        if !state.executor.as_ref().is_some_and(|executor| executor.tells_begin()) {
+            state.set_deadline(id, now);
         }
         let running = Running { firing, queued_micros, started_micros: now, timed_out: None };
         state.running.insert(id, running);
@@ -288,6 +302,57 @@ impl State {
         }
     }
 
+    /// Without a journal an end is as sure as it will be.
+    fn tell_recorded(&mut self) {
+        if let Some(executor) = &self.executor
+            && self.journal_error.is_none()
+        {
+            executor.recorded(&self.recorded);
+        }
+        self.recorded.clear();
+    }
+
+    fn set_deadline(&mut self, task: TaskId, began_micros: u64) {
+        let limits = self.limits.get(&task.process).copied().unwrap_or_default();
+        if let Some(timeout) = limits.timeout.or(self.options.timeout) {
+            let due = began_micros + u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2);
+            self.timers.push(Reverse((due, Timer::Deadline(task))));
+            self.wake = true;
+        }
+    }
+
+    fn apply_began(&mut self, task: TaskId, now: u64) {
+        let Some(running) = self.running.get_mut(&task) else { return };
+        running.started_micros = now;
+        self.set_deadline(task, now);
+        if self.observer.is_some() {
+            self.events.push(Event::Began { task });
+        }
+    }
+
+    /// After how long a failed attempt is followed by another; `None`: it was the last.
+    fn retry_after(&mut self, task: TaskId, failure: &Failure) -> Option<Duration> {
+        if self.phase != Phase::Running || !failure.helps_to_try_again() {
+            return None;
+        }
+        let limits = self.limits.get(&task.process).copied().unwrap_or_default();
+        let jitter = self.jitter();
+        let retry = self.options.retry;
+        let key = (task.process, task.firing);
+        if failure.is_own_fault() {
+            let uncounted = self.earlier.get(&key).map_or(0, |earlier| earlier.uncounted);
+            let tries = task.attempt.saturating_sub(uncounted);
+            let allowed = limits.retries.unwrap_or(retry.retries);
+            return (tries <= allowed).then(|| retry.delay(tries, jitter));
+        }
+        let earlier = self.earlier.entry(key).or_default();
+        earlier.attempts = task.attempt;
+        earlier.uncounted += 1;
+        earlier.failed_by_platform += 1;
+        let tries = earlier.failed_by_platform;
+        (tries <= retry.platform_retries).then(|| retry.delay(tries, jitter))
+    }
+
     fn tell(&mut self) {
         match &mut self.observer {
             Some(observer) => {
@@ -302,6 +367,7 @@ impl State {
     fn apply(&mut self, workflow: &Workflow, message: Message) {
         match message {
             Message::RunsAs(started) => self.write(&Record::Started(started)),
+            Message::Began { task, at_micros } => self.apply_began(task, at_micros),
             Message::Finished { task, outcome, at_micros } => {
                 self.apply_finished(workflow, task, outcome, at_micros);
             }
@@ -325,8 +391,6 @@ impl State {
             (result, _) => result,
         };
         let took = Duration::from_micros(now.saturating_sub(running.started_micros));
-        let limits = self.limits.get(&process).copied().unwrap_or_default();
-        let retries = limits.retries.unwrap_or(self.options.retry.retries);
         let mut retry_in = None;
         let verdict = match &result {
             Ok(_) if outcome.ends_workflow => Verdict::Exit,
@@ -334,13 +398,7 @@ impl State {
             Ok(outputs) => Verdict::DoneWith(encode_outputs(outputs)),
             Err(Failure::Stopped) => Verdict::Stopped,
             Err(failure) => {
-                let uncounted =
-                    self.earlier.get(&(process, number)).map_or(0, |earlier| earlier.uncounted);
-                if task.attempt.saturating_sub(uncounted) <= retries && self.phase == Phase::Running
-                {
-                    let jitter = self.jitter();
-                    retry_in = Some(self.options.retry.delay(task.attempt - uncounted, jitter));
-                }
+                retry_in = self.retry_after(task, failure);
                 Verdict::Failed { failure: failure.clone(), last: retry_in.is_none() }
             }
         };
@@ -360,6 +418,7 @@ impl State {
         if self.journal.is_some() {
             self.write(&Record::Ended(ended.clone()));
         }
+        self.recorded.push(task);
         match result {
             Ok(outputs) => {
                 self.tally.finished(workflow, &TaskRecord::from(&ended));

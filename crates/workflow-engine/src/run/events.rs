@@ -15,6 +15,11 @@ pub enum Event {
         /// Which.
         task: TaskId,
     },
+    /// Its program began, where the executor says so.
+    Began {
+        /// Which.
+        task: TaskId,
+    },
     /// A task ended well.
     Finished {
         /// Which.

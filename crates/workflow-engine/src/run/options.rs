@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Retry {
     /// Attempts after the first one.
     pub retries: u32,
+    /// Attempts after those that failed by no fault of the task's, counted apart.
+    pub platform_retries: u32,
     /// Wait before the second attempt; doubles for each further one.
     pub first_delay: Duration,
     /// Longest wait.
@@ -21,6 +23,7 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             retries: 0,
+            platform_retries: 10,
             first_delay: Duration::from_secs(1),
             longest_delay: Duration::from_mins(1),
         }
@@ -42,6 +45,8 @@ impl Retry {
 pub struct RunOptions {
     /// How much may run at once: a task takes one slot, or as many as the cores it requests.
     pub slots: usize,
+    /// Whether a task that requests several cores takes as many slots; otherwise each takes one.
+    pub slots_are_cores: bool,
     /// Memory that running tasks may request together, in bytes; `None`: no limit.
     pub memory_bytes: Option<u64>,
     /// What follows a failed attempt.
@@ -64,6 +69,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             slots: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            slots_are_cores: true,
             memory_bytes: None,
             retry: Retry::default(),
             timeout: None,

@@ -85,7 +85,8 @@ impl ReadyQueue {
                 continue;
             }
             let Some(command) = process.command() else { continue };
-            let cores = command.cpu.unwrap_or(1.0).ceil();
+            let cores =
+                if options.slots_are_cores { command.cpu.unwrap_or(1.0).ceil() } else { 1.0 };
             #[expect(clippy::cast_sign_loss, reason = "the reader refuses negative requests")]
             let slots = (cores as usize).clamp(1, total.slots);
             let memory_bytes = command.memory_bytes.unwrap_or(0).min(total.memory_bytes);

@@ -119,7 +119,7 @@ impl History {
             Verdict::Done | Verdict::DoneWith(_) | Verdict::Exit => true,
         };
         if !last {
-            if matches!(ended.result, Verdict::Failed { .. }) {
+            if matches!(&ended.result, Verdict::Failed { failure, .. } if failure.is_own_fault()) {
                 *self.tries.entry(key).or_default() += 1;
             }
             self.attempts.insert(key, ended.attempt);

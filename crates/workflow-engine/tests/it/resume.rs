@@ -24,6 +24,7 @@ fn options() -> RunOptions {
             retries: 2,
             first_delay: Duration::from_micros(200),
             longest_delay: Duration::from_micros(400),
+            ..Retry::default()
         },
         ..RunOptions::default()
     }

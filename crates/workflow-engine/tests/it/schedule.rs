@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use workflow_engine::exec::{Failure, Noop, Stop};
-use workflow_engine::run::{CancelToken, Event, Retry, Run, RunOptions, Status};
+use workflow_engine::exec::{
+    Attempt, Executor, Failure, Noop, Outcome, PlatformFault, Stop, TaskId,
+};
+use workflow_engine::run::{CancelToken, Event, Report, Retry, Run, RunOptions, Status};
 
 use crate::support::{Stubborn, fire, in_turn, made, wide};
 
@@ -58,6 +60,7 @@ fn a_failed_attempt_is_repeated_as_often_as_allowed_and_waits_longer_each_time()
         retries: 3,
         first_delay: Duration::from_millis(2),
         longest_delay: Duration::from_millis(5),
+        ..Retry::default()
     };
     let waits = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&waits);
@@ -192,4 +195,65 @@ fn a_chain_of_a_hundred_thousand_needs_no_stack() {
     text.push_str("]}");
     let report = Run::new(crate::support::workflow(&text)).execute(Arc::new(Noop)).unwrap();
     assert_eq!((report.status, report.done), (Status::Finished, count as u64));
+}
+
+/// Ends attempts by a list, and notes when it is told that an end is journaled.
+struct Scripted {
+    results: Mutex<Vec<Result<(), Failure>>>,
+    recorded: Mutex<Vec<TaskId>>,
+    began: Duration,
+}
+
+impl Executor for Scripted {
+    fn start(&self, attempt: Attempt) {
+        let result = self.results.lock().unwrap().pop().unwrap();
+        std::thread::sleep(self.began);
+        attempt.began();
+        attempt.finish(match result {
+            Ok(()) => Outcome::done(),
+            Err(failure) => Outcome::failed(failure),
+        });
+    }
+    fn tells_begin(&self) -> bool {
+        true
+    }
+    fn recorded(&self, tasks: &[TaskId]) {
+        self.recorded.lock().unwrap().extend(tasks);
+    }
+}
+
+fn scripted(results: &[Result<(), Failure>], retry: Retry) -> (Report, Vec<TaskId>) {
+    let executor = Arc::new(Scripted {
+        results: Mutex::new(results.iter().rev().cloned().collect()),
+        recorded: Mutex::default(),
+        began: Duration::from_millis(1),
+    });
+    let options = RunOptions { slots: 1, retry, ..RunOptions::default() };
+    let run = Run::new(one(Value::Null)).options(options);
+    let report = run.execute(Arc::clone(&executor) as _).unwrap();
+    let recorded = executor.recorded.lock().unwrap().clone();
+    (report, recorded)
+}
+
+#[test]
+fn what_the_platform_failed_uses_up_no_retries() {
+    let soon = Retry { first_delay: Duration::from_micros(10), ..Retry::default() };
+    let lost = Err(Failure::Platform { fault: PlatformFault::NodeLost, message: String::new() });
+    let none_left = Retry { retries: 0, platform_retries: 2, ..soon };
+    let (report, recorded) = scripted(&[lost.clone(), lost.clone(), Ok(())], none_left);
+    assert_eq!((report.status, report.done), (Status::Finished, 1));
+    assert_eq!(recorded.iter().map(|task| task.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    // But not for ever.
+    let (report, _) = scripted(&[lost.clone(), lost.clone(), lost.clone()], none_left);
+    assert_eq!((report.status, report.failed.len()), (Status::Failed, 1));
+    // Its own faults count as before, and beside the others.
+    let own = Err(Failure::Exit(1));
+    let one = Retry { retries: 1, ..none_left };
+    let (report, _) = scripted(&[lost.clone(), own.clone(), lost, own.clone()], one);
+    assert_eq!(report.failed[0].failure, Failure::Exit(1));
+    assert_eq!(report.failed[0].task.attempt, 4);
+    // What does not help is not tried again.
+    let image = Err(Failure::Platform { fault: PlatformFault::Image, message: "no".to_owned() });
+    let (report, _) = scripted(&[image], one);
+    assert_eq!(report.failed[0].task.attempt, 1);
 }

@@ -74,7 +74,14 @@ pub(in crate::run) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<
         .iter()
         .map(|(&firing, &attempts)| {
             let tries = history.tries.get(&firing).copied().unwrap_or(0);
-            (firing, Earlier { attempts, uncounted: attempts.saturating_sub(tries) })
+            (
+                firing,
+                Earlier {
+                    attempts,
+                    uncounted: attempts.saturating_sub(tries),
+                    ..Earlier::default()
+                },
+            )
         })
         .collect();
     // What is outstanding after the replay: enabled, and not known as done.
@@ -111,6 +118,7 @@ pub(in crate::run) fn execute(run: Run, executor: &Arc<dyn Executor>) -> Result<
             inbox: Vec::new(),
             pumping: false,
             wake: false,
+            recorded: Vec::new(),
             phase: Phase::Running,
             exiting: false,
             journal,

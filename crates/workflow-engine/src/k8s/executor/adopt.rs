@@ -1,0 +1,262 @@
+//! What an earlier engine of the run left: taken over, or ended first. And the run's own end.
+
+use hashbrown::HashSet;
+use k8s_apply::cluster::Kind;
+use k8s_apply::object::Object;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::time::{Duration, Instant, sleep, timeout};
+use worker::protocol::TaskKey;
+
+use super::BeginError;
+use super::actor::{Actor, Held, Place, job_kind, pod_kind};
+use super::batches::{Batch, Stage};
+use crate::k8s::fault::PodState;
+use crate::k8s::name::{self, Role};
+use crate::k8s::objects::Class;
+
+/// How often it is looked whether what is being deleted is gone.
+const LOOK: Duration = Duration::from_millis(300);
+/// How long the last deletions of a run may take.
+const LAST_CALLS: Duration = Duration::from_secs(30);
+
+/// Pods of an earlier engine that may be at work, and are to say so.
+#[derive(Debug)]
+pub(super) struct Settling {
+    pods: HashSet<String>,
+    /// After this their leases have run out, so that nothing of theirs runs any more.
+    until: Instant,
+}
+
+impl Actor {
+    /// Looks at what is there of the run, before anything is made.
+    pub(super) async fn take_stock(&mut self) -> Result<(), BeginError> {
+        let namespace = self.objects.settings.namespace.clone();
+        let selector = self.objects.names.selector();
+        let jobs = self.cluster.list(&job_kind(), Some(&namespace), Some(&selector)).await?;
+        let jobs: Vec<Object> = jobs.into_iter().filter(is_of_tasks).collect();
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let pods = self.cluster.list(&pod_kind(), Some(&namespace), Some(&selector)).await?;
+        if !self.options.adopt {
+            self.note("what an earlier engine began on the cluster is ended first");
+            return self.end_all(&jobs).await;
+        }
+        let has_pools = jobs.iter().any(|job| role(job) == Some(Role::Pool));
+        if has_pools {
+            self.know_classes();
+        }
+        let mut kept = 0_usize;
+        for job in &jobs {
+            if self.keep_job(job) {
+                kept += 1;
+            }
+        }
+        if kept > 0 {
+            self.note(format!("{kept} Jobs of an earlier engine are taken over"));
+        }
+        let mut expected = HashSet::new();
+        for pod in &pods {
+            let Some(job) = pod.label("batch.kubernetes.io/job-name") else { continue };
+            let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
+            let state = serde_json::from_value::<Pod>(pod.value().clone())
+                .map(|pod| PodState::of(&pod));
+            if is_pool && matches!(state, Ok(PodState::Running)) {
+                expected.insert(pod.name().to_owned());
+            }
+        }
+        if self.hub.is_some() && !expected.is_empty() {
+            let until = Instant::now() + self.options.patience.lease + Duration::from_secs(10);
+            self.settling = Some(Settling { pods: expected, until });
+        }
+        Ok(())
+    }
+
+    /// The classes of all tasks, so that workers of an earlier engine are known.
+    fn know_classes(&mut self) {
+        let workflow = std::sync::Arc::clone(&self.workflow);
+        for process in workflow.processes() {
+            if let Some(command) = process.command() {
+                let class = self.class_of(&command, command.memory_bytes);
+                self.pool(class);
+            }
+        }
+        let usual = Class::default_of(&self.objects.settings);
+        self.pool(usual);
+    }
+
+    /// Whether a Job of an earlier engine is of use; otherwise it is deleted.
+    fn keep_job(&mut self, job: &Object) -> bool {
+        let name = job.name().to_owned();
+        if role(job) == Some(Role::Pool) {
+            let class = job.label(name::CLASS).unwrap_or_default();
+            let Some(&at) = self.pool_of.get(class) else {
+                self.delete_job(&name);
+                return false;
+            };
+            if let Some(generation) =
+                name.rsplit('-').next().and_then(|text| text.parse::<u16>().ok())
+            {
+                let pool = &mut self.pools[at];
+                pool.generation = pool.generation.max(generation);
+            }
+            let number = |path: &str| job.at(path).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let pods = usize::try_from(number("/spec/parallelism")).unwrap_or(0);
+            let mut batch = Batch::of_tasks(HashSet::new(), None, Stage::Made);
+            batch.pool = Some(at);
+            batch.pods = pods;
+            batch.finished_pods = usize::try_from(number("/status/succeeded")).unwrap_or(0);
+            self.batches.insert(name, batch);
+            return true;
+        }
+        let keys = name::tasks_of(job.value());
+        let open: HashSet<TaskKey> = keys
+            .into_iter()
+            .filter(|key| {
+                !self.options.done.contains(&(key.process, key.firing))
+                    && !self.options.recorded.contains(&super::spec::id_of(*key))
+            })
+            .collect();
+        let is_going = job.at("/metadata/deletionTimestamp").is_some();
+        if open.is_empty() || is_going {
+            self.delete_job(&name);
+            return false;
+        }
+        for key in &open {
+            let firing = (key.process, key.firing);
+            // Of two attempts that nobody knows the end of the later one counts.
+            let is_older = matches!(self.held.get(&firing),
+                Some(Held::Runs { key: known, .. }) if known.attempt > key.attempt);
+            if !is_older {
+                self.held
+                    .insert(firing, Held::Runs { place: Place::Batch(name.clone()), key: *key });
+            }
+        }
+        self.batches.insert(name, Batch::of_tasks(open, None, Stage::Made));
+        true
+    }
+
+    /// Deletes Jobs of an earlier engine and waits until their pods are gone.
+    async fn end_all(&mut self, jobs: &[Object]) -> Result<(), BeginError> {
+        for job in jobs {
+            self.delete_job(job.name());
+        }
+        while let Some(done) = self.calls.join_next().await {
+            if let Ok(done) = done {
+                self.call_done(done);
+            }
+        }
+        self.until_pods_are_gone(self.options.patience.gone).await
+    }
+
+    async fn until_pods_are_gone(&self, patience: Duration) -> Result<(), BeginError> {
+        let namespace = self.objects.settings.namespace.clone();
+        let selector = self.objects.names.selector();
+        let begun = Instant::now();
+        loop {
+            let pods = self.cluster.list(&pod_kind(), Some(&namespace), Some(&selector)).await?;
+            let left: Vec<&str> = pods
+                .iter()
+                .filter(|pod| is_of_tasks(pod) && !has_ended(pod))
+                .map(Object::name)
+                .collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            if begun.elapsed() > patience {
+                let what = format!("pods {}", left.join(", "));
+                return Err(BeginError::Left { what, seconds: patience.as_secs() });
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// A pod of an earlier engine has said what it has, or has ended.
+    pub(super) fn settled_pod(&mut self, pod: &str) {
+        if let Some(settling) = &mut self.settling {
+            settling.pods.remove(pod);
+        }
+    }
+
+    /// Whether all is known; asked again and again until then.
+    pub(super) fn settle(&mut self) -> Option<Result<(), BeginError>> {
+        if let Some(settling) = &self.settling {
+            if !settling.pods.is_empty() && Instant::now() < settling.until {
+                return None;
+            }
+            // Those that did not come have lost their leases: they have ended what they had.
+            for pod in settling.pods.clone() {
+                self.note(format!("worker {pod} of an earlier engine did not come back"));
+                self.delete_pod(&pod);
+            }
+            self.settling = None;
+        }
+        Some(Ok(()))
+    }
+
+    /// The end of the run: everything that it made is deleted.
+    pub(super) async fn close(&mut self) {
+        self.dismiss_workers();
+        self.to_make.clear();
+        let ended = timeout(LAST_CALLS, self.delete_everything()).await;
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.note(format!("not everything of the run could be deleted: {error}"));
+            }
+            Err(_) => self.note("not everything of the run could be deleted in time"),
+        }
+        self.followers.shutdown().await;
+        self.calls.shutdown().await;
+        if let Some(relay) = self.relay.take() {
+            relay.close().await;
+        }
+        if let Some(hub) = self.hub.take() {
+            hub.close().await;
+        }
+    }
+
+    async fn delete_everything(&mut self) -> Result<(), BeginError> {
+        // What was asked for just now may come into being after a list.
+        while let Some(done) = self.calls.join_next().await {
+            if let Ok(done) = done {
+                self.call_done(done);
+            }
+        }
+        let namespace = self.objects.settings.namespace.clone();
+        let selector = self.objects.names.selector();
+        let jobs = self.cluster.list(&job_kind(), Some(&namespace), Some(&selector)).await?;
+        for job in jobs.iter().filter(|job| role(job) != Some(Role::Engine)) {
+            self.batches.remove(job.name());
+            self.delete_job(job.name());
+        }
+        if self.hub.is_some() {
+            let kind = Kind::of("v1", "Secret", "secrets");
+            self.delete_named(&self.objects.names.worker_secret(), "Secret", kind);
+        }
+        if matches!(self.options.reach, super::Reach::Relay) {
+            let kind = Kind::of("v1", "Service", "services");
+            self.delete_named(&self.objects.names.relay(), "Service", kind);
+        }
+        while let Some(done) = self.calls.join_next().await {
+            if let Ok(done) = done {
+                self.call_done(done);
+            }
+        }
+        // So that nobody writes any more when the run counts as ended.
+        self.until_pods_are_gone(LAST_CALLS).await
+    }
+}
+
+fn role(object: &Object) -> Option<Role> {
+    Role::parse(object.label(name::ROLE)?)
+}
+
+/// Whether tasks run in it.
+fn is_of_tasks(object: &Object) -> bool {
+    matches!(role(object), Some(Role::Task | Role::Group | Role::Pool))
+}
+
+fn has_ended(pod: &Object) -> bool {
+    matches!(pod.text("/status/phase"), Some("Succeeded" | "Failed"))
+}

@@ -1,0 +1,434 @@
+//! Jobs: those of single tasks and of groups, and those that hold the pods of a pool. Making and deleting them.
+
+use hashbrown::HashSet;
+use k8s_apply::cluster::{CallError, Deleting, PropagationPolicy};
+use k8s_apply::object::Object;
+use tokio::time::{Duration, Instant};
+use worker::protocol::{Hello, StopHow, TaskKey, TaskSpec, ToWorker};
+
+use super::actor::{Actor, CallDone, Held, Peer, Place, job_kind, pod_kind};
+use super::spec::id_of;
+use crate::exec::{Failure, Outcome, PlatformFault, TaskId};
+use crate::k8s::hub::ConnectionId;
+
+/// How much of the end of each stream a pod brings in its termination message, where it has no connection.
+const MESSAGE_TAIL: u32 = 3000;
+/// How many Jobs are deleted at once.
+const DELETIONS: usize = 8;
+
+/// How far a Job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Waits to be made.
+    Queued,
+    /// The server was asked.
+    Making,
+    /// It is there.
+    Made,
+}
+
+/// A Job.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The pool that its pods are of.
+    pub(super) pool: Option<usize>,
+    /// Pods that it has while it lives.
+    pub(super) pods: usize,
+    /// Pods of a pool that have done all they were to do.
+    pub(super) finished_pods: usize,
+    /// Tasks of which the end is not recorded.
+    pub(super) keys: HashSet<TaskKey>,
+    pub(super) stage: Stage,
+    pub(super) since: Instant,
+    /// When a pod of it was first seen.
+    pub(super) pod_seen: bool,
+    pub(super) connection: Option<ConnectionId>,
+    object: Option<Object>,
+    /// Asked about why it has no pod.
+    pub(super) asked_why: Option<Instant>,
+}
+
+impl Batch {
+    pub(super) fn of_pool(at: usize, pods: usize, object: Object) -> Self {
+        Self { pool: Some(at), pods, ..Self::of_tasks(HashSet::new(), Some(object), Stage::Queued) }
+    }
+
+    pub(super) fn of_tasks(keys: HashSet<TaskKey>, object: Option<Object>, stage: Stage) -> Self {
+        Self {
+            pool: None,
+            pods: 1,
+            finished_pods: 0,
+            keys,
+            stage,
+            since: Instant::now(),
+            pod_seen: false,
+            connection: None,
+            object,
+            asked_why: None,
+        }
+    }
+
+    pub(super) fn is_pool(&self) -> bool {
+        self.pool.is_some()
+    }
+
+    /// Pods that count against the most that are allowed.
+    fn alive(&self) -> usize {
+        self.pods.saturating_sub(self.finished_pods)
+    }
+}
+
+/// Tasks of one type that are to share a Job.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) ids: Vec<TaskId>,
+    /// When what is there goes, complete or not: so long after the last one came.
+    due: Instant,
+}
+
+impl Actor {
+    // --- from tasks to Jobs --------------------------------------------------------------------------------------------
+
+    pub(super) fn gather(&mut self, of_type: usize, id: TaskId, size: u32, flush: Duration) {
+        let due = Instant::now() + flush;
+        let gathering =
+            self.gathering.entry(of_type).or_insert(Gathering { ids: Vec::new(), due });
+        gathering.ids.push(id);
+        gathering.due = due;
+        if gathering.ids.len() >= size as usize {
+            let ids = std::mem::take(&mut gathering.ids);
+            self.add_batch(&ids);
+        }
+    }
+
+    /// Groups that have waited long enough go as they are.
+    fn flush_groups(&mut self, now: Instant) {
+        let due: Vec<usize> = self
+            .gathering
+            .iter()
+            .filter(|(_, gathering)| gathering.due <= now && !gathering.ids.is_empty())
+            .map(|(of_type, _)| *of_type)
+            .collect();
+        for of_type in due {
+            if let Some(gathering) = self.gathering.get_mut(&of_type) {
+                let ids = std::mem::take(&mut gathering.ids);
+                self.add_batch(&ids);
+            }
+        }
+    }
+
+    /// Has a Job made for these tasks.
+    pub(super) fn add_batch(&mut self, ids: &[TaskId]) {
+        let mut specs: Vec<TaskSpec> = ids.iter().filter_map(|id| self.spec_of(*id)).collect();
+        let Some(first) = ids.first().and_then(|id| self.tasks.get(id)) else { return };
+        let process = first.attempt.process();
+        let command = process.command().unwrap_or_default();
+        // As in HyperFlow, a group has the image and requests of its first task.
+        let class = self.class_of(&command, first.memory_bytes);
+        let type_name = process.type_name();
+        let engine = self.engine_address.clone().filter(|_| specs.len() > 1 || self.book.is_some());
+        if engine.is_none() {
+            for spec in &mut specs {
+                spec.tail_bytes = MESSAGE_TAIL;
+            }
+        }
+        let batch = self.objects.batch(specs, engine);
+        let made = match &self.options.template {
+            Some(template) => {
+                self.objects.template_job(template, &class, type_name, &batch, self.workflow.name())
+            }
+            None => self.objects.task_job(&class, type_name, &batch, None),
+        };
+        let keys: HashSet<TaskKey> = batch.tasks.iter().map(|task| task.key).collect();
+        match made {
+            Ok(object) => {
+                for id in ids {
+                    if let Some(task) = self.tasks.get_mut(id) {
+                        task.place = Place::Batch(batch.id.clone());
+                    }
+                }
+                let job = Batch::of_tasks(keys, Some(object), Stage::Queued);
+                self.batches.insert(batch.id.clone(), job);
+                self.to_make.push_back(batch.id);
+            }
+            Err(error) => {
+                for id in ids {
+                    self.fail_by_platform(*id, PlatformFault::Config, &error.to_string());
+                }
+            }
+        }
+    }
+
+    // --- making --------------------------------------------------------------------------------------------------------
+
+    pub(super) fn pods_in_all(&self) -> usize {
+        self.batches.values().filter(|batch| batch.stage != Stage::Queued).map(Batch::alive).sum()
+    }
+
+    pub(super) fn pods_of_pool(&self, at: usize) -> usize {
+        let of_pool = self.batches.values().filter(|batch| batch.pool == Some(at));
+        of_pool.map(Batch::alive).sum()
+    }
+
+    /// When something is due that nobody tells: a pool's growth, a group, the end of a pause.
+    pub(super) fn next_making(&self) -> Option<Instant> {
+        let groups = self
+            .gathering
+            .values()
+            .filter(|gathering| !gathering.ids.is_empty())
+            .map(|gathering| gathering.due)
+            .min();
+        let pause = if self.to_make.is_empty() { None } else { self.pace.paused_until() };
+        [groups, pause.filter(|until| *until > Instant::now()), self.next_growth()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Asks the server for as many Jobs as pace and limits allow.
+    pub(super) fn make_jobs(&mut self) {
+        let now = Instant::now();
+        self.flush_groups(now);
+        let mut room = self.options.max_pods.saturating_sub(self.pods_in_all());
+        while self.pace.may_send(now) {
+            let Some(name) = self.to_make.front() else { return };
+            let Some(batch) = self.batches.get_mut(name) else {
+                self.to_make.pop_front();
+                continue;
+            };
+            if batch.stage != Stage::Queued {
+                self.to_make.pop_front();
+                continue;
+            }
+            if batch.alive() > room {
+                return;
+            }
+            room -= batch.alive();
+            batch.stage = Stage::Making;
+            batch.since = now;
+            let Some(object) = batch.object.take() else {
+                self.to_make.pop_front();
+                continue;
+            };
+            let Some(job) = self.to_make.pop_front() else { return };
+            self.pace.sent();
+            let cluster = self.cluster.clone();
+            self.calls.spawn(async move {
+                let began = Instant::now();
+                let result = cluster.create(&job_kind(), &object).await;
+                CallDone::Made { job, took: began.elapsed(), result: Box::new(result) }
+            });
+        }
+    }
+
+    pub(super) fn call_done(&mut self, done: CallDone) {
+        match done {
+            CallDone::Made { job, took, result } => self.made(&job, took, *result),
+            CallDone::Deleted { what, result } => {
+                self.deleting.remove(&what);
+                if let Err(error) = result {
+                    self.note(format!("{what} could not be deleted: {error}"));
+                }
+            }
+            CallDone::Tail { job, failure, text } => self.tail_of_lost(&job, failure, text),
+            CallDone::Events { job, messages } => self.why_no_pod(&job, &messages),
+        }
+    }
+
+    fn made(&mut self, job: &str, took: Duration, result: Result<Option<Object>, CallError>) {
+        let now = Instant::now();
+        self.pace.answered(took, now);
+        let Some(batch) = self.batches.get_mut(job) else {
+            // Its tasks were stopped meanwhile.
+            return self.delete_job(job);
+        };
+        match result {
+            // Its name says run, task and attempt: one that is there is the one that was asked for.
+            Ok(_) => {
+                batch.stage = Stage::Made;
+                batch.since = now;
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let fault = if message.contains("exceeded quota") {
+                    PlatformFault::Quota
+                } else if error.status().is_some() {
+                    PlatformFault::Config
+                } else {
+                    PlatformFault::Other
+                };
+                self.lose_job(job, &Failure::Platform { fault, message });
+            }
+        }
+    }
+
+    /// A Job will bring no more ends: what it had fails.
+    pub(super) fn lose_job(&mut self, job: &str, failure: &Failure) {
+        let Some(batch) = self.batches.remove(job) else { return };
+        if let Some(at) = batch.pool {
+            let message = failure.to_string();
+            let fault = match failure {
+                Failure::Platform { fault, .. } => *fault,
+                _ => PlatformFault::Other,
+            };
+            let has_workers = self.workers.values().any(|worker| worker.pool == at);
+            if has_workers {
+                self.note(format!("Job {job} brings no workers: {message}"));
+            } else {
+                self.give_up(at, fault, &message);
+            }
+            return;
+        }
+        for key in batch.keys {
+            self.lose_key(key, failure);
+        }
+    }
+
+    fn lose_key(&mut self, key: TaskKey, failure: &Failure) {
+        if let Some(&id) = self.by_key.get(&key) {
+            self.end_task(id, &Err(failure.clone()), None);
+        }
+        let firing = (key.process, key.firing);
+        if matches!(self.held.get(&firing), Some(Held::Runs { key: known, .. }) if *known == key) {
+            // Nobody has asked for it: it will be begun anew.
+            self.held.remove(&firing);
+        }
+    }
+
+    /// Fails what a Job's pod left open, the task that it was at by `first`, the others by `rest`.
+    pub(super) fn lose_rest(&mut self, job: &str, first: &Failure, rest: &Failure) {
+        let Some(batch) = self.batches.get(job) else { return };
+        let mut open: Vec<TaskKey> = batch
+            .keys
+            .iter()
+            .filter(|key| {
+                self.by_key.contains_key(*key)
+                    || matches!(
+                        self.held.get(&(key.process, key.firing)),
+                        Some(Held::Runs { key: known, .. }) if known == *key
+                    )
+            })
+            .copied()
+            .collect();
+        // The one that had begun is the one that it was at.
+        open.sort_by_key(|key| {
+            let task = self.by_key.get(key).and_then(|id| self.tasks.get(id));
+            (!task.is_some_and(|task| task.began), *key)
+        });
+        for (at, key) in open.into_iter().enumerate() {
+            self.lose_key(key, if at == 0 { first } else { rest });
+        }
+        self.forget_if_done(job);
+    }
+
+    // --- ends ----------------------------------------------------------------------------------------------------------
+
+    /// The journal has the end of one of a Job's tasks.
+    pub(super) fn recorded_in_batch(&mut self, job: &str, key: TaskKey) {
+        if let Some(batch) = self.batches.get_mut(job) {
+            batch.keys.remove(&key);
+            if let Some(connection) = batch.connection {
+                self.send(connection, &ToWorker::Recorded(vec![key]));
+            }
+        }
+        self.forget_if_done(job);
+    }
+
+    /// A Job of which everything is recorded is of no more use.
+    pub(super) fn forget_if_done(&mut self, job: &str) {
+        let Some(batch) = self.batches.get(job) else { return };
+        let open = batch.keys.iter().any(|key| {
+            self.by_key.contains_key(key)
+                || self.held.contains_key(&(key.process, key.firing))
+                || self.unrecorded.contains_key(&id_of(*key))
+        });
+        if batch.is_pool() || open {
+            return;
+        }
+        self.delete_job(job);
+    }
+
+    pub(super) fn batch_joined(&mut self, id: ConnectionId, hello: Hello) {
+        let job = hello.class;
+        if let Some(batch) = self.batches.get_mut(&job) {
+            batch.connection = Some(id);
+            batch.pod_seen = true;
+        }
+        self.connections.insert(id, Peer::Batch(job.clone()));
+        let peer = Peer::Batch(job);
+        for key in hello.running {
+            self.began(key);
+            let stop = self.by_key.get(&key).and_then(|id| self.tasks.get(id)?.stop);
+            if stop.is_some() {
+                self.send(id, &ToWorker::Stop { key, how: StopHow::Kill });
+            }
+        }
+        for end in hello.ended {
+            self.ended(end.key, Ok(end.clone()), peer.holder(end.key));
+        }
+    }
+
+    pub(super) fn stop_in_batch(&mut self, job: &str, id: TaskId, key: TaskKey, how: StopHow) {
+        let Some(batch) = self.batches.get_mut(job) else { return };
+        if batch.stage == Stage::Queued {
+            batch.keys.remove(&key);
+            let is_empty = batch.keys.is_empty();
+            if is_empty {
+                self.batches.remove(job);
+            }
+            // A group goes on without it: the engine no longer knows the task, so its end is not heard.
+            return self.finish(id, Outcome::failed(Failure::Stopped), None);
+        }
+        if let Some(connection) = batch.connection
+            && self.send(connection, &ToWorker::Stop { key, how })
+        {
+            return;
+        }
+        // Its pod gets SIGTERM, and SIGKILL after the grace time. The task has ended when the pod has.
+        self.delete_job(job);
+    }
+
+    // --- deleting ------------------------------------------------------------------------------------------------------
+
+    /// Has the server delete a Job with its pods.
+    pub(super) fn delete_job(&mut self, job: &str) {
+        if let Some(batch) = self.batches.get(job)
+            && batch.keys.iter().all(|key| !self.by_key.contains_key(key))
+        {
+            self.batches.remove(job);
+        }
+        self.delete(job.to_owned(), format!("Job {job}"), job_kind());
+    }
+
+    pub(super) fn delete_pod(&mut self, pod: &str) {
+        self.delete(pod.to_owned(), format!("Pod {pod}"), pod_kind());
+    }
+
+    fn delete(&mut self, name: String, what: String, kind: k8s_apply::cluster::Kind) {
+        if !self.deleting.insert(what.clone()) {
+            return;
+        }
+        let cluster = self.cluster.clone();
+        let namespace = self.objects.settings.namespace.clone();
+        let slots = std::sync::Arc::clone(&self.deletions);
+        self.calls.spawn(async move {
+            let _slot = slots.acquire().await;
+            let target = Deleting {
+                kind: &kind,
+                namespace: Some(&namespace),
+                name: &name,
+                uid: None,
+                resource_version: None,
+                propagation: PropagationPolicy::Background,
+                dry_run: false,
+            };
+            let result = cluster.delete(&target).await;
+            CallDone::Deleted { what, result }
+        });
+    }
+}
+
+/// As many deletions at once as do not stand in the way of what is made.
+pub(super) fn deletions() -> std::sync::Arc<tokio::sync::Semaphore> {
+    std::sync::Arc::new(tokio::sync::Semaphore::new(DELETIONS))
+}

@@ -1,0 +1,459 @@
+//! News of pods and Jobs: what they mean for tasks, deadlines for what waits, and which limit binds.
+
+use k8s_apply::cluster::{Filter, Kind, LogTailOf};
+use k8s_apply::follow::News;
+use k8s_apply::object::Object;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::time::{Duration, Instant};
+use worker::protocol::BatchEnd;
+
+use super::Notice;
+use super::actor::{Actor, CallDone, Peer, Seen};
+use super::batches::Stage;
+use crate::exec::{Failure, PlatformFault};
+use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
+use crate::k8s::limit::{Counts, Limit};
+use crate::k8s::objects::CONTAINER;
+
+/// A Job without a pod after this time waits for the Job controller, or for something that its events tell.
+const NO_POD: Duration = Duration::from_secs(2);
+/// After this time its events are asked for, and so often again.
+const ASK_WHY: Duration = Duration::from_secs(10);
+/// How many Jobs are asked about at once.
+const ASKED: usize = 4;
+/// How much of the log of a pod is kept that says nothing else.
+const LAST_LINES: i64 = 50;
+
+/// A pod, as far as it matters.
+#[derive(Debug, Clone)]
+pub(super) struct PodView {
+    /// The Job that it is of.
+    pub(super) job: String,
+    /// What it waits for; `None`: it runs.
+    pub(super) waiting: Option<Waiting>,
+    /// Since when it waits for that.
+    since: Instant,
+    /// It has ended, and that was taken in.
+    pub(super) ended: bool,
+}
+
+impl Actor {
+    pub(super) fn news(&mut self, seen: Seen) {
+        match seen {
+            Seen::Pods(News::All(pods)) => {
+                let there: hashbrown::HashSet<String> =
+                    pods.iter().map(|pod| pod.name().to_owned()).collect();
+                for pod in &pods {
+                    self.pod(pod);
+                }
+                let gone: Vec<String> =
+                    self.pods.keys().filter(|pod| !there.contains(*pod)).cloned().collect();
+                for pod in gone {
+                    self.pod_gone(&pod);
+                }
+                // Workers that came before their pods were seen are there; others are gone.
+                let lost: Vec<String> = self
+                    .workers
+                    .iter()
+                    .filter(|(pod, worker)| {
+                        worker.connection.is_none() && !there.contains(*pod)
+                    })
+                    .map(|(pod, _)| pod.clone())
+                    .collect();
+                for pod in lost {
+                    self.worker_gone(&pod, &deleted());
+                }
+            }
+            Seen::Pods(News::Changed(pod)) => self.pod(&pod),
+            Seen::Pods(News::Deleted(key)) => self.pod_gone(&key.name),
+            Seen::Jobs(News::All(jobs)) => {
+                let there: hashbrown::HashSet<&str> = jobs.iter().map(Object::name).collect();
+                let gone: Vec<String> = self
+                    .batches
+                    .iter()
+                    .filter(|(name, batch)| {
+                        // One that was just made may not be in a list that is older.
+                        batch.stage == Stage::Made
+                            && batch.since.elapsed() > NO_POD
+                            && !there.contains(name.as_str())
+                    })
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                for job in gone {
+                    self.job_gone(&job);
+                }
+            }
+            Seen::Jobs(News::Deleted(key)) => self.job_gone(&key.name),
+            Seen::Jobs(News::Changed(job)) => self.job(&job),
+            Seen::Pods(News::Trouble(why)) | Seen::Jobs(News::Trouble(why)) => {
+                self.note(format!("the cluster cannot be watched at the moment: {why}"));
+            }
+            Seen::Pods(News::Forbidden) | Seen::Jobs(News::Forbidden) => {
+                self.note("this account may not watch pods and Jobs: see `wf-run rbac`");
+            }
+        }
+    }
+
+    fn pod(&mut self, object: &Object) {
+        let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { return };
+        let name = object.name().to_owned();
+        let Some(job) = object.label("batch.kubernetes.io/job-name").map(str::to_owned) else {
+            return;
+        };
+        let state = fault::read(&pod);
+        let known = self.pods.get(&name);
+        if known.is_some_and(|known| known.ended) {
+            return;
+        }
+        if let Some(batch) = self.batches.get_mut(&job) {
+            batch.pod_seen = true;
+        }
+        let (waiting, ended) = match &state {
+            PodState::Waiting { why } => (Some(why.clone()), false),
+            PodState::Running => (None, false),
+            PodState::Ended(_) => (None, true),
+        };
+        let since = known
+            .filter(|known| known.waiting.as_ref().map(std::mem::discriminant) == waiting.as_ref().map(std::mem::discriminant))
+            .map_or_else(Instant::now, |known| known.since);
+        self.pods.insert(name.clone(), PodView { job: job.clone(), waiting, since, ended });
+        match state {
+            PodState::Waiting { .. } => {}
+            PodState::Running => self.pod_runs(&job),
+            PodState::Ended(end) => {
+                self.settled_pod(&name);
+                self.pod_ended(&name, &job, end);
+            }
+        }
+    }
+
+    /// The pod of a single task runs: so does the task. Of others the worker tells.
+    fn pod_runs(&mut self, job: &str) {
+        let Some(batch) = self.batches.get(job) else { return };
+        if batch.keys.len() == 1
+            && let Some(&key) = batch.keys.iter().next()
+        {
+            self.began(key);
+        }
+    }
+
+    fn pod_ended(&mut self, pod: &str, job: &str, end: PodEnd) {
+        let pool = self.batches.get(job).and_then(|batch| batch.pool);
+        if let Some(at) = pool {
+            return self.pool_pod_ended(pod, job, at, &end);
+        }
+        if self.workers.contains_key(pod) {
+            let failure = failure_of(&end);
+            return self.worker_gone(pod, &failure);
+        }
+        if !self.batches.contains_key(job) {
+            return;
+        }
+        match end {
+            PodEnd::Completed { message, exit } => {
+                let ends = message.as_deref().map(BatchEnd::from_message);
+                match ends {
+                    Some(Ok(BatchEnd { ends })) => {
+                        for end in ends {
+                            self.ended(end.key, Ok(end.clone()), Peer::Batch(job.to_owned()).holder(end.key));
+                        }
+                        let failure = Failure::Platform {
+                            fault: PlatformFault::WorkerLost,
+                            message: format!("its pod ended with {exit} before its turn"),
+                        };
+                        self.lose_rest(job, &failure, &failure);
+                    }
+                    _ => {
+                        // Not even wf-worker could say something: what its log has is kept.
+                        let failure = Failure::Platform {
+                            fault: PlatformFault::Config,
+                            message: format!(
+                                "its container ended with exit code {exit} without a word from wf-worker"
+                            ),
+                        };
+                        self.ask_for_log(pod, job, failure);
+                    }
+                }
+            }
+            PodEnd::OutOfMemory => {
+                let rest = Failure::Platform {
+                    fault: PlatformFault::WorkerLost,
+                    message: "another task of its group ran out of memory".to_owned(),
+                };
+                self.lose_rest(job, &Failure::OutOfMemory { limit_bytes: 0 }, &rest);
+            }
+            PodEnd::Fault { fault, message } => {
+                let failure = Failure::Platform { fault, message };
+                self.lose_rest(job, &failure, &failure);
+            }
+        }
+    }
+
+    fn pool_pod_ended(&mut self, pod: &str, job: &str, at: usize, end: &PodEnd) {
+        if let PodEnd::Completed { exit: 0, .. } = end
+            && let Some(batch) = self.batches.get_mut(job)
+        {
+            batch.finished_pods += 1;
+        }
+        if self.workers.contains_key(pod) {
+            return self.worker_gone(pod, &failure_of(end));
+        }
+        match failure_of(end) {
+            Failure::Platform { fault, message } if !matches!(end, PodEnd::Completed { exit: 0, .. }) => {
+                self.useless_pod(at, fault, &message);
+            }
+            failure @ Failure::OutOfMemory { .. } => {
+                self.useless_pod(at, PlatformFault::Other, &failure.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn pod_gone(&mut self, pod: &str) {
+        self.settled_pod(pod);
+        let Some(view) = self.pods.remove(pod) else { return };
+        if view.ended {
+            return;
+        }
+        if self.workers.contains_key(pod) {
+            return self.worker_gone(pod, &deleted());
+        }
+        let is_pool = self.batches.get(&view.job).is_none_or(super::batches::Batch::is_pool);
+        if !is_pool {
+            self.lose_rest(&view.job, &deleted(), &deleted());
+        }
+    }
+
+    /// A Job was deleted. While it has a pod, that tells more.
+    fn job_gone(&mut self, job: &str) {
+        let has_pod = self.pods.values().any(|pod| pod.job == job && !pod.ended);
+        if !has_pod {
+            self.lose_job(job, &deleted());
+        }
+    }
+
+    /// A Job that failed without a pod that says why.
+    fn job(&mut self, job: &Object) {
+        let name = job.name();
+        let Some(batch) = self.batches.get(name) else { return };
+        let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array);
+        let failed = conditions.into_iter().flatten().find(|condition| {
+            condition["type"] == "Failed" && condition["status"] == "True"
+        });
+        let Some(failed) = failed else { return };
+        let has_pod = self.pods.values().any(|pod| pod.job == name && !pod.ended);
+        if has_pod || (batch.pod_seen && !batch.is_pool()) {
+            return;
+        }
+        let text = |field: &str| failed[field].as_str().unwrap_or_default();
+        let fault = match text("reason") {
+            "DeadlineExceeded" => PlatformFault::Deadline,
+            _ => PlatformFault::Other,
+        };
+        let message = format!("Job {name}: {}", text("message"));
+        self.lose_job(name, &Failure::Platform { fault, message });
+    }
+
+    // --- what only the log or the events tell --------------------------------------------------------------------------
+
+    fn ask_for_log(&mut self, pod: &str, job: &str, failure: Failure) {
+        let cluster = self.cluster.clone();
+        let namespace = self.objects.settings.namespace.clone();
+        let (pod, job) = (pod.to_owned(), job.to_owned());
+        self.calls.spawn(async move {
+            let wanted = LogTailOf {
+                namespace: &namespace,
+                pod: &pod,
+                container: CONTAINER,
+                previous: false,
+                lines: LAST_LINES,
+            };
+            let text = cluster.log_tail(&wanted).await;
+            CallDone::Tail { job, failure, text }
+        });
+    }
+
+    pub(super) fn tail_of_lost(&mut self, job: &str, failure: Failure, text: Option<String>) {
+        let text = text.unwrap_or_default();
+        let failure = match failure {
+            Failure::Platform { fault, message } if !text.trim().is_empty() => {
+                let last: Vec<&str> = text.trim_end().lines().rev().take(3).collect();
+                let last: Vec<&str> = last.into_iter().rev().collect();
+                Failure::Platform { fault, message: format!("{message}; its log ends: {}", last.join(" | ")) }
+            }
+            other => other,
+        };
+        self.lose_rest(job, &failure, &failure);
+    }
+
+    fn ask_why(&mut self, job: &str) {
+        let cluster = self.cluster.clone();
+        let namespace = self.objects.settings.namespace.clone();
+        let job = job.to_owned();
+        self.calls.spawn(async move {
+            let fields = format!("involvedObject.kind=Job,involvedObject.name={job},type=Warning");
+            let filter = Filter { labels: None, fields: Some(&fields) };
+            let kind = Kind::of("v1", "Event", "events");
+            let events = cluster.list_where(&kind, Some(&namespace), &filter).await;
+            let messages = events
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|event| event.text("/message").map(str::to_owned))
+                .collect();
+            CallDone::Events { job, messages }
+        });
+    }
+
+    pub(super) fn why_no_pod(&mut self, job: &str, messages: &[String]) {
+        let Some(batch) = self.batches.get_mut(job) else { return };
+        batch.asked_why = Some(Instant::now());
+        if batch.pod_seen {
+            return;
+        }
+        let Some(message) = messages.last() else { return };
+        let waited = batch.since.elapsed();
+        let (fault, patience) = if message.contains("exceeded quota") {
+            self.quota = Some(message.clone());
+            (PlatformFault::Quota, self.options.patience.quota)
+        } else {
+            // Such as a Pod Security level, a missing service account, or a webhook.
+            (PlatformFault::Config, self.options.patience.image)
+        };
+        if waited > patience {
+            let message = format!("no pod after {} s: {message}", waited.as_secs());
+            self.lose_job(job, &Failure::Platform { fault, message });
+            self.delete_job(job);
+        }
+    }
+
+    // --- the clock -----------------------------------------------------------------------------------------------------
+
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        self.tick_workers(now);
+        self.tick_jobs(now);
+        self.tick_pods(now);
+        self.tell_limit(now);
+    }
+
+    fn tick_jobs(&mut self, now: Instant) {
+        let silent: Vec<String> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| {
+                batch.stage == Stage::Made
+                    && !batch.pod_seen
+                    && now.duration_since(batch.since) > ASK_WHY
+                    && batch.asked_why.is_none_or(|at| now.duration_since(at) > ASK_WHY)
+            })
+            .map(|(job, _)| job.clone())
+            .take(ASKED)
+            .collect();
+        for job in silent {
+            if let Some(batch) = self.batches.get_mut(&job) {
+                batch.asked_why = Some(now);
+            }
+            self.ask_why(&job);
+        }
+    }
+
+    /// Gives up what waits too long for an image, a container or a node.
+    fn tick_pods(&mut self, now: Instant) {
+        let patience = self.options.patience;
+        let mut given_up = Vec::new();
+        for (name, pod) in &self.pods {
+            let waited = now.duration_since(pod.since);
+            let (limit, fault, message) = match &pod.waiting {
+                Some(Waiting::Image { message }) => (patience.image, PlatformFault::Image, message),
+                Some(Waiting::Config { message }) => (patience.image, PlatformFault::Config, message),
+                Some(Waiting::Unschedulable { message }) => {
+                    (patience.schedule, PlatformFault::Unschedulable, message)
+                }
+                Some(Waiting::Unscheduled | Waiting::Starting) | None => continue,
+            };
+            if waited > limit {
+                let message = format!("{message} (for {} s)", waited.as_secs());
+                given_up.push((name.clone(), pod.job.clone(), fault, message));
+            }
+        }
+        for (pod, job, fault, message) in given_up {
+            if let Some(view) = self.pods.get_mut(&pod) {
+                // Not again for this one.
+                view.since = now + patience.gone;
+            }
+            let pool = self.batches.get(&job).and_then(|batch| batch.pool);
+            if let Some(at) = pool {
+                let has_workers = self.workers.values().any(|worker| worker.pool == at);
+                if !has_workers {
+                    self.give_up(at, fault, &message);
+                }
+            } else {
+                let failure = Failure::Platform { fault, message };
+                // It waits: nothing of it writes.
+                self.lose_job(&job, &failure);
+                self.delete_job(&job);
+            }
+        }
+    }
+
+    fn tell_limit(&mut self, now: Instant) {
+        let mut counts = Counts {
+            wanted: self.tasks.len(),
+            running: self.tasks.values().filter(|task| task.began).count(),
+            slots_cap: self.options.max_pods,
+            create_queue: self.to_make.len(),
+            creates_throttled: self.pace.is_throttled(now),
+            quota_message: self.quota.clone(),
+            ..Counts::default()
+        };
+        for batch in self.batches.values() {
+            let waits = batch.stage == Stage::Made && !batch.pod_seen;
+            if waits && now.duration_since(batch.since) > NO_POD {
+                counts.jobs_without_pod += 1;
+            }
+        }
+        if counts.jobs_without_pod == 0 {
+            self.quota = None;
+            counts.quota_message = None;
+        }
+        for pod in self.pods.values().filter(|pod| !pod.ended) {
+            match &pod.waiting {
+                Some(Waiting::Unscheduled) => counts.pods_unscheduled += 1,
+                Some(Waiting::Unschedulable { message }) => {
+                    counts.pods_unschedulable += 1;
+                    counts.unschedulable_message = Some(message.clone());
+                }
+                Some(Waiting::Image { .. }) => counts.pods_starting_images += 1,
+                Some(Waiting::Starting | Waiting::Config { .. }) => counts.pods_starting += 1,
+                None => {}
+            }
+        }
+        let limit = Limit::of(&counts);
+        if std::mem::discriminant(&limit) != std::mem::discriminant(&self.limit) {
+            self.tell(Notice::Limit(limit.clone()));
+        }
+        self.limit = limit;
+    }
+}
+
+fn deleted() -> Failure {
+    Failure::Platform {
+        fault: PlatformFault::Deleted,
+        message: "its pod was deleted before it had ended".to_owned(),
+    }
+}
+
+/// What a pod's end means for a task that it was at and that told nothing.
+fn failure_of(end: &PodEnd) -> Failure {
+    match end {
+        PodEnd::Completed { exit, .. } => Failure::Platform {
+            fault: PlatformFault::WorkerLost,
+            message: format!("its worker ended with exit code {exit}"),
+        },
+        PodEnd::OutOfMemory => Failure::OutOfMemory { limit_bytes: 0 },
+        PodEnd::Fault { fault, message } => {
+            Failure::Platform { fault: *fault, message: message.clone() }
+        }
+    }
+}
+

@@ -1,0 +1,132 @@
+//! The relay: how workers reach an engine outside the cluster.
+//!
+//! A pod of the run takes the workers' connections and joins each with one that the engine keeps ready, through the API
+//! server's port forwarding. TLS goes from worker to engine: the relay sees no word of it.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+
+use k8s_apply::cluster::{Cluster, Kind};
+use k8s_apply::object::Object;
+use kube::Api;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::io::AsyncReadExt;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::BeginError;
+use super::actor::{Actor, job_kind, pod_kind};
+use crate::k8s::fault::PodState;
+use crate::k8s::hub::Hub;
+use crate::k8s::objects::{RELAY_ENGINE_PORT, RELAY_WORKERS_PORT};
+
+/// How long the relay may take until it is there.
+const START: Duration = Duration::from_mins(2);
+/// Connections that are kept ready for workers to come.
+const SPARE: usize = 8;
+/// How long after a failure the next connection is tried.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// The engine's side of the relay.
+pub(super) struct Relay {
+    address: String,
+    forwarders: JoinSet<()>,
+}
+
+impl Relay {
+    /// Makes the relay, waits until it runs, and keeps connections ready from then on.
+    pub(super) async fn begin(actor: &Actor) -> Result<Self, BeginError> {
+        let namespace = actor.objects.settings.namespace.clone();
+        let cluster = &actor.cluster;
+        let fault = |what: String| BeginError::Relay { what };
+        let service_kind = Kind::of("v1", "Service", "services");
+        let service = actor.objects.relay_service()?;
+        let made = match cluster.create(&service_kind, &service).await? {
+            Some(made) => Some(made),
+            None => cluster.get(&service_kind, Some(&namespace), service.name()).await?,
+        };
+        let ip = made.as_ref().and_then(|service| service.text("/spec/clusterIP"));
+        let Some(ip) = ip.map(str::to_owned) else {
+            return Err(fault("has no Service with an address".to_owned()));
+        };
+        cluster.create(&job_kind(), &actor.objects.relay_job()?).await?;
+        let pod = until_running(cluster, &namespace, &actor.objects.names.relay()).await?;
+        let Some(hub) = actor.hub.clone() else { return Err(BeginError::NoIdentity) };
+        let mut forwarders = JoinSet::new();
+        for _ in 0..SPARE {
+            let pods: Api<Pod> = Api::namespaced(cluster.client().clone(), &namespace);
+            forwarders.spawn(keep_one_ready(pods, pod.clone(), hub.clone()));
+        }
+        let address = format!("{ip}:{RELAY_WORKERS_PORT}");
+        // Checked here, because a worker takes nothing but an address.
+        address
+            .parse::<SocketAddr>()
+            .map_err(|_| fault(format!("has the address {address}, which is none")))?;
+        Ok(Self { address, forwarders })
+    }
+
+    /// Where workers connect to.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) async fn close(mut self) {
+        self.forwarders.shutdown().await;
+    }
+}
+
+async fn until_running(
+    cluster: &Cluster,
+    namespace: &str,
+    job: &str,
+) -> Result<String, BeginError> {
+    let begun = Instant::now();
+    let selector = format!("batch.kubernetes.io/job-name={job}");
+    loop {
+        let pods = cluster.list(&pod_kind(), Some(namespace), Some(&selector)).await?;
+        let mut waits_for = "its pod".to_owned();
+        for object in &pods {
+            let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { continue };
+            match PodState::of(&pod) {
+                PodState::Running if !is_going(object) => return Ok(object.name().to_owned()),
+                PodState::Waiting { why } => waits_for = why.to_string(),
+                _ => {}
+            }
+        }
+        if begun.elapsed() > START {
+            let what = format!("did not run after {} s: waited for {waits_for}", START.as_secs());
+            return Err(BeginError::Relay { what });
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn is_going(pod: &Object) -> bool {
+    pod.at("/metadata/deletionTimestamp").is_some()
+}
+
+/// Keeps a connection to the relay; hands it over when a worker is on it, and opens the next one.
+async fn keep_one_ready(pods: Api<Pod>, pod: String, hub: Hub) {
+    loop {
+        match one(&pods, &pod, &hub).await {
+            Some(()) => {}
+            None => sleep(AGAIN).await,
+        }
+    }
+}
+
+async fn one(pods: &Api<Pod>, pod: &str, hub: &Hub) -> Option<()> {
+    let mut forwarder = pods.portforward(pod, &[RELAY_ENGINE_PORT]).await.ok()?;
+    let mut stream = forwarder.take_stream(RELAY_ENGINE_PORT)?;
+    // The relay says nothing by itself: the first byte is a worker's.
+    let mut first = [0_u8; 1];
+    stream.read_exact(&mut first).await.ok()?;
+    let (read, write) = tokio::io::split(stream);
+    let joined = tokio::io::join(Cursor::new(first.to_vec()).chain(read), write);
+    hub.accept(joined, &format!("relay {pod}"));
+    // It has to be kept as long as its stream is in use; the stream's end is its end.
+    tokio::spawn(async move {
+        let _ = forwarder.join().await;
+    });
+    Some(())
+}
