@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "the macro that makes values takes references only"
+)]
+
 use serde_json::{Value, json};
 use worker::protocol::{TaskEnd, TaskKey};
 
