@@ -347,7 +347,8 @@ impl Worker {
     pub(crate) fn departure(self) -> Departure {
         let mut done = self.done;
         done.set_read_timeout(Some(PATIENCE)).unwrap();
-        let read = std::io::Read::read(&mut done, &mut [0_u8; 1]);
+        // Goes on after an interruption.
+        let read = std::io::Read::read_to_end(&mut done, &mut Vec::new());
         assert_eq!(read.expect("the worker does not end"), 0);
         self.thread.join().unwrap()
     }
