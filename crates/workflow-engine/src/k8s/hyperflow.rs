@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(read.value.rule("mAdd"), None);
         insta::assert_snapshot!(shown(&read.notes), @r"
         a.json:3:30: warning: [1].matchTask[1]: rule 1 has the type `mProject` already: this one is of no effect for it [matched-twice]
-        a.json:3:92: warning: [1].sise: `sise` means nothing here [unknown-key] (did you mean `size`?)
+        a.json:3:93: warning: [1].sise: `sise` means nothing here [unknown-key] (did you mean `size`?)
         ");
     }
 

@@ -57,7 +57,7 @@ pub struct Costs {
 
 impl Default for Costs {
     /// Start and stop as in Kubernetes' own measurements of pods with images at hand (0.9 s to 1.9 s, and half a
-    /// second); 7.5 writes a Job (a pod, 2 events, 4 to 5 updates: job_controller.go of Kubernetes 1.35) at 20 a second
+    /// second); 7.5 writes a Job (a pod, 2 events, 4 to 5 updates: `job_controller.go` of Kubernetes 1.35) at 20 a second
     /// (the default of `--kube-api-qps`).
     fn default() -> Self {
         Self { start_seconds: 1.5, stop_seconds: 0.5, control_plane_seconds_per_job: 0.37 }
@@ -498,14 +498,40 @@ mod tests {
     #[test]
     fn montage_is_explained() {
         let none = Agglomerations::default();
-        insta::assert_snapshot!(explain(&montage(), &around(&none)), @"");
+        insta::assert_snapshot!(explain(&montage(), &around(&none)), @r"
+        TYPE         TASKS     MEAN  MODE  WHY
+        mProject      4655   26.3 s  pool  26.3 s a task is long, but only 256 pods may run at once for 4655 tasks
+        mDiffFit      9654    1.3 s  pool  1.3 s a task is only 0.5x the 2.37 s that a pod for each costs
+        mBackground   2088    1.5 s  pool  1.5 s a task is only 0.6x the 2.37 s that a pod for each costs
+        mBgModel         3  246.0 s  job   246.0 s a task is 104x the 2.37 s that a pod of its own costs
+        mAdd             3  123.0 s  job   123.0 s a task is 52x the 2.37 s that a pod of its own costs
+        mImgtbl          3   24.0 s  job   24.0 s a task is 10x the 2.37 s that a pod of its own costs
+        noop             1    0.0 s  pool  tasks take no time, and a pod for each costs 2.37 s
+        mViewer          4        -  pool  run times are not known yet
+        train            2    3.0 s  job   2 tasks with needs of their own: a GPU, 8.0 GiB of memory
+        plot           500    3.0 s  pool  500 tasks need the image tools:2: too many short ones for a pod each
+        check            5    1.0 s  job   asked for
+        ");
     }
 
     #[test]
     fn without_pools_tasks_are_clustered() {
         let none = Agglomerations::default();
         let around = Circumstances { pools_allowed: false, ..around(&none) };
-        insta::assert_snapshot!(explain(&montage(), &around), @"");
+        insta::assert_snapshot!(explain(&montage(), &around), @r"
+        TYPE         TASKS     MEAN  MODE           WHY
+        mProject      4655   26.3 s  job            26.3 s a task is long, but only 256 pods may run at once for 4655 tasks; pools are not allowed
+        mDiffFit      9654    1.3 s  clustered x19  1.3 s a task is only 0.5x the 2.37 s that a pod for each costs; pools are not allowed
+        mBackground   2088    1.5 s  clustered x9   1.5 s a task is only 0.6x the 2.37 s that a pod for each costs; pools are not allowed
+        mBgModel         3  246.0 s  job            246.0 s a task is 104x the 2.37 s that a pod of its own costs
+        mAdd             3  123.0 s  job            123.0 s a task is 52x the 2.37 s that a pod of its own costs
+        mImgtbl          3   24.0 s  job            24.0 s a task is 10x the 2.37 s that a pod of its own costs
+        noop             1    0.0 s  job            tasks take no time, and a pod for each costs 2.37 s; pools are not allowed
+        mViewer          4        -  job            run times are not known yet; pools are not allowed
+        train            2    3.0 s  job            2 tasks with needs of their own: a GPU, 8.0 GiB of memory
+        plot           500    3.0 s  clustered x2   500 tasks need the image tools:2: too many short ones for a pod each; pools are not allowed
+        check            5    1.0 s  job            asked for
+        ");
     }
 
     #[test]
@@ -520,7 +546,12 @@ mod tests {
         let mut types = montage();
         types.truncate(2);
         types.push(TaskType { wish: Some(Wish::Pool), ..of("x", 5, 1.0) });
-        insta::assert_snapshot!(explain(&types, &around), @"");
+        insta::assert_snapshot!(explain(&types, &around), @r"
+        TYPE      TASKS    MEAN  MODE  WHY
+        mProject   4655  26.3 s  job   pods cannot reach the engine
+        mDiffFit   9654   1.3 s  job   a rule of jobAgglomerations; but pods cannot reach the engine
+        x             5   1.0 s  job   asked for; but pods cannot reach the engine
+        ");
     }
 
     #[test]
@@ -535,12 +566,12 @@ mod tests {
         }]);
         let mut around = Circumstances { models: Some(&models), ..around(&rules) };
         let types = [of("mProject", 10, 1.0), of("mDiffFit", 10, 1.0), of("mAdd", 10, 1.0)];
-        let modes =
+        let chosen =
             |around: &Circumstances<'_>| types.each_ref().map(|task| choose(task, around).mode);
         let groups = Mode::Clustered { size: 5, flush: Duration::from_secs(3) };
-        assert_eq!(modes(&around), [Mode::Pool, groups, Mode::Job]);
+        assert_eq!(chosen(&around), [Mode::Pool, groups, Mode::Job]);
         around.models = None;
-        assert_eq!(modes(&around), [groups, groups, Mode::Pool]);
+        assert_eq!(chosen(&around), [groups, groups, Mode::Pool]);
         let wish = TaskType { wish: Some(Wish::Clustered(Some(7))), ..of("mDiffFit", 10, 1.0) };
         assert!(matches!(choose(&wish, &around).mode, Mode::Clustered { size: 7, .. }));
     }
@@ -571,7 +602,7 @@ mod tests {
         let none = Agglomerations::default();
         let around = Circumstances { pools_allowed: false, ..around(&none) };
         let choice = choose(&of("mDiffFit", 9654, 1.26), &around);
-        insta::assert_snapshot!(serde_json::to_string(&choice).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string(&choice).unwrap(), @r#"{"type":"mDiffFit","mode":"clustered","size":19,"flushSeconds":1.5,"reason":{"rule":"short","insteadOfPool":true,"noConnection":false,"count":9654,"meanSeconds":1.26,"podSeconds":2.37}}"#);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::Notice;
 use super::actor::{Actor, CallDone, Peer, Seen};
 use super::batches::Stage;
 use crate::exec::{Failure, PlatformFault};
-use crate::k8s::fault::{PodEnd, PodState, Waiting};
+use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
 use crate::k8s::limit::{Counts, Limit};
 use crate::k8s::objects::CONTAINER;
 
@@ -98,7 +98,7 @@ impl Actor {
         let Some(job) = object.label("batch.kubernetes.io/job-name").map(str::to_owned) else {
             return;
         };
-        let state = PodState::of(&pod);
+        let state = fault::read(&pod);
         let known = self.pods.get(&name);
         if known.is_some_and(|known| known.ended) {
             return;
@@ -411,15 +411,11 @@ impl Actor {
 
     fn tell_limit(&mut self, now: Instant) {
         let mut counts = Counts {
-            wanted: self.tasks.values().filter(|task| !task.began).count(),
+            wanted: self.tasks.len(),
             running: self.tasks.values().filter(|task| task.began).count(),
-            slots_cap: self.options.max_pods,
+            slots_cap: self.options.max_pods * self.options.worker_slots.max(1) as usize,
             create_queue: self.to_make.len(),
-            creates_throttled: if self.pace.is_throttled(now) {
-                self.pace.under_way().max(1)
-            } else {
-                0
-            },
+            creates_throttled: self.pace.is_throttled(now),
             quota_message: self.quota.clone(),
             ..Counts::default()
         };
@@ -438,7 +434,7 @@ impl Actor {
                 Some(Waiting::Unscheduled) => counts.pods_unscheduled += 1,
                 Some(Waiting::Unschedulable { message }) => {
                     counts.pods_unschedulable += 1;
-                    counts.unschedulable_message.clone_from(message);
+                    counts.unschedulable_message = Some(message.clone());
                 }
                 Some(Waiting::Image { .. }) => counts.pods_starting_images += 1,
                 Some(Waiting::Starting | Waiting::Config { .. }) => counts.pods_starting += 1,
