@@ -152,33 +152,25 @@ impl Actor {
         }
         match end {
             PodEnd::Completed { message, exit } => {
-                let ends = message.as_deref().map(BatchEnd::from_message);
-                match ends {
-                    Some(Ok(BatchEnd { ends })) => {
-                        for end in ends {
-                            self.ended(
-                                end.key,
-                                Ok(end.clone()),
-                                Peer::Batch(job.to_owned()).holder(end.key),
-                            );
-                        }
-                        let failure = Failure::Platform {
-                            fault: PlatformFault::WorkerLost,
-                            message: format!("its pod ended with {exit} before its turn"),
-                        };
-                        self.lose_rest(job, &failure, &failure);
-                    }
-                    _ => {
-                        // Not even wf-worker could say something: what its log has is kept.
-                        let failure = Failure::Platform {
-                            fault: PlatformFault::Config,
-                            message: format!(
-                                "its container ended with exit code {exit} without a word from wf-worker"
-                            ),
-                        };
-                        self.ask_for_log(pod, job, failure);
-                    }
+                let Some(Ok(told)) = message.as_deref().map(BatchEnd::from_message) else {
+                    // Not even wf-worker could say something: what its log has is kept.
+                    let failure = Failure::Platform {
+                        fault: PlatformFault::Config,
+                        message: format!(
+                            "its container ended with exit code {exit} without a word from wf-worker"
+                        ),
+                    };
+                    return self.ask_for_log(pod, job, failure);
+                };
+                for end in told.ends {
+                    let key = end.key;
+                    self.ended(key, Ok(end), Peer::Batch(job.to_owned()).holder(key));
                 }
+                let failure = Failure::Platform {
+                    fault: PlatformFault::WorkerLost,
+                    message: format!("its pod ended with {exit} before its turn"),
+                };
+                self.lose_rest(job, &failure, &failure);
             }
             PodEnd::OutOfMemory => {
                 let rest = Failure::Platform {

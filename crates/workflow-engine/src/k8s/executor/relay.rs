@@ -92,7 +92,7 @@ async fn until_running(
                 PodState::Waiting { why } => {
                     waits_for = why
                         .fault()
-                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string())
+                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string());
                 }
                 _ => {}
             }
