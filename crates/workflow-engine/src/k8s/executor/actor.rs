@@ -636,7 +636,7 @@ impl Actor {
                 }
             }
             FromWorker::Want { key, paths } => self.wanted(id, key, paths),
-            FromWorker::Part(part) => self.uploaded(id, part),
+            FromWorker::Part(part) => self.uploaded(id, &part),
             FromWorker::Hello(_) | FromWorker::Alive => {}
         }
     }

@@ -70,12 +70,12 @@ impl Actor {
     }
 
     /// A part of a file that a task has made.
-    pub(super) fn uploaded(&mut self, id: ConnectionId, part: Part) {
+    pub(super) fn uploaded(&mut self, id: ConnectionId, part: &Part) {
         let Some(book) = &self.book else { return };
         let work_dir = book.work_dir().to_owned();
         let path = part.path.clone();
         let is_known = self.by_key.contains_key(&part.key) && is_inside(&path);
-        if is_known && let Err(error) = self.take_part(id, &work_dir, &part) {
+        if is_known && let Err(error) = self.take_part(id, &work_dir, part) {
             self.uploads.open.remove(&(id, path.clone()));
             self.note(format!("cannot keep {path}, which a task has made: {error}"));
         }
