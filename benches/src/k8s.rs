@@ -9,6 +9,7 @@ mod times;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::str::FromStr;
@@ -210,6 +211,8 @@ impl<'a> Bed<'a> {
             namespace: NAMESPACE,
             mode: setting.mode,
             slots: self.arguments.slots,
+            // Free a moment ago.
+            port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
             more: &self.arguments.more,
         };
         let mut command = self.wf_run.on_cluster(&self.workflow, &folder.join("runs"), &on);
