@@ -93,7 +93,7 @@ pub(crate) struct ClusterArgs {
     /// Secret for pulling images; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) image_pull_secret: Vec<String>,
-    /// PersistentVolumeClaim with the work directory, and a folder in it; without one small files go over the workers'
+    /// `PersistentVolumeClaim` with the work directory, and a folder in it; without one small files go over the workers'
     /// connections
     #[arg(long, value_name = "NAME[/FOLDER]")]
     pub(crate) claim: Option<String>,

@@ -26,8 +26,10 @@ pub(crate) enum Command {
    78  the engine has no use for this worker, for the reason on standard error
   143  SIGTERM or SIGINT; its tasks were ended")]
     Serve(Serve),
-    /// Run the tasks that stand in the environment (WF_BATCH_0, WF_BATCH_1, ...), one after another
-    #[command(after_help = "What became of the tasks is written to the message file.
+    /// Run the tasks that stand in the environment, one after another
+    #[command(
+        after_help = "The tasks stand in the variables WF_BATCH_0, WF_BATCH_1, and so on. What became of them is written to the message
+file.
 
 Exit codes of a single task:
   0-255  the exit code of its program
@@ -43,7 +45,8 @@ And of both:
     1  the worker cannot work, for the reason on standard error
     2  usage, an identity or tasks that cannot be used
    78  the engine has no use for this worker, for the reason on standard error
-  143  SIGTERM or SIGINT; tasks that ran were ended")]
+  143  SIGTERM or SIGINT; tasks that ran were ended"
+    )]
     Run(Run),
     /// Copy this program to a directory, for the other containers of the pod
     #[command(after_help = "Exit codes:
@@ -79,11 +82,9 @@ pub(crate) struct Common {
     /// How long tasks have to end after SIGTERM, before they are killed
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u32,
-    /// Name of this pod [default: $WF_POD]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = "Name of this pod [default: $WF_POD]")]
     pub(crate) pod: Option<String>,
-    /// Name of its node [default: $WF_NODE]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = "Name of its node [default: $WF_NODE]")]
     pub(crate) node: Option<String>,
 }
 

@@ -160,6 +160,6 @@ fn run_relay(options: &Relay) -> Result<u8> {
     };
     let (workers, engine) = (listen(options.workers)?, listen(options.engine)?);
     note(&format!("wf-worker: relay of {} and {}", options.workers, options.engine));
-    worker::relay::relay(workers, &engine).context("failed to accept connections")?;
+    worker::relay::relay(workers, engine).context("failed to accept connections")?;
     Ok(0)
 }

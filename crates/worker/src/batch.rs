@@ -114,7 +114,7 @@ pub fn run(batch: Batch, options: BatchOptions) -> Result<BatchOutcome, BatchErr
     let (code, refused) = match over {
         Over::Refused(why) => (REFUSED, Some(why)),
         Over::Terminated => (TERMINATED, None),
-        Over::Done | Over::Left | Over::LeaseOver => (exit_code(keys.len(), &ends), None),
+        Over::Done | Over::Left | Over::Lease => (exit_code(keys.len(), &ends), None),
     };
     Ok(BatchOutcome { ends, code, refused })
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
@@ -31,15 +32,18 @@ enum Side {
 ///
 /// # Errors
 /// The reason why there are no more connections to accept.
-pub fn relay(workers: TcpListener, engine: &TcpListener) -> io::Result<()> {
+pub fn relay(workers: TcpListener, engine: TcpListener) -> io::Result<()> {
     let waiting = Arc::new(Mutex::new(Waiting::default()));
-    let for_workers = Arc::clone(&waiting);
-    Builder::new().name("workers".to_owned()).spawn(move || {
-        let ended = accept(&workers, Side::Worker, &for_workers);
-        drop(workers);
-        ended
-    })?;
-    accept(engine, Side::Engine, &waiting)
+    let (sender, ended) = channel();
+    for (listener, side) in [(workers, Side::Worker), (engine, Side::Engine)] {
+        let (sender, waiting) = (sender.clone(), Arc::clone(&waiting));
+        Builder::new()
+            .name("accept".to_owned())
+            .spawn(move || sender.send(accept(&listener, side, &waiting)))?;
+    }
+    drop(sender);
+    // Whichever is the first: the other alone is of no use.
+    ended.recv().unwrap_or(Ok(()))
 }
 
 fn accept(listener: &TcpListener, side: Side, waiting: &Mutex<Waiting>) -> io::Result<()> {

@@ -57,7 +57,7 @@ pub fn serve(options: ServeOptions) -> io::Result<Departure> {
     };
     Ok(match Session::new(plan, &mut |_| {})?.live() {
         Over::Left | Over::Done => Departure::Left,
-        Over::LeaseOver => Departure::LeaseOver,
+        Over::Lease => Departure::LeaseOver,
         Over::Refused(why) => Departure::Refused(why),
         Over::Terminated => Departure::Terminated,
     })

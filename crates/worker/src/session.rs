@@ -74,7 +74,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Over {
     Left,
-    LeaseOver,
+    Lease,
     Refused(String),
     Terminated,
     Done,
@@ -136,6 +136,8 @@ struct Held {
     control: Arc<Control>,
     state: State,
     began: bool,
+    /// Its end was in the greeting of this connection.
+    told: bool,
     /// Files that are yet to come, and who waits for them.
     missing: usize,
     answer: Option<Sender<Result<(), TaskResult>>>,
@@ -276,7 +278,7 @@ impl<'a> Session<'a> {
                     return Some(Over::Left);
                 }
                 let without = self.without.is_some_and(|since| now - since >= self.plan.lease);
-                without.then_some(Over::LeaseOver)
+                without.then_some(Over::Lease)
             }
             Life::Batch { patience } => {
                 let hopeless = matches!(self.wire, Wire::Off) || waited >= patience;
@@ -289,7 +291,7 @@ impl<'a> Session<'a> {
     fn end_all(&mut self, over: &Over) {
         if self.running > 0 {
             let why = match over {
-                Over::LeaseOver => "the engine did not come back in time",
+                Over::Lease => "the engine did not come back in time",
                 _ => "the worker ends",
             };
             self.plan.surroundings.note(&format!("wf-worker: ends its tasks: {why}"));
@@ -344,7 +346,7 @@ impl<'a> Session<'a> {
             } else {
                 let grace = since + self.plan.grace;
                 // Past it they are killed; their ends wake this thread.
-                if grace > Instant::now() { grace } else { since + Duration::from_secs(86_400) }
+                if grace > Instant::now() { grace } else { since + Duration::from_hours(24) }
             });
         }
         match self.plan.life {
@@ -442,7 +444,11 @@ impl<'a> Session<'a> {
 
     fn greet(&mut self, socket: TcpStream) {
         let Some(link) = &self.plan.link else { return };
-        let hello = FromWorker::Hello(self.hello(link));
+        let hello = self.hello(link);
+        for (key, held) in &mut self.held {
+            held.told = hello.ended.iter().any(|end| end.key == *key);
+        }
+        let hello = FromWorker::Hello(hello);
         let greeted = Connection::new(socket, &link.identity).and_then(|mut connection| {
             connection.send(&hello)?;
             Ok(connection)
@@ -510,12 +516,11 @@ impl<'a> Session<'a> {
             }
         }
         self.brings.clear();
+        // Those that have files to bring, and those that ended after the greeting was written.
         let ended: Vec<TaskKey> = self
             .held
             .iter()
-            .filter(|(_, held)| {
-                matches!(held.state, State::Ended(_)) && !held.spec.bring.is_empty()
-            })
+            .filter(|(_, held)| matches!(held.state, State::Ended(_)) && !held.told)
             .map(|(key, _)| *key)
             .collect();
         for key in ended {
@@ -524,7 +529,7 @@ impl<'a> Session<'a> {
     }
 
     fn disconnect(&mut self, why: &str) {
-        if matches!(self.wire, Wire::Off) {
+        if matches!(self.wire, Wire::Off | Wire::Down { .. }) {
             return;
         }
         // Not the same line every two seconds.
@@ -565,7 +570,10 @@ impl<'a> Session<'a> {
             self.last_sent = Instant::now();
         }
         for message in messages {
-            self.obey(message);
+            // What follows a message that broke the connection off is not heeded.
+            if matches!(self.wire, Wire::Greeting { .. } | Wire::Up(_)) {
+                self.obey(message);
+            }
         }
         if let Err(error) = pumped {
             self.disconnect(&with_causes(&error));
@@ -615,6 +623,7 @@ impl<'a> Session<'a> {
             control: Arc::new(Control::default()),
             state: State::Waiting,
             began: false,
+            told: false,
             missing: 0,
             answer: None,
         };

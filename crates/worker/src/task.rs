@@ -147,7 +147,7 @@ pub fn run(
     }
     surroundings.note(&format!("== {} (attempt {})", spec.label, spec.key.attempt));
     let killed_before = surroundings.oom.count();
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut process = match Process::spawn(spec, surroundings) {
         Ok(process) => process,
         Err(why) => {
@@ -166,7 +166,7 @@ pub fn run(
     let mut kept = [Keep::last(spec.tail_bytes), Keep::last(spec.tail_bytes)];
     process.follow(&mut kept, &surroundings.output);
     // The process has ended, but is not reaped: its id is still its own.
-    let wall = begin.elapsed();
+    let wall = start.elapsed();
     let stopped = {
         let mut busy = lock(&control.0);
         busy.pid = None;
@@ -192,9 +192,8 @@ pub fn run(
     // What was asked to end has not done its work, whatever code it ends with.
     end.result = match (stopped, reaped.status.code(), reaped.status.signal()) {
         (Some(_), _, _) => TaskResult::Stopped,
-        (None, _, Some(9)) if ran_out() => TaskResult::OutOfMemory,
-        // What a shell says of a program that got SIGKILL.
-        (None, Some(137), _) if ran_out() => TaskResult::OutOfMemory,
+        // 137 is what a shell says of a program that got SIGKILL.
+        (None, _, Some(9)) | (None, Some(137), _) if ran_out() => TaskResult::OutOfMemory,
         (None, Some(code), _) => TaskResult::Exit(code),
         (None, None, signal) => TaskResult::Signal(signal.unwrap_or_default()),
     };
@@ -334,8 +333,8 @@ impl Process {
                     ready[index] = !fd.revents().is_empty();
                 }
             }
-            for index in 0..2 {
-                if ready[index] {
+            for (index, is_ready) in ready.into_iter().enumerate() {
+                if is_ready {
                     self.read(index, kept, output);
                 }
             }
@@ -401,4 +400,75 @@ fn end_notice_by_thread(pid: Pid) -> io::Result<OwnedFd> {
         drop(writer);
     })?;
     Ok(reader.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(script: &str) -> TaskSpec {
+        TaskSpec {
+            key: TaskKey { process: 1, firing: 1, attempt: 1 },
+            label: "t".to_owned(),
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            env: Vec::new(),
+            dir: String::new(),
+            stdout: None,
+            stderr: None,
+            look_at: Vec::new(),
+            fetch: Vec::new(),
+            bring: Vec::new(),
+            tail_bytes: 100,
+        }
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_told_from_other_kills() {
+        let dir = tempfile::tempdir().unwrap();
+        let events = dir.path().join("memory.events");
+        fs::write(&events, "oom_kill 3\n").unwrap();
+        let mut surroundings = Surroundings::new(dir.path().to_owned(), Output::none(), Vec::new());
+        surroundings.oom = OomCounter::at(events);
+        let run =
+            |script: &str| run(&spec(script), &Control::default(), &surroundings, || ()).result;
+        assert_eq!(run("kill -KILL $$"), TaskResult::Signal(9));
+        // As the kernel counts while the task runs.
+        assert_eq!(run("echo oom_kill 4 > memory.events; kill -KILL $$"), TaskResult::OutOfMemory);
+        // Of this task nothing was killed: the one before was.
+        assert_eq!(run("kill -KILL $$"), TaskResult::Signal(9));
+        let in_shell = "echo oom_kill 5 > memory.events; sh -c 'kill -KILL $$'; exit $?";
+        assert_eq!(run(in_shell), TaskResult::OutOfMemory);
+        assert_eq!(run("echo oom_kill 6 > memory.events; exit 1"), TaskResult::Exit(1));
+    }
+
+    #[test]
+    fn the_end_of_a_process_is_noticed_without_a_descriptor_for_it() {
+        let child = Command::new("sh").args(["-c", "read line"]).stdin(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        let notice = end_notice_by_thread(pid).unwrap();
+        let is_ready = |seconds| {
+            let mut fds = [PollFd::new(&notice, PollFlags::IN)];
+            let timeout = rustix::event::Timespec { tv_sec: seconds, tv_nsec: 0 };
+            poll(&mut fds, Some(&timeout)).unwrap() == 1
+        };
+        assert!(!is_ready(0));
+        drop(child.stdin.take());
+        assert!(is_ready(30));
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn variables_that_are_no_business_of_tasks_are_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let hidden = vec!["PATH".to_owned()];
+        let surroundings = Surroundings::new(dir.path().to_owned(), Output::none(), hidden);
+        let mut task = spec("echo \"$A\"; /usr/bin/env");
+        task.argv[0] = "/bin/sh".to_owned();
+        task.tail_bytes = 1 << 20;
+        task.env = vec![("A".to_owned(), "1".to_owned())];
+        let end = run(&task, &Control::default(), &surroundings, || ());
+        assert!(end.out.text.starts_with("1\n"), "{end:?}");
+        assert!(!end.out.text.contains("\nPATH="), "{end:?}");
+    }
 }

@@ -51,6 +51,15 @@ pub(crate) fn shell(process: u32, script: &str) -> TaskSpec {
     spec(process, &["sh", "-c", script])
 }
 
+/// Waits for something that only another process does.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 pub(crate) fn file_ref(path: &str, bytes: &[u8]) -> FileRef {
     FileRef {
         path: path.to_owned(),
@@ -166,6 +175,11 @@ impl Engine {
 impl Talk {
     pub(crate) fn tell(&mut self, message: &ToWorker) {
         write(&mut self.stream, message).unwrap();
+    }
+
+    pub(crate) fn tell_raw(&mut self, bytes: &[u8]) {
+        std::io::Write::write_all(&mut self.stream, bytes).unwrap();
+        std::io::Write::flush(&mut self.stream).unwrap();
     }
 
     pub(crate) fn try_hear(&mut self) -> Result<FromWorker, worker::protocol::ProtocolError> {
@@ -333,7 +347,8 @@ impl Worker {
     pub(crate) fn departure(self) -> Departure {
         let mut done = self.done;
         done.set_read_timeout(Some(PATIENCE)).unwrap();
-        let read = std::io::Read::read(&mut done, &mut [0_u8; 1]);
+        // Goes on after an interruption.
+        let read = std::io::Read::read_to_end(&mut done, &mut Vec::new());
         assert_eq!(read.expect("the worker does not end"), 0);
         self.thread.join().unwrap()
     }

@@ -73,33 +73,29 @@ pub enum PodEnd {
     },
 }
 
-impl PodState {
-    /// What the pod says.
-    #[must_use]
-    pub fn of(pod: &Pod) -> Self {
-        let look = Look::at(pod);
-        if let Some(end) = look.end() {
-            return Self::Ended(end);
-        }
-        match look.waiting() {
-            Some(why) => Self::Waiting { why },
-            None => Self::Running,
-        }
+/// What a pod says.
+#[must_use]
+pub fn read(pod: &Pod) -> PodState {
+    let look = Look::at(pod);
+    if let Some(end) = look.end() {
+        return PodState::Ended(end);
+    }
+    match look.waiting() {
+        Some(why) => PodState::Waiting { why },
+        None => PodState::Running,
     }
 }
 
-impl PodEnd {
-    /// What became of a pod that is there no more, by the last that was seen of it.
-    #[must_use]
-    pub fn of_deleted(pod: &Pod) -> Self {
-        let look = Look::at(pod);
-        look.end().unwrap_or_else(|| {
-            let (fault, message) = look.taken_away().unwrap_or_else(|| {
-                (PlatformFault::Deleted, "the pod was deleted before it ended".to_owned())
-            });
-            Self::Fault { fault, message }
-        })
-    }
+/// What became of a pod that is there no more, by the last that was seen of it.
+#[must_use]
+pub fn read_deleted(pod: &Pod) -> PodEnd {
+    let look = Look::at(pod);
+    look.end().unwrap_or_else(|| {
+        let (fault, message) = look.taken_away().unwrap_or_else(|| {
+            (PlatformFault::Deleted, "the pod was deleted before it ended".to_owned())
+        });
+        PodEnd::Fault { fault, message }
+    })
 }
 
 impl Waiting {

@@ -5,7 +5,7 @@ use std::fmt;
 /// Where the tasks that are to run are held up, as counts of this moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Tasks whose inputs are there and that do not run.
+    /// Tasks whose inputs are there, those that run among them.
     pub wanted: usize,
     /// Tasks that run.
     pub running: usize,
@@ -18,15 +18,15 @@ pub struct Counts {
     /// Pods that the scheduler has no node for.
     pub pods_unschedulable: usize,
     /// What the scheduler says of one of them.
-    pub unschedulable_message: String,
+    pub unschedulable_message: Option<String>,
     /// Pods that have a node and cannot get an image yet.
     pub pods_starting_images: usize,
     /// Pods that have a node and start.
     pub pods_starting: usize,
     /// Objects that are yet to be created.
     pub create_queue: usize,
-    /// Creations that the API server put off lately (429).
-    pub creates_throttled: usize,
+    /// Whether the API server put creations off lately (429).
+    pub creates_throttled: bool,
     /// What the API server said when a quota refused something lately.
     pub quota_message: Option<String>,
 }
@@ -53,7 +53,7 @@ pub enum Limit {
     /// Our own creations.
     Creates(usize),
     /// The API server, which asks for fewer calls.
-    ApiServer(usize),
+    ApiServer,
 }
 
 impl Limit {
@@ -64,17 +64,17 @@ impl Limit {
     /// later one on the way, since its queue is what fills up the earlier one.
     #[must_use]
     pub fn of(counts: &Counts) -> Self {
-        if counts.wanted == 0 {
+        if counts.wanted <= counts.running {
             return Self::Nothing;
         }
         if let Some(message) = &counts.quota_message {
             return Self::Quota(message.clone());
         }
         if counts.pods_unschedulable > 0 {
-            return Self::Capacity(counts.unschedulable_message.clone());
+            return Self::Capacity(counts.unschedulable_message.clone().unwrap_or_default());
         }
-        let api = if counts.creates_throttled > 0 {
-            Self::ApiServer(counts.creates_throttled)
+        let api = if counts.creates_throttled {
+            Self::ApiServer
         } else {
             Self::Creates(counts.create_queue)
         };
@@ -105,7 +105,7 @@ impl fmt::Display for Limit {
         match self {
             Self::Nothing => f.write_str("nothing: all that can run runs"),
             Self::Slots(cap) => {
-                write!(f, "the run's own limit of {cap} tasks at once; raise it with --slots")
+                write!(f, "the run's own limit: at most {cap} at once")
             }
             Self::Controller(jobs) => write!(
                 f,
@@ -125,8 +125,8 @@ impl fmt::Display for Limit {
             Self::Creates(objects) => {
                 write!(f, "our own calls: {objects} objects are yet to be created")
             }
-            Self::ApiServer(times) => {
-                write!(f, "the API server: it put {times} calls off because there were too many")
+            Self::ApiServer => {
+                f.write_str("the API server: it puts calls off because there are too many")
             }
         }
     }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn nothing_binds_when_nothing_is_wanted() {
-        let counts = Counts { wanted: 0, pods_starting: 5, ..busy() };
+        let counts = Counts { wanted: 10, pods_starting: 5, ..busy() };
         assert_eq!(Limit::of(&counts), Limit::Nothing);
         let idle = Counts { running: 0, ..busy() };
         assert_eq!(Limit::of(&idle), Limit::Nothing);
@@ -162,7 +162,7 @@ mod tests {
             (Counts { pods_starting_images: 300, ..busy() }, Limit::Images(300)),
             (Counts { pods_starting: 300, ..busy() }, Limit::Starting(300)),
             (Counts { create_queue: 300, ..busy() }, Limit::Creates(300)),
-            (Counts { create_queue: 300, creates_throttled: 7, ..busy() }, Limit::ApiServer(7)),
+            (Counts { create_queue: 300, creates_throttled: true, ..busy() }, Limit::ApiServer),
             (
                 Counts { create_queue: 200, jobs_without_pod: 250, pods_starting: 20, ..busy() },
                 Limit::Controller(250),
@@ -181,7 +181,9 @@ mod tests {
     fn what_stands_still_comes_before_what_is_slow() {
         let full = Counts {
             pods_unschedulable: 3,
-            unschedulable_message: "0/3 nodes are available:\n 3 Insufficient cpu.".to_owned(),
+            unschedulable_message: Some(
+                "0/3 nodes are available:\n 3 Insufficient cpu.".to_owned(),
+            ),
             jobs_without_pod: 400,
             ..busy()
         };
@@ -216,7 +218,7 @@ mod tests {
             Limit::Images(1),
             Limit::Starting(1),
             Limit::Creates(1),
-            Limit::ApiServer(1),
+            Limit::ApiServer,
         ] {
             let line = limit.to_string();
             assert!(!line.contains('\n') && !line.ends_with(':'), "{line}");

@@ -27,6 +27,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::name::{self, Names, Role};
 use crate::model::Command;
 
+pub(super) use jobs::{batch_env, once};
 pub use submit::{WORKFLOW_PARTS, join_workflow};
 
 /// Where pods have `wf-worker`.
@@ -331,6 +332,18 @@ impl Objects {
         }
     }
 
+    /// The run's id.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The workflow's name.
+    #[must_use]
+    pub fn workflow(&self) -> &str {
+        &self.workflow
+    }
+
     /// Labels of an object: those of the settings, of the run, and `more`.
     pub(super) fn labels(&self, role: Role, more: &[(&str, String)]) -> Map<String, Value> {
         let mut labels: Map<String, Value> = self
@@ -581,7 +594,7 @@ impl Objects {
 }
 
 /// Kueue's label.
-const QUEUE: &str = "kueue.x-k8s.io/queue-name";
+pub(super) const QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
 /// Where a pod is, by the downward API.
 pub(super) fn place_env() -> Vec<Value> {
@@ -628,4 +641,4 @@ pub(super) fn memory_quantity(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ const FIRST: f64 = 8.0;
 /// Most calls under way.
 const MOST: f64 = 64.0;
 /// An answer that takes longer says that the server is busy.
-const SLOW: Duration = Duration::from_millis(1000);
+const SLOW: Duration = Duration::from_secs(1);
 /// The window is made smaller at most this often: many calls tell of the same trouble.
 const ONCE: Duration = Duration::from_millis(500);
 
@@ -35,19 +35,14 @@ impl Pace {
     /// Whether another call may be sent now.
     #[must_use]
     pub(in crate::k8s) fn may_send(&self, now: Instant) -> bool {
-        self.under_way < self.window as usize && self.paused_until.is_none_or(|until| until <= now)
+        (self.under_way + 1) as f64 <= self.window
+            && self.paused_until.is_none_or(|until| until <= now)
     }
 
     /// When the pause that the server asked for is over.
     #[must_use]
     pub(in crate::k8s) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
-    }
-
-    /// How many calls are under way.
-    #[must_use]
-    pub(in crate::k8s) fn under_way(&self) -> usize {
-        self.under_way
     }
 
     /// A call was sent.

@@ -139,6 +139,8 @@ pub(super) struct Actor {
     pub(super) book: Option<FileBook>,
     pub(super) uploads: super::files::Uploads,
     pub(super) settling: Option<super::adopt::Settling>,
+    /// Notes that need not be said again.
+    pub(super) said: HashSet<String>,
     /// Slots for calls that delete.
     pub(super) deletions: Arc<tokio::sync::Semaphore>,
     /// Files on their way to workers.
@@ -207,6 +209,7 @@ impl Actor {
             book,
             uploads: super::files::Uploads::default(),
             settling: None,
+            said: HashSet::new(),
             deletions: super::batches::deletions(),
             transfers: JoinSet::new(),
             cluster,
@@ -373,7 +376,7 @@ impl Actor {
             memory_bytes,
         };
         self.by_key.insert(task.key, id);
-        match self.options.modes.get(of_type).cloned().unwrap_or(Mode::Pool) {
+        match self.options.modes.get(of_type).copied().unwrap_or(Mode::Pool) {
             Mode::Pool => {
                 let class = self.class_of(&command, memory_bytes);
                 let pool = self.pool(class);

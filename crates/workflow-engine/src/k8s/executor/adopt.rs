@@ -10,7 +10,7 @@ use worker::protocol::TaskKey;
 use super::BeginError;
 use super::actor::{Actor, Held, Place, job_kind, pod_kind};
 use super::batches::{Batch, Stage};
-use crate::k8s::fault::PodState;
+use crate::k8s::fault::{self, PodState};
 use crate::k8s::name::{self, Role};
 use crate::k8s::objects::Class;
 
@@ -60,7 +60,7 @@ impl Actor {
             let Some(job) = pod.label("batch.kubernetes.io/job-name") else { continue };
             let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
             let state =
-                serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| PodState::of(&pod));
+                serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| fault::read(&pod));
             if is_pool && matches!(state, Ok(PodState::Running)) {
                 expected.insert(pod.name().to_owned());
             }

@@ -11,6 +11,7 @@ use super::actor::{Actor, CallDone, Held, Peer, Place, job_kind, pod_kind};
 use super::spec::id_of;
 use crate::exec::{Failure, Outcome, PlatformFault, TaskId};
 use crate::k8s::hub::ConnectionId;
+use crate::k8s::hyperflow::Noted;
 
 /// How much of the end of each stream a pod brings in its termination message, where it has no connection.
 const MESSAGE_TAIL: u32 = 3000;
@@ -134,7 +135,10 @@ impl Actor {
         }
         let batch = self.objects.batch(specs, engine);
         let made = match &self.options.template {
-            Some(_template) => todo!(),
+            Some((template, given)) => template
+                .job(&self.objects, &class, type_name, &batch, given, None)
+                .map_err(|error| error.to_string())
+                .map(|job| self.say_once(job)),
             None => self
                 .objects
                 .task_job(&class, type_name, &batch, None)
@@ -159,6 +163,17 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// The Job of a template; what is to be said of the template is said once.
+    fn say_once(&mut self, job: Noted<serde_json::Value>) -> serde_json::Value {
+        for problem in job.notes {
+            let text = problem.to_string();
+            if self.said.insert(text.clone()) {
+                self.note(text);
+            }
+        }
+        job.value
     }
 
     // --- making --------------------------------------------------------------------------------------------------------

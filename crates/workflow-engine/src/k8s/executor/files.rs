@@ -75,13 +75,13 @@ impl Actor {
         let work_dir = book.work_dir().to_owned();
         let path = part.path.clone();
         let is_known = self.by_key.contains_key(&part.key) && is_inside(&path);
-        if is_known && let Err(error) = self.take_part(id, &work_dir, part) {
+        if is_known && let Err(error) = self.take_part(id, &work_dir, &part) {
             self.uploads.open.remove(&(id, path.clone()));
             self.note(format!("cannot keep {path}, which a task has made: {error}"));
         }
     }
 
-    fn take_part(&mut self, id: ConnectionId, work_dir: &Path, part: Part) -> io::Result<()> {
+    fn take_part(&mut self, id: ConnectionId, work_dir: &Path, part: &Part) -> io::Result<()> {
         let target = work_dir.join(&part.path);
         let at = (id, part.path.clone());
         if part.offset == 0 {

@@ -13,6 +13,7 @@ mod pools;
 mod relay;
 mod spec;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,8 +107,8 @@ pub struct Options {
     pub log_dir: Option<PathBuf>,
     /// What to do about files.
     pub files: Files,
-    /// HyperFlow's template for Jobs.
-    pub template: Option<Template>,
+    /// HyperFlow's template for Jobs, and values for its variables.
+    pub template: Option<(Template, BTreeMap<String, String>)>,
     /// Up to how much memory a task may have that ran out of it, in bytes: each time twice as much.
     pub most_memory: Option<u64>,
     /// How long is waited for what.

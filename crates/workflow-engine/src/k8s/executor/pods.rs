@@ -11,7 +11,7 @@ use super::Notice;
 use super::actor::{Actor, CallDone, Peer, Seen};
 use super::batches::Stage;
 use crate::exec::{Failure, PlatformFault};
-use crate::k8s::fault::{PodEnd, PodState, Waiting};
+use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
 use crate::k8s::limit::{Counts, Limit};
 use crate::k8s::objects::CONTAINER;
 
@@ -98,7 +98,7 @@ impl Actor {
         let Some(job) = object.label("batch.kubernetes.io/job-name").map(str::to_owned) else {
             return;
         };
-        let state = PodState::of(&pod);
+        let state = fault::read(&pod);
         let known = self.pods.get(&name);
         if known.is_some_and(|known| known.ended) {
             return;
@@ -152,33 +152,25 @@ impl Actor {
         }
         match end {
             PodEnd::Completed { message, exit } => {
-                let ends = message.as_deref().map(BatchEnd::from_message);
-                match ends {
-                    Some(Ok(BatchEnd { ends })) => {
-                        for end in ends {
-                            self.ended(
-                                end.key,
-                                Ok(end.clone()),
-                                Peer::Batch(job.to_owned()).holder(end.key),
-                            );
-                        }
-                        let failure = Failure::Platform {
-                            fault: PlatformFault::WorkerLost,
-                            message: format!("its pod ended with {exit} before its turn"),
-                        };
-                        self.lose_rest(job, &failure, &failure);
-                    }
-                    _ => {
-                        // Not even wf-worker could say something: what its log has is kept.
-                        let failure = Failure::Platform {
-                            fault: PlatformFault::Config,
-                            message: format!(
-                                "its container ended with exit code {exit} without a word from wf-worker"
-                            ),
-                        };
-                        self.ask_for_log(pod, job, failure);
-                    }
+                let Some(Ok(told)) = message.as_deref().map(BatchEnd::from_message) else {
+                    // Not even wf-worker could say something: what its log has is kept.
+                    let failure = Failure::Platform {
+                        fault: PlatformFault::Config,
+                        message: format!(
+                            "its container ended with exit code {exit} without a word from wf-worker"
+                        ),
+                    };
+                    return self.ask_for_log(pod, job, failure);
+                };
+                for end in told.ends {
+                    let key = end.key;
+                    self.ended(key, Ok(end), Peer::Batch(job.to_owned()).holder(key));
                 }
+                let failure = Failure::Platform {
+                    fault: PlatformFault::WorkerLost,
+                    message: format!("its pod ended with {exit} before its turn"),
+                };
+                self.lose_rest(job, &failure, &failure);
             }
             PodEnd::OutOfMemory => {
                 let rest = Failure::Platform {
@@ -411,15 +403,11 @@ impl Actor {
 
     fn tell_limit(&mut self, now: Instant) {
         let mut counts = Counts {
-            wanted: self.tasks.values().filter(|task| !task.began).count(),
+            wanted: self.tasks.len(),
             running: self.tasks.values().filter(|task| task.began).count(),
-            slots_cap: self.options.max_pods,
+            slots_cap: self.options.max_pods * self.options.worker_slots.max(1) as usize,
             create_queue: self.to_make.len(),
-            creates_throttled: if self.pace.is_throttled(now) {
-                self.pace.under_way().max(1)
-            } else {
-                0
-            },
+            creates_throttled: self.pace.is_throttled(now),
             quota_message: self.quota.clone(),
             ..Counts::default()
         };
@@ -438,7 +426,7 @@ impl Actor {
                 Some(Waiting::Unscheduled) => counts.pods_unscheduled += 1,
                 Some(Waiting::Unschedulable { message }) => {
                     counts.pods_unschedulable += 1;
-                    counts.unschedulable_message.clone_from(message);
+                    counts.unschedulable_message = Some(message.clone());
                 }
                 Some(Waiting::Image { .. }) => counts.pods_starting_images += 1,
                 Some(Waiting::Starting | Waiting::Config { .. }) => counts.pods_starting += 1,

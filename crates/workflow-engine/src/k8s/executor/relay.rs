@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, sleep};
 
 use super::BeginError;
 use super::actor::{Actor, job_kind, object, pod_kind};
-use crate::k8s::fault::PodState;
+use crate::k8s::fault::{self, PodState};
 use crate::k8s::hub::Hub;
 use crate::k8s::objects::{RELAY_ENGINE_PORT, RELAY_WORKERS_PORT};
 
@@ -87,12 +87,12 @@ async fn until_running(
         let mut waits_for = "its pod".to_owned();
         for object in &pods {
             let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { continue };
-            match PodState::of(&pod) {
+            match fault::read(&pod) {
                 PodState::Running if !is_going(object) => return Ok(object.name().to_owned()),
                 PodState::Waiting { why } => {
                     waits_for = why
                         .fault()
-                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string())
+                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string());
                 }
                 _ => {}
             }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "the macro that makes values takes references only"
+)]
+
 use serde_json::{Value, json};
 use worker::protocol::{TaskEnd, TaskKey};
 
@@ -79,7 +84,7 @@ fn said(results: &[TaskResult]) -> String {
 
 #[track_caller]
 fn fault_of(pod: &Pod) -> (PlatformFault, String) {
-    match PodState::of(pod) {
+    match read(pod) {
         PodState::Ended(PodEnd::Fault { fault, message }) => (fault, message),
         other => panic!("{other:?}"),
     }
@@ -87,7 +92,7 @@ fn fault_of(pod: &Pod) -> (PlatformFault, String) {
 
 #[track_caller]
 fn waiting_of(pod: &Pod) -> Waiting {
-    match PodState::of(pod) {
+    match read(pod) {
         PodState::Waiting { why } => why,
         other => panic!("{other:?}"),
     }
@@ -95,7 +100,7 @@ fn waiting_of(pod: &Pod) -> Waiting {
 
 #[track_caller]
 fn end_of(pod: &Pod) -> PodEnd {
-    match PodState::of(pod) {
+    match read(pod) {
         PodState::Ended(end) => end,
         other => panic!("{other:?}"),
     }
@@ -134,15 +139,15 @@ fn a_pod_on_a_node_starts_then_runs() {
     });
     assert_eq!(waiting_of(&pod(beside)), Waiting::Starting);
     let running = json!({"phase": "Running", "containerStatuses": [container("task", runs())]});
-    assert_eq!(PodState::of(&pod(running.clone())), PodState::Running);
-    assert_eq!(PodState::of(&pod(json!({"phase": "Running"}))), PodState::Running);
+    assert_eq!(read(&pod(running.clone())), PodState::Running);
+    assert_eq!(read(&pod(json!({"phase": "Running"}))), PodState::Running);
     // Being deleted, even for a reason, it still runs.
     let leaving = made(
         json!({"nodeName": "n1"}),
         json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
         disrupted(running, "EvictionByEvictionAPI"),
     );
-    assert_eq!(PodState::of(&leaving), PodState::Running);
+    assert_eq!(read(&leaving), PodState::Running);
 }
 
 #[test]
@@ -378,11 +383,11 @@ fn the_disruption_tells_the_fault() {
 #[test]
 fn a_lost_node_ends_the_pod_only_when_kubernetes_gave_it_up() {
     let status = |phase: &str| pod(json!({"phase": phase, "reason": "NodeLost", "message": "m"}));
-    assert_eq!(PodState::of(&status("Running")), PodState::Running);
+    assert_eq!(read(&status("Running")), PodState::Running);
     for phase in ["Unknown", "Failed"] {
         assert_eq!(fault_of(&status(phase)), (PlatformFault::NodeLost, "m".to_owned()));
     }
-    assert_eq!(PodState::of(&pod(json!({"phase": "Unknown"}))), PodState::Running);
+    assert_eq!(read(&pod(json!({"phase": "Unknown"}))), PodState::Running);
 }
 
 #[test]
@@ -396,7 +401,7 @@ fn a_deleted_pod_is_told() {
     assert_eq!(end_of(&deleted(failed(0, "Completed", ""))), completed);
     let running = json!({"phase": "Running", "containerStatuses": [container("task", runs())]});
     // It went without having been seen to end.
-    let PodEnd::Fault { fault, message } = PodEnd::of_deleted(&pod(running.clone())) else {
+    let PodEnd::Fault { fault, message } = read_deleted(&pod(running.clone())) else {
         panic!("it was deleted");
     };
     assert_eq!(
@@ -405,9 +410,9 @@ fn a_deleted_pod_is_told() {
     );
     let preempted = deleted(disrupted(running, "PreemptionByScheduler"));
     let fault = PodEnd::Fault { fault: PlatformFault::Preempted, message: "why".to_owned() };
-    assert_eq!(PodEnd::of_deleted(&preempted), fault);
+    assert_eq!(read_deleted(&preempted), fault);
     let done = deleted(failed(3, "Error", &said(&[TaskResult::Exit(0)])));
-    assert!(matches!(PodEnd::of_deleted(&done), PodEnd::Completed { exit: 3, .. }));
+    assert!(matches!(read_deleted(&done), PodEnd::Completed { exit: 3, .. }));
 }
 
 #[test]

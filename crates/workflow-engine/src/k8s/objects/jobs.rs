@@ -6,13 +6,18 @@ use serde_json::{Value, json};
 use worker::protocol::{Batch, TaskKey};
 
 use super::{
-    Class, MOST_BATCH_BYTES, ObjectError, Objects, Pod, RELAY_ENGINE_PORT, RELAY_WORKERS_PORT,
-    WORKER, WORKER_IN_IMAGE, place_env,
+    CONTAINER, Class, MOST_BATCH_BYTES, ObjectError, Objects, Pod, RELAY_ENGINE_PORT,
+    RELAY_WORKERS_PORT, WORKER, WORKER_IN_IMAGE, place_env,
 };
 use crate::k8s::name::{self, Role};
 
-/// How often a pool's pods may fail before Kubernetes gives the pool up. The engine gives up sooner, with a reason.
-const POOL_BACK_OFF: u32 = 1_000_000;
+/// How often each of a pool's pods may fail before Kubernetes gives it up. The engine gives up sooner, with a reason. Each
+/// has a back-off of its own, so that one that fails over and over does not hold up the others.
+const POOL_BACK_OFF: u32 = 1000;
+/// How often the relay may fail.
+const RELAY_BACK_OFF: u32 = 1000;
+/// Exit codes of a worker that had no engine for the length of its lease, and of one that the engine has no use for.
+const WORKER_IS_NOT_WANTED: [i32; 2] = [75, 78];
 
 impl Objects {
     /// The batch of a Job: its name and the tasks. `engine` is `ADDRESS:PORT`, where each end is reported at once.
@@ -42,7 +47,8 @@ impl Objects {
     ) -> Result<Value, ObjectError> {
         let keys: Vec<TaskKey> = batch.tasks.iter().map(|task| task.key).collect();
         let (role, labels, annotations) = self.task_marks(&keys, type_name);
-        let command = vec![WORKER.to_owned(), "run".to_owned(), batch.id.clone()];
+        let mut command = vec![WORKER.to_owned(), "run".to_owned(), batch.id.clone()];
+        command.extend(self.grace());
         let env = self.env(batch_env(batch)?);
         let mut pod = Pod::new(role, &class.image, command, env, self.resources(class, 1));
         pod.node_selector = Some(&class.node_selector);
@@ -71,6 +77,12 @@ impl Objects {
         (role, self.labels(role, &more), self.annotations(&[(name::TASKS, name::list(keys))]))
     }
 
+    /// How long tasks have to end when their pod is ended: some of the pod's time is left for telling of them.
+    fn grace(&self) -> [String; 2] {
+        let seconds = self.settings.grace_seconds;
+        ["--grace".to_owned(), (seconds - seconds.div_ceil(3)).to_string()]
+    }
+
     /// The sooner of the settings' deadline and another one, in whole seconds, at least one.
     pub(in crate::k8s) fn deadline(&self, other: Option<Duration>) -> Option<u64> {
         let other = other.map(|it| it.as_secs() + u64::from(it.subsec_nanos() > 0));
@@ -78,8 +90,8 @@ impl Objects {
     }
 
     /// The Job of a pool: `pods` pods that each run `slots` tasks of a class at once, for the engine at `engine`
-    /// (`ADDRESS:PORT`). Workers that have no engine for as long as `lease` end themselves, with exit code 0, so that
-    /// the Job ends as well.
+    /// (`ADDRESS:PORT`). Workers that have no engine for as long as `lease` end themselves and are not made again,
+    /// so that the Job of a dead run ends as well.
     #[must_use]
     pub fn pool_job(
         &self,
@@ -97,6 +109,7 @@ impl Objects {
         command.extend(words.map(str::to_owned));
         command.extend(["--slots".to_owned(), slots.to_string()]);
         command.extend(["--lease".to_owned(), lease.as_secs().max(1).to_string()]);
+        command.extend(self.grace());
         let (env, resources) = (self.env(Vec::new()), self.resources(class, slots));
         let mut pod = Pod::new(Role::Pool, &class.image, escaped(command), env, resources);
         pod.node_selector = Some(&class.node_selector);
@@ -105,8 +118,12 @@ impl Objects {
             "completionMode": "Indexed",
             "completions": pods,
             "parallelism": pods,
-            "backoffLimit": POOL_BACK_OFF,
-            "podFailurePolicy": {"rules": [ignore_disruptions()]},
+            "backoffLimitPerIndex": POOL_BACK_OFF,
+            "podFailurePolicy": {"rules": [
+                ignore_disruptions(),
+                {"action": "FailIndex", "onExitCodes":
+                    {"containerName": CONTAINER, "operator": "In", "values": WORKER_IS_NOT_WANTED}},
+            ]},
         });
         let name = self.names.pool(&id, generation);
         self.job(&name, &labels, &self.annotations(&[]), spec, &pod)
@@ -171,7 +188,7 @@ impl Objects {
         let (image, command) = (&self.settings.worker_image, words.map(str::to_owned).to_vec());
         let pod = Pod::new(Role::Relay, image, command, place_env(), resources);
         let spec = json!({
-            "backoffLimit": POOL_BACK_OFF,
+            "backoffLimit": RELAY_BACK_OFF,
             "podFailurePolicy": {"rules": [ignore_disruptions()]},
         });
         self.job(&self.names.relay(), &labels, &self.annotations(&[]), spec, &pod)
