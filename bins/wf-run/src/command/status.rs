@@ -86,7 +86,11 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit> {
         .running
         .iter()
         .map(|started| {
-            format!("{} (process {})", label(started.process, started.firing), started.pid)
+            let label = label(started.process, started.firing);
+            match started.pid {
+                0 => label,
+                pid => format!("{label} (process {pid})"),
+            }
         })
         .collect();
     let mut failed: Vec<&(u32, u32)> = contents.history.failed.iter().collect();
