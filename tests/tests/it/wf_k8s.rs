@@ -1,6 +1,8 @@
 //! `wf-run --executor k8s`, as its users run it, on a real cluster: every test in a namespace of its own.
 
 mod bed;
+mod disturbed;
+mod failures;
 mod flow;
 mod modes;
 

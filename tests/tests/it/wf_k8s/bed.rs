@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -246,6 +246,10 @@ impl Bed {
             },
         });
         self.namespace.done(&["create", "-f", "-"], &claim.to_string());
+        self.until("the volume of the claim", || {
+            self.kubectl(&["get", "persistentvolumeclaim", "data", "--output=jsonpath={.status.phase}"])
+                == "Bound"
+        });
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -277,24 +281,28 @@ impl Bed {
         fs::read_to_string(self.dir().join(name)).unwrap_or_default()
     }
 
+    /// What is given last counts.
     fn arguments(&self, way: Way, more: &[&str]) -> Vec<String> {
-        let mut args: Vec<String> = [
-            "--executor", "k8s",
-            "--kubeconfig", self.kubeconfig.to_str().unwrap(),
-            "--namespace", self.namespace.name(),
-            "--worker-image", self.worker,
-            "--image", &self.image,
-            "--image-pull-policy", "Never",
-            "--run-as", "1000:1000",
-            "--progress", "none",
-            "--output", "json",
-            "--retry-delay", "0.1",
-            "--grace", "2",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        if self.has_claim {
-            args.extend(["--claim", "data"].map(str::to_owned));
+        let usual = [
+            ("--executor", "k8s"),
+            ("--kubeconfig", self.kubeconfig.to_str().unwrap()),
+            ("--namespace", self.namespace.name()),
+            ("--worker-image", self.worker),
+            ("--image", &self.image),
+            ("--image-pull-policy", "Never"),
+            ("--run-as", "1000:1000"),
+            ("--progress", "none"),
+            ("--output", "json"),
+            ("--retry-delay", "0.1"),
+            ("--grace", "2"),
+            ("--max-pods", "6"),
+            ("--claim", "data"),
+        ];
+        let mut args = Vec::new();
+        for (option, value) in usual {
+            if !more.contains(&option) && (option != "--claim" || self.has_claim) {
+                args.extend([option.to_owned(), value.to_owned()]);
+            }
         }
         args.extend(way.args(&self.reach));
         args.extend(more.iter().map(|&arg| arg.to_owned()));

@@ -33,7 +33,8 @@ impl Flow {
         outs: &[&str],
         more: &Value,
     ) -> Self {
-        let mut executor = json!({"executable": argv[0], "args": argv[1..]});
+        // Little enough for several pods on a small node.
+        let mut executor = json!({"executable": argv[0], "args": argv[1..], "cpu": 0.1});
         for (key, value) in more.as_object().unwrap() {
             executor[key] = value.clone();
         }
