@@ -2,9 +2,11 @@
 
 mod bed;
 mod disturbed;
+mod every_call;
 mod failures;
 mod flow;
 mod modes;
+mod rights;
 
 use std::time::Duration;
 
