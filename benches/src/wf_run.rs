@@ -28,6 +28,8 @@ pub(crate) struct OnCluster<'a> {
     pub(crate) mode: Mode,
     /// How many run at once.
     pub(crate) slots: u32,
+    /// The port for workers.
+    pub(crate) port: u16,
     /// More options.
     pub(crate) more: &'a [String],
 }
@@ -70,12 +72,18 @@ impl WfRun {
     pub(crate) fn on_cluster(&self, file: &Path, runs: &Path, on: &OnCluster<'_>) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("run").arg(file).args(["--files", "off", "--executor", "k8s"]);
-        command.env("KUBECONFIG", on.kubeconfig).args(["--namespace", on.namespace]);
-        command.args(["--mode", on.mode.name(), "-j", &on.slots.to_string()]);
+        command.arg("--kubeconfig").arg(on.kubeconfig).args(["--namespace", on.namespace]);
+        let slots = on.slots.to_string();
+        command.args(["--mode", on.mode.name(), "-j", &slots, "--max-pods", &slots]);
         // There are no images where nodes are played.
         command.args(["--image", "none", "--worker-image", "none"]);
-        // Workers are processes of this machine.
-        command.args(["--engine", "127.0.0.1"]);
+        if on.mode == Mode::Job {
+            command.args(["--reach", "none"]);
+        } else {
+            // Workers are processes of this machine.
+            let address = format!("127.0.0.1:{}", on.port);
+            command.args(["--reach", &address, "--listen", &address]);
+        }
         command.arg("--runs").arg(runs).args(on.more);
         command
     }

@@ -25,6 +25,9 @@ use crate::pod::{Container, Pod, Secret};
 const WORKER: &str = "wf-worker";
 /// Where a container leaves its last words, if it does not say otherwise.
 const LAST_WORDS: &str = "/dev/termination-log";
+/// Options of the worker with paths that stand for themselves in a pod, and the commands that have them.
+const DEFAULTS: [(&str, &str, &[&str]); 2] =
+    [("--identity", "/windlass-id", &["serve", "run"]), ("--message", LAST_WORDS, &["run"])];
 /// The most bytes that are kept of them.
 const LAST_WORDS_BYTES: usize = 4096;
 /// How long a Secret that was read is taken for unchanged: pods of a pool start together.
@@ -104,6 +107,13 @@ impl Workshop {
         };
         if Path::new(&*program).file_name().is_some_and(|name| name == WORKER) {
             *program = self.worker.display().to_string();
+            for (option, path, commands) in DEFAULTS {
+                if argv.get(1).is_some_and(|command| commands.contains(&command.as_str()))
+                    && !argv.iter().any(|word| word.split('=').next() == Some(option))
+                {
+                    argv.extend([option.to_owned(), moved(path, &paths)]);
+                }
+            }
         }
         for value in env.values_mut() {
             *value = moved(value, &paths);

@@ -30,12 +30,14 @@ pub(crate) fn read(path: &Path, graph: &Graph, factor: f64) -> anyhow::Result<Ve
 }
 
 /// What no engine can do better than.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bound {
     /// The longest chain of tasks that wait for each other, in seconds.
     pub(crate) critical_path: f64,
     /// All work, in seconds of one slot.
     pub(crate) work: f64,
+    /// For each task the longest chain of tasks after it, and its own seconds; the longest chain first.
+    tails: Vec<(f64, f64)>,
 }
 
 impl Bound {
@@ -54,25 +56,39 @@ impl Bound {
                 *waits += 1;
             }
         }
-        let mut begins = vec![0_f64; graph.task_count()];
         let mut ready: Vec<usize> = (0..waiting.len()).filter(|&task| waiting[task] == 0).collect();
-        let (mut critical_path, mut seen) = (0_f64, 0);
+        let mut order = Vec::with_capacity(waiting.len());
         while let Some(task) = ready.pop() {
-            seen += 1;
-            let end = begins[task] + seconds[task];
-            critical_path = critical_path.max(end);
+            order.push(task);
             for &after in &successors[task] {
-                begins[after] = begins[after].max(end);
                 waiting[after] -= 1;
                 if waiting[after] == 0 {
                     ready.push(after);
                 }
             }
         }
-        if seen < begins.len() {
-            bail!("{} tasks wait for each other in a circle", begins.len() - seen);
+        if order.len() < waiting.len() {
+            bail!("{} tasks wait for each other in a circle", waiting.len() - order.len());
         }
-        Ok(Self { critical_path, work: seconds.iter().sum() })
+        let mut tails = vec![(0_f64, 0_f64); waiting.len()];
+        for &task in order.iter().rev() {
+            let after = successors[task].iter().map(|&after| tails[after].0 + tails[after].1);
+            tails[task] = (after.fold(0.0, f64::max), seconds[task]);
+        }
+        let critical_path = tails.iter().map(|(tail, own)| tail + own).fold(0.0, f64::max);
+        tails.sort_by(|left, right| right.0.total_cmp(&left.0));
+        Ok(Self { critical_path, work: seconds.iter().sum(), tails })
+    }
+
+    /// A higher bound: what has a tail of so many seconds must have ended so many seconds before all ends, and slots
+    /// have to be there for it until then.
+    pub(crate) fn seconds_with_tails(&self, slots: u32) -> f64 {
+        let mut work = 0.0;
+        let with_tail = self.tails.iter().map(|(tail, own)| {
+            work += own;
+            work / f64::from(slots) + tail
+        });
+        with_tail.fold(self.critical_path, f64::max)
     }
 
     /// The least seconds with so many slots.
@@ -89,10 +105,21 @@ mod tests {
     #[test]
     fn a_chain_is_bound_by_its_length_and_a_crowd_by_its_slots() {
         let chain = Bound::of(&graph::chain(3), &[1.0, 2.0, 3.0]).expect("no circle");
-        assert_eq!(chain, Bound { critical_path: 6.0, work: 6.0 });
+        assert!((chain.critical_path - 6.0).abs() < 1e-9 && (chain.work - 6.0).abs() < 1e-9);
         assert!((chain.seconds(100) - 6.0).abs() < 1e-9);
+        assert!((chain.seconds_with_tails(1) - 6.0).abs() < 1e-9);
         let crowd = Bound::of(&graph::independent(4), &[1.0, 1.0, 1.0, 3.0]).expect("no circle");
         assert!((crowd.seconds(1) - 6.0).abs() < 1e-9);
         assert!((crowd.seconds(4) - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn work_that_others_wait_for_cannot_fill_their_time() {
+        // One before, eight of 1 s, one of 4 s after them.
+        let mut seconds = vec![1.0; 10];
+        (seconds[0], seconds[9]) = (0.0, 4.0);
+        let bound = Bound::of(&graph::fan(10), &seconds).expect("no circle");
+        assert!((bound.seconds(4) - 5.0).abs() < 1e-9);
+        assert!((bound.seconds_with_tails(4) - 6.0).abs() < 1e-9);
     }
 }

@@ -1,7 +1,9 @@
 //! From the command line to a run on a cluster.
 
+mod plan;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +12,17 @@ use cli::{invalid, note};
 use hashbrown::HashSet;
 use k8s_apply::cluster::{Cluster, Limits};
 use tokio::runtime::Runtime;
-use workflow_engine::exec::{Files, TaskId};
+use workflow_engine::exec::{self, TaskId};
 use workflow_engine::k8s::executor::{Kubernetes, Notice, Options, Patience, Reach};
 use workflow_engine::k8s::identity::Identity;
-use workflow_engine::k8s::mode::Mode;
 use workflow_engine::k8s::objects::{Data, Settings};
 use workflow_engine::model::{Workflow, parse_bytes};
 use workflow_engine::store::RunStore;
 
 use crate::cli::{ClusterArgs, ExecutionArgs};
+use crate::history;
+
+pub(crate) use plan::{Files, OWN_FILES, Plan, TEMPLATE_FILE};
 
 /// How long a call of the API is tried again.
 const RETRY: Duration = Duration::from_mins(5);
@@ -114,8 +118,48 @@ fn affinity(file: Option<&Path>) -> Result<Option<serde_json::Value>> {
     })
 }
 
+/// Where and how a run is carried out on a cluster.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The mode of each type, and the template.
+    pub(crate) plan: Plan,
+    /// The kubeconfig, absolute.
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The namespace; `None`: the context's.
+    pub(crate) namespace: Option<String>,
+    /// Image of tasks that name none.
+    pub(crate) image: Option<String>,
+}
+
+impl Place {
+    /// From the command line, HyperFlow's files, and what earlier runs in the folder `runs` took.
+    pub(crate) fn choose(
+        args: &ClusterArgs,
+        workflow: &Workflow,
+        files: Files,
+        runs: &Path,
+    ) -> Result<Self> {
+        let (kubeconfig, namespace, image) =
+            (files.kubeconfig.clone(), files.namespace.clone(), files.image.clone());
+        let plan = Plan::make(args, workflow, files, &history::expected(runs))?;
+        Ok(Self { plan, kubeconfig, namespace, image })
+    }
+
+    /// Connects to the cluster. Answers the namespace too.
+    pub(crate) async fn connect(&self, args: &ClusterArgs) -> Result<(Cluster, String)> {
+        let cluster = connect(self.kubeconfig.as_deref(), args.context.as_deref()).await?;
+        let namespace = self.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
+        Ok((cluster, namespace))
+    }
+}
+
 /// What all pods of the run share.
-pub(crate) fn settings(args: &ClusterArgs, namespace: &str, grace: Duration) -> Result<Settings> {
+pub(crate) fn settings(
+    args: &ClusterArgs,
+    image: Option<String>,
+    namespace: &str,
+    grace: Duration,
+) -> Result<Settings> {
     let worker_image = args.worker_image.clone().ok_or_else(|| {
         invalid(
             "--executor k8s needs --worker-image: an image with the program /wf-worker, which init containers \
@@ -126,7 +170,7 @@ pub(crate) fn settings(args: &ClusterArgs, namespace: &str, grace: Duration) -> 
     Ok(Settings {
         namespace: namespace.to_owned(),
         engine_image: worker_image.clone(),
-        task_image: args.image.clone().unwrap_or_else(|| worker_image.clone()),
+        task_image: image.unwrap_or_else(|| worker_image.clone()),
         worker_image,
         image_pull_policy: args.image_pull_policy.clone(),
         image_pull_secrets: args.image_pull_secret.clone(),
@@ -174,11 +218,9 @@ fn reach(args: &ClusterArgs) -> Result<Reach> {
 }
 
 /// Connects to the cluster.
-pub(crate) async fn connect(args: &ClusterArgs) -> Result<Cluster> {
+pub(crate) async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Cluster> {
     let limits = Limits { retry: RETRY, concurrency: 96, ..Limits::default() };
-    Cluster::connect(args.kubeconfig.as_deref(), args.context.as_deref(), limits)
-        .await
-        .map_err(anyhow::Error::from)
+    Cluster::connect(kubeconfig, context, limits).await.context("cannot reach a cluster")
 }
 
 /// The run's certificates: those that it has, or new ones.
@@ -212,46 +254,63 @@ impl Known {
     }
 }
 
+fn patience(args: &ClusterArgs) -> Result<Patience> {
+    Ok(Patience {
+        image: seconds("image-wait", args.image_wait)?,
+        schedule: seconds("schedule-wait", args.schedule_wait)?,
+        quota: seconds("quota-wait", args.quota_wait)?,
+        lease: seconds("lease", args.lease)?,
+        idle: seconds("idle", args.idle)?,
+        ..Patience::default()
+    })
+}
+
+fn most_memory(args: &ClusterArgs) -> Result<Option<u64>> {
+    let Some(text) = &args.max_memory else { return Ok(None) };
+    let refused = || invalid(format!("--max-memory {text}: expected an amount such as 8Gi"));
+    parse_bytes(text).map(Some).ok_or_else(refused)
+}
+
+/// Refuses options that cannot be used, before anything is made.
+pub(crate) fn check(args: &ExecutionArgs) -> Result<()> {
+    settings(&args.cluster, None, "default", seconds("grace", args.grace)?)?;
+    reach(&args.cluster)?;
+    patience(&args.cluster)?;
+    most_memory(&args.cluster)?;
+    Ok(())
+}
+
 /// Makes the executor of a run on a cluster.
 pub(crate) fn begin(
     args: &ExecutionArgs,
     workflow: &Arc<Workflow>,
     store: &RunStore,
     work_dir: &Path,
-    files: Files,
-    modes: Vec<Mode>,
+    files: exec::Files,
+    place: Place,
     known: Known,
 ) -> Result<OnCluster> {
     let cluster_args = &args.cluster;
     let reach = reach(cluster_args)?;
-    let most_memory = cluster_args
-        .max_memory
-        .as_deref()
-        .map(|text| {
-            parse_bytes(text).ok_or_else(|| {
-                invalid(format!("--max-memory {text}: expected an amount such as 8Gi"))
-            })
-        })
-        .transpose()?;
+    let most_memory = most_memory(cluster_args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the runtime for the cluster")?;
-    let patience = Patience {
-        image: seconds("image-wait", cluster_args.image_wait)?,
-        schedule: seconds("schedule-wait", cluster_args.schedule_wait)?,
-        quota: seconds("quota-wait", cluster_args.quota_wait)?,
-        lease: seconds("lease", cluster_args.lease)?,
-        idle: seconds("idle", cluster_args.idle)?,
-        ..Patience::default()
-    };
+    let patience = patience(cluster_args)?;
     let executor = runtime.block_on(async {
-        let cluster = connect(cluster_args).await.context("cannot reach a cluster")?;
-        let namespace =
-            cluster_args.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
-        let settings = settings(cluster_args, &namespace, seconds("grace", args.grace)?)?;
+        let (cluster, namespace) = place.connect(cluster_args).await?;
+        let grace = seconds("grace", args.grace)?;
+        let settings = settings(cluster_args, place.image, &namespace, grace)?;
         let has_claim = settings.data != Data::None;
+        note(&data_line(&settings, &reach));
+        if place.plan.template.is_some() && place.plan.has_pools() {
+            note(
+                "the job template is for Jobs only: pools are made by the options (--explain shows which types are \
+                 run in pools; --mode job makes Jobs of all)",
+            );
+        }
         let identity = match reach {
             Reach::None => None,
             _ => Some(identity(store.dir())?),
@@ -259,7 +318,7 @@ pub(crate) fn begin(
         let options = Options {
             run: store.id().to_owned(),
             settings,
-            modes,
+            modes: place.plan.modes,
             max_pods: cluster_args.max_pods as usize,
             worker_slots: cluster_args.pool_slots,
             reach,
@@ -268,7 +327,7 @@ pub(crate) fn begin(
             transfer: !has_claim,
             log_dir: Some(store.log_dir()),
             files,
-            template: None,
+            template: place.plan.template,
             most_memory,
             patience,
             recorded: known.recorded,
@@ -279,6 +338,23 @@ pub(crate) fn begin(
         executor.await.context("the run cannot begin on the cluster")
     })?;
     Ok(OnCluster { runtime, executor })
+}
+
+/// Which data mode is in force.
+fn data_line(settings: &Settings, reach: &Reach) -> String {
+    match (&settings.data, reach) {
+        (Data::Claim { name, sub_path }, _) => {
+            let folder =
+                sub_path.as_ref().map(|path| format!(", folder {path},")).unwrap_or_default();
+            format!("data: claim {name}{folder} at {}", settings.work_dir)
+        }
+        (Data::None, Reach::None) => {
+            "data: no volume and no connections: tasks share no files".to_owned()
+        }
+        (Data::None, _) => {
+            "data: no volume, files up to 64 MiB go over the workers' connections".to_owned()
+        }
+    }
 }
 
 fn tell(notice: Notice) {

@@ -47,6 +47,11 @@ pub(crate) fn variables(given: &[String]) -> Result<Variables> {
 }
 
 impl Source {
+    /// The folder of the workflow, with the files that belong to it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// Resolves the arguments; a folder means its `workflow.json`.
     pub(crate) fn new(args: &SourceArgs) -> Result<Self> {
         let file =
@@ -98,8 +103,9 @@ impl Source {
     }
 
     /// HyperFlow's `workflow.config.json` and `workflow.config.NAME.json` beside the workflow: they must be
-    /// JSON. Their values are for functions and clusters; what runs here takes none of them.
-    pub(crate) fn check_config_files(&self) -> Result<Vec<String>> {
+    /// JSON. Their values are for functions and clusters; what runs here takes none of them. Files of the names
+    /// `known` are looked at elsewhere.
+    pub(crate) fn check_config_files(&self, known: &[&str]) -> Result<Vec<String>> {
         let mut faults = Vec::new();
         let Some(dir) = self.path.parent() else { return Ok(faults) };
         let mut names: Vec<PathBuf> = std::fs::read_dir(dir)
@@ -109,6 +115,7 @@ impl Source {
             .filter(|path| {
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 name.starts_with("workflow.config.")
+                    && !known.contains(&name)
                     && path.extension().is_some_and(|end| end == "json")
             })
             .collect();

@@ -198,6 +198,7 @@ pub struct Part {
     /// Where its bytes begin.
     pub offset: u64,
     /// At most [`PART`] bytes.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
     /// No part of this file follows.
     pub is_last: bool,

@@ -14,7 +14,7 @@ use crate::source::{Source, has_errors};
 
 pub(super) fn check(args: &CheckArgs) -> Result<Exit> {
     let source = Source::new(&args.source)?;
-    let config_faults = source.check_config_files()?;
+    let config_faults = source.check_config_files(&[])?;
     let (workflow, text, problems) = match source.try_load()? {
         Ok(workflow) => {
             let problems = source.warnings(&workflow);

@@ -10,13 +10,12 @@ use anyhow::{Context, Result};
 use cli::{Exit, OutputFormat, invalid};
 use workflow_engine::check::missing_inputs;
 use workflow_engine::exec::{Executor, Files, Local, LocalOptions, Noop};
-use workflow_engine::k8s::mode::Mode;
 use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
 use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
 use workflow_engine::store::{History, RunStore};
 
 use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode};
-use crate::cluster::{self, Known};
+use crate::cluster::{self, Known, Place};
 use crate::progress::Progress;
 use crate::signals::Watch;
 use crate::{history, summary};
@@ -120,6 +119,9 @@ pub(super) fn refuse_impossible(workflow: &Workflow, args: &ExecutionArgs) -> Re
     if args.replay.is_some_and(|factor| !(factor >= 0.0 && factor.is_finite())) {
         return Err(invalid("--replay takes a factor from 0, such as 0.01"));
     }
+    if args.executor == ExecutorKind::K8s {
+        cluster::check(args)?;
+    }
     Ok(())
 }
 
@@ -180,16 +182,20 @@ pub(super) struct Prepared {
     pub(super) work_dir: std::path::PathBuf,
     /// What a cluster may still hold of it.
     pub(super) known: Known,
+    /// Where on a cluster it runs, if it does.
+    pub(super) place: Option<Place>,
 }
 
 /// Runs to the end, shows how it goes, and prints what came of it.
 pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> {
-    let Prepared { workflow, store, history: kept, runs, work_dir, known } = prepared;
+    let Prepared { workflow, store, history: kept, runs, work_dir, known, place } = prepared;
     let options = options(args, &runs)?;
     let id = store.id().to_owned();
     let simulated = args.executor == ExecutorKind::Noop || args.replay.is_some();
     let resume_hint = resume_hint(&id, &runs, simulated, args)?;
-    set_surroundings(&work_dir)?;
+    if args.executor != ExecutorKind::K8s {
+        set_surroundings(&work_dir)?;
+    }
     let files = match args.files {
         FilesMode::Off => Files::Off,
         FilesMode::Auto => Files::Record,
@@ -199,8 +205,8 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     let executor: Arc<dyn Executor> = match args.executor {
         ExecutorKind::Noop => Arc::new(Noop),
         ExecutorKind::K8s => {
-            let modes = vec![Mode::Pool; workflow.type_names().len()];
-            let begun = cluster::begin(args, &workflow, &store, &work_dir, files, modes, known)?;
+            let place = place.context("there is no plan for the cluster")?;
+            let begun = cluster::begin(args, &workflow, &store, &work_dir, files, place, known)?;
             let executor = begun.executor();
             on_cluster = Some(begun);
             executor

@@ -13,12 +13,17 @@ use workflow_engine::read_file;
 use workflow_engine::store::{Carried, Contents, History, RunStore, carry};
 
 use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impossible};
-use crate::cli::{FilesMode, OrphanMode, ResumeArgs};
-use crate::cluster::Known;
+use crate::cli::{ExecutorKind, FilesMode, OrphanMode, ResumeArgs};
+use crate::cluster::{Files, Known, Place};
 use crate::problems::render;
 use crate::{runs, source};
 
 pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
+    resume_with(args, None)
+}
+
+/// The same, with the folder that HyperFlow's files are in, where that is not the workflow's.
+pub(super) fn resume_with(args: &ResumeArgs, config_dir: Option<&Path>) -> Result<Exit> {
     let folder = runs::folder_here(args.runs.as_deref());
     let dir = runs::find(&folder, args.run.as_deref())?;
     let (store, contents) = RunStore::open(&dir).context("cannot resume")?;
@@ -48,6 +53,19 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
     })?;
     let workflow = Arc::new(workflow);
     refuse_impossible(&workflow, &args.execution)?;
+    let place = if args.execution.executor == ExecutorKind::K8s {
+        let beside = config_dir.or(path.parent()).unwrap_or(Path::new("."));
+        let (files, is_sound) = Files::read(beside, &args.execution.cluster, &variables);
+        if !is_sound {
+            return Err(invalid(format!("files in {} cannot be used", beside.display())));
+        }
+        Some(Place::choose(&args.execution.cluster, &workflow, files, &folder)?)
+    } else {
+        None
+    };
+    if args.execution.cluster.explain {
+        return super::run::explain(place.as_ref(), &args.execution);
+    }
     let recorded = contents.ended.iter().map(|ended| TaskId {
         process: ended.process,
         firing: ended.firing,
@@ -88,7 +106,10 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
         (store, carried.history)
     };
     let known = Known { recorded, done: done_firings(&history), same };
-    execute(Prepared { workflow, store, history, runs: folder, work_dir, known }, &args.execution)
+    execute(
+        Prepared { workflow, store, history, runs: folder, work_dir, known, place },
+        &args.execution,
+    )
 }
 
 fn done_firings(history: &History) -> HashSet<(u32, u32)> {

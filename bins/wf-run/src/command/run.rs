@@ -16,19 +16,38 @@ use workflow_engine::run::{self, PlanLimits};
 use workflow_engine::store::{History, NewRun, RunStore};
 
 use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
-use crate::cli::{ExecutorKind, RunArgs};
-use crate::cluster::Known;
+use crate::cli::{ExecutionArgs, ExecutorKind, RunArgs};
+use crate::cluster::{Files, Known, OWN_FILES, Place};
 use crate::problems::render;
 use crate::runs;
 use crate::source::Source;
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let source = Source::new(&args.source)?;
-    let faults = source.check_config_files()?;
+    let on_cluster = args.execution.executor == ExecutorKind::K8s || args.execution.cluster.explain;
+    let known: &[&str] = if on_cluster { &OWN_FILES } else { &[] };
+    let mut faults = source.check_config_files(known)?;
+    let folder = runs::folder(args.runs.as_deref(), &source.work_dir);
+    let mut files = None;
+    if on_cluster {
+        let (read, is_sound) =
+            Files::read(source.folder(), &args.execution.cluster, &source.variables);
+        if !is_sound {
+            faults.push(format!("files in {} cannot be used", source.folder().display()));
+        }
+        files = Some(read);
+    }
+    let loaded = source.load();
     if !faults.is_empty() {
         return Err(invalid(faults.join("\n")));
     }
-    let workflow = Arc::new(source.load()?);
+    let workflow = Arc::new(loaded?);
+    let place = files
+        .map(|files| Place::choose(&args.execution.cluster, &workflow, files, &folder))
+        .transpose()?;
+    if args.execution.cluster.explain {
+        return explain(place.as_ref(), &args.execution);
+    }
     refuse_impossible(&workflow, &args.execution)?;
     let simulated =
         args.execution.executor == ExecutorKind::Noop || args.execution.replay.is_some();
@@ -48,7 +67,6 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             return Err(invalid("not run, because --strict makes warnings errors"));
         }
     }
-    let folder = runs::folder(args.runs.as_deref(), &source.work_dir);
     if args.dry_run {
         return dry_run(&workflow, args, &folder);
     }
@@ -81,9 +99,21 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             runs: folder,
             work_dir: source.work_dir,
             known: Known::nothing(),
+            place,
         },
         &args.execution,
     )
+}
+
+/// Which mode each task type is run in, and why.
+pub(super) fn explain(place: Option<&Place>, args: &ExecutionArgs) -> Result<Exit> {
+    let Some(place) = place else { return Ok(Exit::Ok) };
+    let shown = match args.output {
+        OutputFormat::Json => format!("{:#}\n", place.plan.json()),
+        OutputFormat::Text => place.plan.table(),
+    };
+    std::io::stdout().lock().write_all(shown.as_bytes())?;
+    Ok(Exit::Ok)
 }
 
 /// What can be foreseen from the workflow alone, such as functions that cannot be run here.

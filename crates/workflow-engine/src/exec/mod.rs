@@ -177,6 +177,8 @@ pub struct Outcome {
     pub result: Result<Outputs, Failure>,
     /// It asks for the end of the whole workflow (HyperFlow's `exit`).
     pub ends_workflow: bool,
+    /// How long its program ran, where the executor hears of its end later than it was; `None`: until now.
+    pub ran: Option<Duration>,
     /// User and system CPU time.
     pub cpu: Duration,
     /// Peak memory in bytes.
@@ -210,6 +212,7 @@ impl Outcome {
         Self {
             result,
             ends_workflow: false,
+            ran: None,
             cpu: Duration::ZERO,
             peak_memory_bytes: 0,
             logs: Vec::new(),

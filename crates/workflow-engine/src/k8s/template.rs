@@ -30,7 +30,7 @@ use diagnostics::{DataPath, Place, Problem, nearest};
 use k8s_apply::manifest::{Input, LoadOptions, Manifest, load};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
-use worker::protocol::{Batch, TaskKey};
+use worker::protocol::{Batch, TaskKey, TaskSpec};
 
 use super::hyperflow::{Faults, Noted, is_word};
 use super::objects::{
@@ -99,6 +99,34 @@ impl Template {
         let mut notes = job.notes;
         notes.sort_by(|one, other| one.place.cmp(&other.place));
         Ok(Noted { value, notes })
+    }
+
+    /// Everything that is wrong with the template, and warnings: what [`Template::job`] would say of a task. `given` are
+    /// values of variables.
+    #[must_use]
+    pub fn check(&self, objects: &Objects, given: &BTreeMap<String, String>) -> Vec<Problem> {
+        let class = Class::default_of(&objects.settings);
+        let task = TaskSpec {
+            key: TaskKey { process: 0, firing: 1, attempt: 1 },
+            label: String::new(),
+            argv: Vec::new(),
+            env: Vec::new(),
+            dir: String::new(),
+            stdout: None,
+            stderr: None,
+            look_at: Vec::new(),
+            fetch: Vec::new(),
+            bring: Vec::new(),
+            tail_bytes: 0,
+        };
+        let batch = objects.batch(vec![task], None);
+        match self.job(objects, &class, "task", &batch, given, None) {
+            Ok(noted) => noted.notes,
+            Err(TemplateError::Template(faults)) => faults.problems,
+            Err(TemplateError::Object(error)) => {
+                vec![Problem::error("job", error.to_string())]
+            }
+        }
     }
 
     /// Replaces the variables.

@@ -375,7 +375,12 @@ impl State {
     }
 
     fn apply_finished(&mut self, workflow: &Workflow, task: TaskId, outcome: Outcome, now: u64) {
-        let Some(running) = self.running.remove(&task) else { return };
+        let Some(mut running) = self.running.remove(&task) else { return };
+        if let Some(ran) = outcome.ran {
+            // What lies between its end and now was waiting, as what lies before its begin was.
+            let ran = u64::try_from(ran.as_micros()).unwrap_or(u64::MAX);
+            running.started_micros = running.started_micros.max(now.saturating_sub(ran));
+        }
         self.ready.release(task.process);
         let (process, number) = (task.process, task.firing);
         let stopping = self.phase == Phase::Interrupted;

@@ -32,6 +32,9 @@ use crate::model::{Command as TaskCommand, Format, Workflow};
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(500);
 
+/// A call that was tried so often in vain is told of.
+const TELL_AFTER: u32 = 4;
+
 /// Where a task is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
@@ -134,8 +137,12 @@ pub(super) struct Actor {
     pub(super) deleting: HashSet<String>,
     /// Memory for another attempt of tasks that ran out of it.
     pub(super) more_memory: HashMap<(u32, u32), u64>,
-    pub(super) quota: Option<String>,
-    pub(super) limit: Limit,
+    /// What a quota said, and when.
+    pub(super) quota: Option<(String, Instant)>,
+    /// Nothing is made until then.
+    pub(super) quota_pause: Option<Instant>,
+    /// The limit that binds, since when, and whether that was told.
+    pub(super) limit: (Limit, Instant, bool),
     pub(super) book: Option<FileBook>,
     pub(super) uploads: super::files::Uploads,
     pub(super) settling: Option<super::adopt::Settling>,
@@ -157,9 +164,14 @@ impl Actor {
     ) -> Result<Self, BeginError> {
         let objects = Objects::new(options.settings.clone(), &options.run, workflow.name());
         let (told, throttled) = mpsc::unbounded_channel();
+        let tell_retries = Arc::clone(&notices);
         let cluster = cluster.telling(move |again| {
             // The actor may be gone at the end of a run.
             let _ = told.send(again.why.starts_with("429").then_some(again.wait));
+            if again.tries == TELL_AFTER {
+                let text = format!("{}: tried {} times: {}", again.what, again.tries, again.why);
+                tell_retries(Notice::Note(text));
+            }
         });
         let (events, hub_events) = mpsc::unbounded_channel();
         let mut hub = None;
@@ -176,7 +188,8 @@ impl Actor {
             }
             hub = Some(made);
         }
-        let book = options.transfer.then(|| FileBook::new(options.work_dir.clone()));
+        let book =
+            (options.transfer && hub.is_some()).then(|| FileBook::new(options.work_dir.clone()));
         let (to_actor, seen) = mpsc::unbounded_channel();
         let mut actor = Self {
             notices,
@@ -205,7 +218,8 @@ impl Actor {
             deleting: HashSet::new(),
             more_memory: HashMap::new(),
             quota: None,
-            limit: Limit::Nothing,
+            quota_pause: None,
+            limit: (Limit::Nothing, Instant::now(), true),
             book,
             uploads: super::files::Uploads::default(),
             settling: None,

@@ -1,5 +1,7 @@
 //! Jobs: those of single tasks and of groups, and those that hold the pods of a pool. Making and deleting them.
 
+use std::sync::Arc;
+
 use hashbrown::HashSet;
 use k8s_apply::cluster::{CallError, Deleting, Kind};
 use k8s_apply::object::Object;
@@ -17,6 +19,9 @@ use crate::k8s::hyperflow::Noted;
 const MESSAGE_TAIL: u32 = 3000;
 /// How many Jobs are deleted at once.
 const DELETIONS: usize = 8;
+
+/// How long nothing is made after a quota has refused something.
+const QUOTA_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far a Job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,10 @@ pub(super) struct Batch {
     /// When a pod of it was first seen.
     pub(super) pod_seen: bool,
     pub(super) connection: Option<ConnectionId>,
-    object: Option<Object>,
+    /// What is to be made.
+    object: Option<Arc<Object>>,
+    /// Since when a quota refuses it.
+    refused_since: Option<Instant>,
     /// Asked about why it has no pod.
     pub(super) asked_why: Option<Instant>,
 }
@@ -65,7 +73,8 @@ impl Batch {
             since: Instant::now(),
             pod_seen: false,
             connection: None,
-            object,
+            object: object.map(Arc::new),
+            refused_since: None,
             asked_why: None,
         }
     }
@@ -196,7 +205,9 @@ impl Actor {
             .map(|gathering| gathering.due)
             .min();
         let pause = if self.to_make.is_empty() { None } else { self.pace.paused_until() };
-        [groups, pause.filter(|until| *until > Instant::now()), self.next_growth()]
+        let quota = if self.to_make.is_empty() { None } else { self.quota_pause };
+        let later = |until: &Instant| *until > Instant::now();
+        [groups, pause.filter(later), quota.filter(later), self.next_growth()]
             .into_iter()
             .flatten()
             .min()
@@ -206,6 +217,9 @@ impl Actor {
     pub(super) fn make_jobs(&mut self) {
         let now = Instant::now();
         self.flush_groups(now);
+        if self.quota_pause.is_some_and(|until| until > now) {
+            return;
+        }
         let mut room = self.options.max_pods.saturating_sub(self.pods_in_all());
         while self.pace.may_send(now) {
             let Some(name) = self.to_make.front() else { return };
@@ -223,7 +237,7 @@ impl Actor {
             room -= batch.alive();
             batch.stage = Stage::Making;
             batch.since = now;
-            let Some(object) = batch.object.take() else {
+            let Some(object) = batch.object.clone() else {
                 self.to_make.pop_front();
                 continue;
             };
@@ -264,10 +278,21 @@ impl Actor {
             Ok(_) => {
                 batch.stage = Stage::Made;
                 batch.since = now;
+                batch.object = None;
             }
             Err(error) => {
                 let message = error.to_string();
-                let fault = if message.contains("exceeded quota") {
+                let is_quota = message.contains("exceeded quota");
+                let since = *batch.refused_since.get_or_insert(now);
+                if is_quota && now.duration_since(since) < self.options.patience.quota {
+                    // Room comes when something of ours, or of others, has ended.
+                    batch.stage = Stage::Queued;
+                    self.to_make.push_front(job.to_owned());
+                    self.quota_pause = Some(now + QUOTA_PAUSE);
+                    self.quota = Some((message, now));
+                    return;
+                }
+                let fault = if is_quota {
                     PlatformFault::Quota
                 } else if error.status().is_some() {
                     PlatformFault::Config
@@ -432,7 +457,7 @@ impl Actor {
         }
         let cluster = self.cluster.clone();
         let namespace = self.objects.settings.namespace.clone();
-        let slots = std::sync::Arc::clone(&self.deletions);
+        let slots = Arc::clone(&self.deletions);
         self.calls.spawn(async move {
             let _slot = slots.acquire().await;
             let target = Deleting {
@@ -451,6 +476,6 @@ impl Actor {
 }
 
 /// As many deletions at once as do not stand in the way of what is made.
-pub(super) fn deletions() -> std::sync::Arc<tokio::sync::Semaphore> {
-    std::sync::Arc::new(tokio::sync::Semaphore::new(DELETIONS))
+pub(super) fn deletions() -> Arc<tokio::sync::Semaphore> {
+    Arc::new(tokio::sync::Semaphore::new(DELETIONS))
 }

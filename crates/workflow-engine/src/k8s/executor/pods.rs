@@ -19,6 +19,10 @@ use crate::k8s::objects::CONTAINER;
 const NO_POD: Duration = Duration::from_secs(2);
 /// After this time its events are asked for, and so often again.
 const ASK_WHY: Duration = Duration::from_secs(10);
+/// How long a quota counts as in force after it was heard of last.
+const QUOTA_LASTS: Duration = Duration::from_secs(5);
+/// A limit that binds for so long is told.
+const LASTS: Duration = Duration::from_secs(5);
 /// How many Jobs are asked about at once.
 const ASKED: usize = 4;
 /// How much of the log of a pod is kept that says nothing else.
@@ -316,7 +320,7 @@ impl Actor {
         let Some(message) = messages.last() else { return };
         let waited = batch.since.elapsed();
         let (fault, patience) = if message.contains("exceeded quota") {
-            self.quota = Some(message.clone());
+            self.quota = Some((message.clone(), Instant::now()));
             (PlatformFault::Quota, self.options.patience.quota)
         } else {
             // Such as a Pod Security level, a missing service account, or a webhook.
@@ -408,7 +412,7 @@ impl Actor {
             slots_cap: self.options.max_pods * self.options.worker_slots.max(1) as usize,
             create_queue: self.to_make.len(),
             creates_throttled: self.pace.is_throttled(now),
-            quota_message: self.quota.clone(),
+            quota_message: self.quota_in_force(now),
             ..Counts::default()
         };
         for batch in self.batches.values() {
@@ -416,10 +420,6 @@ impl Actor {
             if waits && now.duration_since(batch.since) > NO_POD {
                 counts.jobs_without_pod += 1;
             }
-        }
-        if counts.jobs_without_pod == 0 {
-            self.quota = None;
-            counts.quota_message = None;
         }
         for pod in self.pods.values().filter(|pod| !pod.ended) {
             match &pod.waiting {
@@ -434,10 +434,22 @@ impl Actor {
             }
         }
         let limit = Limit::of(&counts);
-        if std::mem::discriminant(&limit) != std::mem::discriminant(&self.limit) {
-            self.tell(Notice::Limit(limit.clone()));
+        let (known, since, is_told) = &mut self.limit;
+        if std::mem::discriminant(&limit) != std::mem::discriminant(known) {
+            (*since, *is_told) = (now, false);
         }
-        self.limit = limit;
+        *known = limit.clone();
+        let is_news = limit != Limit::Nothing && !matches!(limit, Limit::Slots(_));
+        // Each pod starts and is scheduled: that is worth a word only where it lasts.
+        if is_news && !*is_told && now.duration_since(*since) >= LASTS {
+            *is_told = true;
+            self.tell(Notice::Limit(limit));
+        }
+    }
+
+    fn quota_in_force(&self, now: Instant) -> Option<String> {
+        let (message, at) = self.quota.as_ref()?;
+        (now.duration_since(*at) < ASK_WHY + QUOTA_LASTS).then(|| message.clone())
     }
 }
 

@@ -336,7 +336,10 @@ impl Actor {
     }
 
     fn add_pool_job(&mut self, at: usize, pods: usize) {
-        let Some(engine_address) = self.engine_address.clone() else { return };
+        let Some(engine_address) = self.engine_address.clone() else {
+            let why = "workers of a pool need a way to reach the engine";
+            return self.give_up(at, PlatformFault::Config, why);
+        };
         self.pools[at].generation += 1;
         let pool = &self.pools[at];
         let object = self.objects.pool_job(

@@ -205,6 +205,7 @@ pub(super) fn outcome(
             message: why.clone(),
         }),
     };
+    outcome.ran = Some(Duration::from_micros(end.wall_micros));
     outcome.cpu = Duration::from_micros(end.cpu_micros);
     outcome.peak_memory_bytes = end.peak_bytes;
     if let Some(log_dir) = log_dir {
