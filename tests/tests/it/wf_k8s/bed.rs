@@ -266,8 +266,10 @@ impl Bed {
         while !is_so() {
             assert!(
                 began.elapsed() < Duration::from_mins(1),
-                "{what} did not come:\n{}",
-                self.kubectl(&["get", "jobs,pods,events", "--output=wide"])
+                "{what} did not come:\n{}\n{}\n{}",
+                self.read(".err"),
+                self.kubectl(&["get", "jobs,pods", "--output=wide"]),
+                self.kubectl(&["get", "events", "--output=custom-columns=O:.involvedObject.name,M:.message"])
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -345,9 +347,18 @@ impl Bed {
 
     /// Expects that a run left nothing. Pods that have ended may take a moment to go.
     pub(super) fn nothing_is_left(&self) {
+        self.nothing_is_left_but(&[]);
+    }
+
+    pub(super) fn nothing_is_left_but(&self, others: &[String]) {
         let began = Instant::now();
-        while !self.left().is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(10), "left over: {:?}", self.left());
+        loop {
+            let left: Vec<String> =
+                self.left().into_iter().filter(|name| !others.contains(name)).collect();
+            if left.is_empty() {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "left over: {left:?}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -211,9 +211,7 @@ fn an_interrupted_run_leaves_nothing_and_deletes_nothing_else() {
         let ran = running.end();
         assert_eq!(ran.code, Some(130), "{way:?}: {ran}");
         assert_eq!(lines(&bed.read("ends.txt")), counts(1, 0, 0), "{way:?}: {ran}");
-        let left: Vec<String> =
-            bed.left().into_iter().filter(|name| !foreign.contains(name)).collect();
-        assert_eq!(left, Vec::<String>::new(), "{way:?}: {ran}");
+        bed.nothing_is_left_but(&foreign);
         for name in &foreign {
             let going = "--output=jsonpath={.metadata.deletionTimestamp}";
             assert_eq!(bed.kubectl(&["get", name, going]), "", "{name}");
