@@ -110,11 +110,69 @@ impl Cluster {
     /// # Panics
     /// When the image cannot be made.
     pub fn image(&self, name: &str, program: &Path) -> Result<String, &'static str> {
+        self.image_with(name, &std::process::id().to_string(), &[program])
+    }
+
+    /// The same with several programs, and a tag.
+    ///
+    /// # Errors
+    /// The cluster is somebody else's: the reason to skip the test with.
+    ///
+    /// # Panics
+    /// When the image cannot be made.
+    pub fn image_with(
+        &self,
+        name: &str,
+        tag: &str,
+        programs: &[&Path],
+    ) -> Result<String, &'static str> {
         self.busybox()?;
-        let tag = std::process::id().to_string();
         let mut command = Command::new(repository().join("tests/cluster/image"));
-        let said = output(command.args([name, &tag, "--binary"]).arg(program), "");
+        let said = output(command.args([name, tag, "--binary"]).args(programs), "");
         Ok(succeeded(&said, "tests/cluster/image").trim().to_owned())
+    }
+
+    /// Gives the node an image that has nothing but these programs, under these paths. They need no libraries.
+    ///
+    /// # Errors
+    /// The cluster is somebody else's: the reason to skip the test with.
+    ///
+    /// # Panics
+    /// When the image cannot be made.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without the image")]
+    pub fn image_of(
+        &self,
+        name: &str,
+        tag: &str,
+        programs: &[(&str, &Path)],
+    ) -> Result<String, &'static str> {
+        self.busybox()?;
+        let root = tempfile::tempdir().expect("there is a place for temporary files");
+        for (path, program) in programs {
+            std::fs::copy(program, root.path().join(path)).expect("the program can be copied");
+        }
+        let mut command = Command::new(repository().join("tests/cluster/image"));
+        let said = output(command.args([name, tag]).arg(root.path()), "");
+        Ok(succeeded(&said, "tests/cluster/image").trim().to_owned())
+    }
+
+    /// The address under which pods reach this machine.
+    ///
+    /// # Errors
+    /// The cluster is somebody else's, and it is not known: the reason to skip the test with.
+    ///
+    /// # Panics
+    /// When the cluster does not say.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub fn host(&self) -> Result<&'static str, &'static str> {
+        static FOUND: OnceLock<String> = OnceLock::new();
+        self.busybox()?;
+        Ok(FOUND.get_or_init(|| {
+            let said = output(&mut Command::new(repository().join("tests/cluster/status")), "");
+            let text = succeeded(&said, "tests/cluster/status");
+            let line = text.lines().find_map(|line| line.strip_prefix("host "));
+            line.expect("the status has the host's address").trim().to_owned()
+        }))
     }
 
     /// Runs kubectl to its end, with this on its standard input.

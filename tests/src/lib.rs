@@ -1,6 +1,7 @@
 //! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
 
 pub mod cluster;
+pub mod images;
 pub mod proxy;
 
 use std::path::{Path, PathBuf};
@@ -40,9 +41,24 @@ pub fn k8s_apply() -> &'static Path {
 /// Builds one of our programs, of this package. Answers where it is.
 #[expect(clippy::panic, reason = "a test cannot go on without the program")]
 fn build(package: &str, program: &str) -> PathBuf {
+    let mut command = cargo();
+    command.args(["build", "--quiet", "--locked", "-p", package]);
+    let built = command.status();
+    match built {
+        Ok(status) if status.success() => {}
+        other => panic!("cannot build {program}: {other:?}"),
+    }
+    // Tests lie in target/<profile>/deps; programs two levels up.
+    let here = std::env::current_exe().unwrap_or_default();
+    let target = here.ancestors().nth(3).map(Path::to_owned).unwrap_or_default();
+    target.join("debug").join(program)
+}
+
+/// The cargo that builds this test, in the repository.
+fn cargo() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "-p", package]).current_dir(repository());
+    command.current_dir(repository());
     // What cargo told this test about its own package. Some build scripts look at these, and would have everything
     // that depends on them built again.
     for (name, _) in std::env::vars_os() {
@@ -54,15 +70,7 @@ fn build(package: &str, program: &str) -> PathBuf {
             command.env_remove(&name);
         }
     }
-    let built = command.status();
-    match built {
-        Ok(status) if status.success() => {}
-        other => panic!("cannot build {program}: {other:?}"),
-    }
-    // Tests lie in target/<profile>/deps; programs two levels up.
-    let here = std::env::current_exe().unwrap_or_default();
-    let target = here.ancestors().nth(3).map(Path::to_owned).unwrap_or_default();
-    target.join("debug").join(program)
+    command
 }
 
 /// The repository's root.
@@ -102,6 +110,14 @@ pub fn is_installed(program: &str) -> bool {
 #[must_use]
 pub fn wf_run_in(dir: &Path, args: &[&str]) -> Command {
     command(wf_run(), dir, args)
+}
+
+/// The same, without any cluster of whoever runs the tests.
+#[must_use]
+pub fn wf_run_on_cluster_in(dir: &Path, args: &[&str]) -> Command {
+    let mut command = command(wf_run(), dir, args);
+    without_cluster(&mut command, dir);
+    command
 }
 
 /// `hpcc-envgen` with these arguments in this folder, without what the surroundings might add.

@@ -30,7 +30,7 @@ pub(super) struct Passing {
     limit: Limit,
     phase: Phase,
     /// Dropped with the body: then the call has ended.
-    _entry: Entry,
+    _entry: Option<Entry>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -46,7 +46,12 @@ impl Passing {
     pub(super) fn new(server: ServerBody, limit: Limit, entry: Entry) -> Self {
         let is_over = matches!(limit, Limit::Bytes(0) | Limit::Events(0, ..));
         let phase = if is_over { Phase::Flushing } else { Phase::Open };
-        Self { server: Some(server), limit, phase, _entry: entry }
+        Self { server: Some(server), limit, phase, _entry: Some(entry) }
+    }
+
+    /// No body.
+    pub(super) fn nothing() -> Self {
+        Self { server: None, limit: Limit::None, phase: Phase::Done, _entry: None }
     }
 
     /// As much of this as the limit allows.

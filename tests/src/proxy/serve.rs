@@ -90,6 +90,7 @@ async fn serve(client: Client, listener: TcpListener, shared: Arc<Shared>) {
                     // A connection that breaks is what this is for.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
+                        .with_upgrades()
                         .await;
                 });
             }
@@ -102,8 +103,13 @@ async fn serve(client: Client, listener: TcpListener, shared: Arc<Shared>) {
 async fn answer(
     client: Client,
     shared: Arc<Shared>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Passing>, Cut> {
+    let upgrade = request
+        .headers()
+        .get(header::UPGRADE)
+        .cloned()
+        .map(|to| (to, hyper::upgrade::on(&mut request)));
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let query = parts.uri.query().unwrap_or_default();
@@ -118,7 +124,8 @@ async fn answer(
         return Ok(answered(made, Limit::None, entry));
     }
     entry.is_forwarded();
-    let response = match forward(client, parts, body).await {
+    let to = upgrade.as_ref().map(|(to, _)| to);
+    let response = match forward(client, parts, body, to).await {
         Ok(response) => {
             entry.server_answered(response.status().as_u16());
             response
@@ -132,6 +139,11 @@ async fn answer(
     let after = fault.as_ref().filter(|fault| fault.is_after);
     if let Some(made) = instead(after, &entry, &release).await? {
         return Ok(answered(made, Limit::None, entry));
+    }
+    if let Some((to, upgrading)) = upgrade
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        return Ok(switched(response, to, upgrading, entry));
     }
     let limit = match fault.map(|fault| fault.what) {
         Some(What::CutBody { bytes }) => Limit::Bytes(bytes),
@@ -184,8 +196,13 @@ async fn forward(
     client: Client,
     mut parts: http::request::Parts,
     body: Bytes,
+    upgrade: Option<&HeaderValue>,
 ) -> Result<Response<ServerBody>, kube::Error> {
     without_connection_headers(&mut parts.headers);
+    if let Some(to) = upgrade {
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        parts.headers.insert(header::UPGRADE, to.clone());
+    }
     for name in [header::HOST, header::AUTHORIZATION] {
         parts.headers.remove(name);
     }
@@ -196,6 +213,32 @@ async fn forward(
     parts.extensions = http::Extensions::new();
     let body = if body.is_empty() { ServerBody::empty() } else { ServerBody::from(body) };
     client.send(Request::from_parts(parts, body)).await
+}
+
+/// The answer to a call after which the connection speaks another protocol, whose bytes are passed on both ways.
+fn switched(
+    mut response: Response<ServerBody>,
+    to: HeaderValue,
+    upgrading: hyper::upgrade::OnUpgrade,
+    entry: Entry,
+) -> Response<Passing> {
+    let server = hyper::upgrade::on(&mut response);
+    let (mut parts, _) = response.into_parts();
+    without_connection_headers(&mut parts.headers);
+    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    parts.headers.insert(header::UPGRADE, to);
+    parts.version = http::Version::HTTP_11;
+    parts.extensions = http::Extensions::new();
+    entry.is_answered(parts.status.as_u16());
+    tokio::spawn(async move {
+        if let (Ok(client), Ok(server)) = tokio::join!(upgrading, server) {
+            let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
+            // Its end is the end of the call, however it ends.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        }
+        drop(entry);
+    });
+    Response::from_parts(parts, Passing::nothing())
 }
 
 /// Takes out what is about one connection only (RFC 9110 7.6.1).

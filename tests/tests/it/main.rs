@@ -11,3 +11,4 @@ mod k8s_faults;
 mod kill;
 mod montage;
 mod proxy;
+mod wf_k8s;

@@ -11,7 +11,7 @@ use k8s_apply::object::Object;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use worker::protocol::{FromWorker, StopHow, TaskEnd, TaskKey, ToWorker};
+use worker::protocol::{FromWorker, StopHow, TaskEnd, TaskKey, TaskResult, ToWorker};
 
 use super::batches::{Batch, Gathering};
 use super::pods::PodView;
@@ -583,6 +583,11 @@ impl Actor {
         if task.stop.is_some() && outcome.result.is_err() {
             // What was asked to end has not failed by itself.
             outcome.result = Err(Failure::Stopped);
+        } else if matches!(outcome.result, Err(Failure::Stopped)) {
+            outcome.result = Err(Failure::Platform {
+                fault: PlatformFault::WorkerLost,
+                message: "its pod was told to end, as when it is deleted or evicted".to_owned(),
+            });
         }
         if let Err(Failure::OutOfMemory { .. }) = outcome.result {
             self.ask_for_more_memory(id, task.memory_bytes);
@@ -624,6 +629,17 @@ impl Actor {
         }
     }
 
+    /// A worker that ends tasks without having been told is being ended itself: it gets no more of them.
+    fn stopped_unasked(&mut self, peer: &Peer, key: TaskKey) {
+        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
+        if task.is_some_and(|task| task.stop.is_none())
+            && let Peer::Worker(pod) = peer
+            && let Some(worker) = self.workers.get_mut(pod)
+        {
+            worker.leaving = true;
+        }
+    }
+
     // --- what workers say ----------------------------------------------------------------------------------------------
 
     fn hub_event(&mut self, event: HubEvent) {
@@ -644,6 +660,9 @@ impl Actor {
             FromWorker::Ended(end) => {
                 let key = end.key;
                 let holder = peer.holder(key);
+                if end.result == TaskResult::Stopped {
+                    self.stopped_unasked(&peer, key);
+                }
                 self.ended(key, Ok(end), holder);
                 if let Peer::Worker(pod) = peer {
                     self.is_free(&pod, key);

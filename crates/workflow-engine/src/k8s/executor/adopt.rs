@@ -10,7 +10,7 @@ use worker::protocol::TaskKey;
 use super::BeginError;
 use super::actor::{Actor, Held, Place, job_kind, pod_kind};
 use super::batches::{Batch, Stage};
-use crate::k8s::fault::{self, PodState};
+use crate::k8s::fault::{self, PodState, Waiting};
 use crate::k8s::name::{self, Role};
 use crate::k8s::objects::Class;
 
@@ -68,7 +68,12 @@ impl Actor {
             let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
             let state =
                 serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| fault::read(&pod));
-            if is_pool && matches!(state, Ok(PodState::Running)) {
+            // What a pod says of itself is seconds old: one that starts may have a worker with a task.
+            let may_work = matches!(
+                state,
+                Ok(PodState::Running | PodState::Waiting { why: Waiting::Starting })
+            );
+            if is_pool && may_work {
                 expected.insert(pod.name().to_owned());
             }
         }

@@ -44,7 +44,7 @@ pub(super) struct Worker {
     slots: u32,
     pub(super) keys: HashSet<TaskKey>,
     idle_since: Instant,
-    leaving: bool,
+    pub(super) leaving: bool,
 }
 
 impl Worker {
