@@ -18,6 +18,8 @@ use crate::object::{Object, ObjectKey};
 const WATCH_SECONDS: u32 = 30;
 /// How much later than that the server may end it.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long it waits after it was told that it may not see the objects.
+const FORBIDDEN: Duration = Duration::from_secs(5);
 /// A watch that ends sooner, and without an event, is not begun anew at once.
 const BRIEF: Duration = Duration::from_secs(1);
 
@@ -224,6 +226,8 @@ impl Follower {
     ) -> News {
         // A kind without the verb answers 405.
         if status.is_some_and(|status| status.code == 403 || status.code == 405) {
+            // Whoever goes on asking is not to do so at once.
+            self.pause = Some(FORBIDDEN);
             return News::Forbidden;
         }
         let asked =

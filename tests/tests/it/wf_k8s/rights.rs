@@ -77,7 +77,11 @@ fn used(bed: &mut Bed, way: Way, role: &Role) -> BTreeSet<Right> {
     bed.nothing_is_left();
 
     // A container whose first process says nothing: its log is asked for.
-    let ran = bed.run(&Flow::default().sh("dies", "kill -KILL 1; kill -KILL $PPID; sleep 5", &[], &[]), way, &[]);
+    let ran = bed.run(
+        &Flow::default().sh("dies", "kill -KILL 1; kill -KILL $PPID; sleep 5", &[], &[]),
+        way,
+        &[],
+    );
     assert_ne!(ran.code, None, "{ran}");
     // No pod comes of its Job.
     let more = ["--run-as", "0:0", "--image-wait", "8"];
@@ -102,7 +106,10 @@ fn compare(ways: &[Way], role: &Role) {
     let given = role.rights();
     let missing: Vec<_> = all.difference(&given).collect();
     let idle: Vec<_> = given.difference(&all).collect();
-    assert!(missing.is_empty() && idle.is_empty(), "{ways:?}: missing {missing:?}, never used {idle:?}");
+    assert!(
+        missing.is_empty() && idle.is_empty(),
+        "{ways:?}: missing {missing:?}, never used {idle:?}"
+    );
 }
 
 fn role(connected: bool, relay: bool) -> Role {

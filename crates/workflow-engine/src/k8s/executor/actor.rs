@@ -92,7 +92,7 @@ pub(super) enum CallDone {
     Made { job: String, took: Duration, result: Box<Result<Option<Object>, CallError>> },
     Deleted { what: String, result: Result<bool, CallError> },
     Tail { job: String, failure: Failure, text: Option<String> },
-    Events { job: String, messages: Vec<String> },
+    Events { kind: &'static str, name: String, messages: Vec<String> },
 }
 
 /// What one of the watches brings.
@@ -146,6 +146,8 @@ pub(super) struct Actor {
     pub(super) book: Option<FileBook>,
     pub(super) uploads: super::files::Uploads,
     pub(super) settling: Option<super::adopt::Settling>,
+    /// Since when watching is not allowed.
+    pub(super) blind_since: Option<Instant>,
     /// Notes that need not be said again.
     pub(super) said: HashSet<String>,
     /// Slots for calls that delete.
@@ -223,6 +225,7 @@ impl Actor {
             book,
             uploads: super::files::Uploads::default(),
             settling: None,
+            blind_since: None,
             said: HashSet::new(),
             deletions: super::batches::deletions(),
             transfers: JoinSet::new(),
@@ -514,6 +517,12 @@ impl Actor {
         }
     }
 
+    /// Whether an earlier engine began this, and this one has not asked for it yet.
+    pub(super) fn is_held(&self, key: TaskKey) -> bool {
+        let held = self.held.get(&(key.process, key.firing));
+        matches!(held, Some(Held::Runs { key: known, .. }) if *known == key)
+    }
+
     /// Something that others know under this key has ended.
     pub(super) fn ended(&mut self, key: TaskKey, end: Result<TaskEnd, Failure>, holder: Holder) {
         if let Some(&id) = self.by_key.get(&key) {
@@ -624,20 +633,32 @@ impl Actor {
         self.by_key.insert(key, id);
         self.tasks.insert(id, task);
         match held {
-            Held::Runs { key, .. } => self.began(key),
+            Held::Runs { key, .. } => {
+                self.began(key);
+                self.answer_parked(key);
+            }
             Held::Ended { end, holder } => self.end_task(id, &end, holder),
         }
     }
 
-    /// A worker that ends tasks without having been told is being ended itself: it gets no more of them.
-    fn stopped_unasked(&mut self, peer: &Peer, key: TaskKey) {
-        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
-        if task.is_some_and(|task| task.stop.is_none())
-            && let Peer::Worker(pod) = peer
-            && let Some(worker) = self.workers.get_mut(pod)
-        {
-            worker.leaving = true;
+    /// A worker that ends tasks without having been told is being ended itself: it gets no more of them. A task that had
+    /// not begun there goes to another. Answers whether that is so.
+    fn stopped_unasked(&mut self, peer: &Peer, id: ConnectionId, key: TaskKey) -> bool {
+        let Some(&task_id) = self.by_key.get(&key) else { return false };
+        let Some(task) = self.tasks.get(&task_id) else { return false };
+        let (Peer::Worker(pod), None) = (peer, task.stop) else { return false };
+        let began = task.began;
+        let Some(worker) = self.workers.get_mut(pod) else { return false };
+        worker.leaving = true;
+        if began {
+            return false;
         }
+        worker.release(key);
+        let pool = worker.pool;
+        self.send(id, &ToWorker::Recorded(vec![key]));
+        self.wait_again(task_id, pool);
+        self.dispatch(pool);
+        true
     }
 
     // --- what workers say ----------------------------------------------------------------------------------------------
@@ -660,9 +681,10 @@ impl Actor {
             FromWorker::Ended(end) => {
                 let key = end.key;
                 let holder = peer.holder(key);
-                if end.result == TaskResult::Stopped {
-                    self.stopped_unasked(&peer, key);
+                if end.result == TaskResult::Stopped && self.stopped_unasked(&peer, id, key) {
+                    return;
                 }
+                let end = self.uploads.judge(id, end);
                 self.ended(key, Ok(end), holder);
                 if let Peer::Worker(pod) = peer {
                     self.is_free(&pod, key);

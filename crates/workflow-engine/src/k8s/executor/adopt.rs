@@ -36,10 +36,10 @@ impl Actor {
         let selector = self.objects.names.selector();
         let jobs = self.cluster.list(&job_kind(), Some(&namespace), Some(&selector)).await?;
         let jobs: Vec<Object> = jobs.into_iter().filter(is_of_tasks).collect();
-        if jobs.is_empty() {
+        let pods = self.cluster.list(&pod_kind(), Some(&namespace), Some(&selector)).await?;
+        if jobs.is_empty() && pods.is_empty() {
             return Ok(());
         }
-        let pods = self.cluster.list(&pod_kind(), Some(&namespace), Some(&selector)).await?;
         if !self.options.adopt {
             self.note("what an earlier engine began on the cluster is ended first");
             return self.end_all(&jobs).await;
@@ -48,17 +48,16 @@ impl Actor {
         if has_pools {
             self.know_classes();
         }
-        let mut kept = 0_usize;
-        let mut going = HashSet::new();
+        let mut kept = HashSet::new();
         for job in &jobs {
             if self.keep_job(job) {
-                kept += 1;
-            } else {
-                going.insert(job.name().to_owned());
+                kept.insert(job.name().to_owned());
             }
         }
+        self.until_calls_are_done().await;
         // What an earlier engine had begun to end is to have ended before its tasks begin anew.
-        self.until_pods_are_gone(self.options.patience.gone, |job| going.contains(job)).await?;
+        self.until_pods_are_gone(self.options.patience.gone, |job| !kept.contains(job)).await?;
+        let kept = kept.len();
         if kept > 0 {
             self.note(format!("{kept} Jobs of an earlier engine are taken over"));
         }
@@ -115,6 +114,7 @@ impl Actor {
             let number = |path: &str| job.at(path).and_then(serde_json::Value::as_u64).unwrap_or(0);
             let pods = usize::try_from(number("/spec/parallelism")).unwrap_or(0);
             let mut batch = Batch::of_tasks(HashSet::new(), None, Stage::Made);
+            batch.uid = job.uid().map(str::to_owned);
             batch.pool = Some(at);
             batch.pods = pods;
             batch.finished_pods = usize::try_from(number("/status/succeeded")).unwrap_or(0);
@@ -144,7 +144,9 @@ impl Actor {
                     .insert(firing, Held::Runs { place: Place::Batch(name.clone()), key: *key });
             }
         }
-        self.batches.insert(name, Batch::of_tasks(open, None, Stage::Made));
+        let mut batch = Batch::of_tasks(open, None, Stage::Made);
+        batch.uid = job.uid().map(str::to_owned);
+        self.batches.insert(name, batch);
         true
     }
 
@@ -153,12 +155,16 @@ impl Actor {
         for job in jobs {
             self.delete_job(job.name());
         }
+        self.until_calls_are_done().await;
+        self.until_pods_are_gone(self.options.patience.gone, |_| true).await
+    }
+
+    async fn until_calls_are_done(&mut self) {
         while let Some(done) = self.calls.join_next().await {
             if let Ok(done) = done {
                 self.call_done(done);
             }
         }
-        self.until_pods_are_gone(self.options.patience.gone, |_| true).await
     }
 
     /// Waits until no pod of these Jobs can write any more.
@@ -205,7 +211,6 @@ impl Actor {
             // Those that did not come have lost their leases: they have ended what they had.
             for pod in settling.pods.clone() {
                 self.note(format!("worker {pod} of an earlier engine did not come back"));
-                self.delete_pod(&pod);
             }
             self.settling = None;
         }
@@ -236,11 +241,7 @@ impl Actor {
 
     async fn delete_everything(&mut self) -> Result<(), BeginError> {
         // What was asked for just now may come into being after a list.
-        while let Some(done) = self.calls.join_next().await {
-            if let Ok(done) = done {
-                self.call_done(done);
-            }
-        }
+        self.until_calls_are_done().await;
         let namespace = self.objects.settings.namespace.clone();
         let selector = self.objects.names.selector();
         let jobs = self.cluster.list(&job_kind(), Some(&namespace), Some(&selector)).await?;
@@ -256,11 +257,7 @@ impl Actor {
             let kind = Kind::of("v1", "Service", "services");
             self.delete_other(&self.objects.names.relay(), kind);
         }
-        while let Some(done) = self.calls.join_next().await {
-            if let Ok(done) = done {
-                self.call_done(done);
-            }
-        }
+        self.until_calls_are_done().await;
         // So that nobody writes any more when the run counts as ended.
         self.until_pods_are_gone(LAST_CALLS, |_| true).await
     }

@@ -9,7 +9,7 @@ use kube::api::PropagationPolicy;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{Hello, StopHow, TaskKey, TaskSpec, ToWorker};
 
-use super::actor::{Actor, CallDone, Held, Peer, Place, job_kind, pod_kind};
+use super::actor::{Actor, CallDone, Held, Peer, Place, job_kind};
 use super::spec::id_of;
 use crate::exec::{Failure, Outcome, PlatformFault, TaskId};
 use crate::k8s::hub::ConnectionId;
@@ -47,6 +47,8 @@ pub(super) struct Batch {
     pub(super) keys: HashSet<TaskKey>,
     pub(super) stage: Stage,
     pub(super) since: Instant,
+    /// The server's name for it, which no other Job of the same name has.
+    pub(super) uid: Option<String>,
     /// When a pod of it was first seen.
     pub(super) pod_seen: bool,
     pub(super) connection: Option<ConnectionId>,
@@ -71,6 +73,7 @@ impl Batch {
             keys,
             stage,
             since: Instant::now(),
+            uid: None,
             pod_seen: false,
             connection: None,
             object: object.map(Arc::new),
@@ -257,25 +260,33 @@ impl Actor {
             CallDone::Made { job, took, result } => self.made(&job, took, *result),
             CallDone::Deleted { what, result } => {
                 self.deleting.remove(&what);
-                if let Err(error) = result {
+                // 409: it is another one of the same name by now.
+                if let Err(error) = result
+                    && !error.is_code(409)
+                {
                     self.note(format!("{what} could not be deleted: {error}"));
                 }
             }
             CallDone::Tail { job, failure, text } => self.tail_of_lost(&job, failure, text),
-            CallDone::Events { job, messages } => self.why_no_pod(&job, &messages),
+            CallDone::Events { kind: "Pod", name, messages } => {
+                self.why_not_started(&name, &messages);
+            }
+            CallDone::Events { name, messages, .. } => self.why_no_pod(&name, &messages),
         }
     }
 
     fn made(&mut self, job: &str, took: Duration, result: Result<Option<Object>, CallError>) {
         let now = Instant::now();
         self.pace.answered(took, now);
+        let ours_run = self.some_run();
         let Some(batch) = self.batches.get_mut(job) else {
             // Its tasks were stopped meanwhile.
             return self.delete_job(job);
         };
         match result {
             // Its name says run, task and attempt: one that is there is the one that was asked for.
-            Ok(_) => {
+            Ok(object) => {
+                batch.uid = object.as_ref().and_then(|job| job.uid().map(str::to_owned));
                 batch.stage = Stage::Made;
                 batch.since = now;
                 batch.object = None;
@@ -286,6 +297,10 @@ impl Actor {
                 // Without an answer it may be there all the same: only asking again tells.
                 let is_unknown = error.status().is_none();
                 let since = *batch.refused_since.get_or_insert(now);
+                if is_quota && ours_run {
+                    // It is our own pods that fill it: there will be room.
+                    batch.refused_since = Some(now);
+                }
                 if (is_quota || is_unknown)
                     && now.duration_since(since) < self.options.patience.quota
                 {
@@ -401,6 +416,9 @@ impl Actor {
 
     pub(super) fn batch_joined(&mut self, id: ConnectionId, hello: Hello) {
         let job = hello.class;
+        if let Some(before) = self.batches.get(&job).and_then(|batch| batch.connection) {
+            self.uploads.forget(before);
+        }
         if let Some(batch) = self.batches.get_mut(&job) {
             batch.connection = Some(id);
             batch.pod_seen = true;
@@ -415,7 +433,9 @@ impl Actor {
             }
         }
         for end in hello.ended {
-            self.ended(end.key, Ok(end.clone()), peer.holder(end.key));
+            let end = self.uploads.judge(id, end);
+            let key = end.key;
+            self.ended(key, Ok(end), peer.holder(key));
         }
     }
 
@@ -443,24 +463,20 @@ impl Actor {
 
     /// Has the server delete a Job with its pods.
     pub(super) fn delete_job(&mut self, job: &str) {
-        if let Some(batch) = self.batches.get(job)
-            && batch.keys.iter().all(|key| !self.by_key.contains_key(key))
-        {
+        let batch = self.batches.get(job);
+        let uid = batch.and_then(|batch| batch.uid.clone());
+        if batch.is_some_and(|batch| batch.keys.iter().all(|key| !self.by_key.contains_key(key))) {
             self.batches.remove(job);
         }
-        self.delete(job.to_owned(), format!("Job {job}"), job_kind());
-    }
-
-    pub(super) fn delete_pod(&mut self, pod: &str) {
-        self.delete(pod.to_owned(), format!("Pod {pod}"), pod_kind());
+        self.delete(job.to_owned(), uid, format!("Job {job}"), job_kind());
     }
 
     pub(super) fn delete_other(&mut self, name: &str, kind: Kind) {
         let what = format!("{} {name}", kind.gvk.kind);
-        self.delete(name.to_owned(), what, kind);
+        self.delete(name.to_owned(), None, what, kind);
     }
 
-    fn delete(&mut self, name: String, what: String, kind: Kind) {
+    fn delete(&mut self, name: String, uid: Option<String>, what: String, kind: Kind) {
         if !self.deleting.insert(what.clone()) {
             return;
         }
@@ -473,7 +489,7 @@ impl Actor {
                 kind: &kind,
                 namespace: Some(&namespace),
                 name: &name,
-                uid: None,
+                uid: uid.as_deref(),
                 resource_version: None,
                 propagation: PropagationPolicy::Background,
                 dry_run: false,

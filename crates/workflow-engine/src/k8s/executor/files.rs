@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
-use worker::protocol::{PART, Part, TaskKey, ToWorker};
+use worker::protocol::{PART, Part, TaskEnd, TaskKey, TaskResult, ToWorker};
 
 use super::actor::Actor;
 use super::spec::{LONGEST_FILE, is_inside};
@@ -18,10 +18,15 @@ const BEHIND: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
     open: HashMap<(ConnectionId, String), Upload>,
+    /// Files of tasks that could not be kept, and why.
+    failed: HashMap<TaskKey, String>,
+    /// What workers need for tasks that the engine has not asked for yet.
+    parked: Vec<(ConnectionId, TaskKey, Vec<String>)>,
 }
 
 #[derive(Debug)]
 struct Upload {
+    key: TaskKey,
     file: File,
     temporary: PathBuf,
     written: u64,
@@ -37,6 +42,18 @@ impl Uploads {
             }
             *of != id
         });
+        self.parked.retain(|(of, _, _)| *of != id);
+    }
+
+    /// The end of a task: it has not ended well if its files were not kept, all and whole.
+    pub(super) fn judge(&mut self, id: ConnectionId, mut end: TaskEnd) -> TaskEnd {
+        let half = self.open.iter().find(|((of, _), upload)| *of == id && upload.key == end.key);
+        let half = half.map(|((_, path), _)| format!("{path} came in half"));
+        let failed = self.failed.remove(&end.key).or(half);
+        if let (Some(why), TaskResult::Exit(0)) = (failed, &end.result) {
+            end.result = TaskResult::Lost(format!("what it made could not be kept: {why}"));
+        }
+        end
     }
 }
 
@@ -44,6 +61,13 @@ impl Actor {
     /// A worker needs files of the work directory.
     pub(super) fn wanted(&mut self, id: ConnectionId, key: TaskKey, paths: Vec<String>) {
         let (Some(book), Some(hub)) = (&self.book, self.hub.clone()) else { return };
+        if !self.by_key.contains_key(&key) {
+            // Of an earlier engine: answered when this one asks for the task. Others are being stopped.
+            if self.is_held(key) {
+                self.uploads.parked.push((id, key, paths));
+            }
+            return;
+        }
         let work_dir = book.work_dir().to_owned();
         // It may have only what its task is allowed to read.
         let allowed = self
@@ -69,15 +93,37 @@ impl Actor {
         });
     }
 
+    /// A task is asked for that an earlier engine began: what its worker needs is sent now.
+    pub(super) fn answer_parked(&mut self, key: TaskKey) {
+        let parked = std::mem::take(&mut self.uploads.parked);
+        let (mine, others): (Vec<_>, Vec<_>) =
+            parked.into_iter().partition(|(_, of, _)| *of == key);
+        self.uploads.parked = others;
+        for (id, key, paths) in mine {
+            self.wanted(id, key, paths);
+        }
+    }
+
     /// A part of a file that a task has made.
     pub(super) fn uploaded(&mut self, id: ConnectionId, part: &Part) {
         let Some(book) = &self.book else { return };
         let work_dir = book.work_dir().to_owned();
         let path = part.path.clone();
-        let is_known = self.by_key.contains_key(&part.key) && is_inside(&path);
-        if is_known && let Err(error) = self.take_part(id, &work_dir, part) {
-            self.uploads.open.remove(&(id, path.clone()));
-            self.note(format!("cannot keep {path}, which a task has made: {error}"));
+        let is_known = self.by_key.contains_key(&part.key) || self.is_held(part.key);
+        if !is_known || self.uploads.failed.contains_key(&part.key) {
+            return;
+        }
+        let taken = if is_inside(&path) {
+            self.take_part(id, &work_dir, part)
+        } else {
+            Err(io::Error::other("it is not in the work directory"))
+        };
+        if let Err(error) = taken {
+            if let Some(upload) = self.uploads.open.remove(&(id, path.clone())) {
+                // A scratch file that cannot be removed does no harm.
+                let _ = fs::remove_file(&upload.temporary);
+            }
+            self.uploads.failed.insert(part.key, format!("{path}: {error}"));
         }
     }
 
@@ -88,9 +134,11 @@ impl Actor {
             let folder = target.parent().unwrap_or(work_dir);
             fs::create_dir_all(folder)?;
             let name = target.file_name().unwrap_or_default().to_string_lossy();
-            let temporary = folder.join(format!(".{name}.{}.part", part.key));
+            let temporary = folder.join(format!(".{name}.{}.{}.part", part.key, id.number()));
             let file = File::create(&temporary)?;
-            self.uploads.open.insert(at.clone(), Upload { file, temporary, written: 0 });
+            self.uploads
+                .open
+                .insert(at.clone(), Upload { key: part.key, file, temporary, written: 0 });
         }
         let Some(upload) = self.uploads.open.get_mut(&at) else {
             return Err(io::Error::other("its beginning did not come"));

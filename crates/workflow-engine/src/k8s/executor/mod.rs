@@ -54,9 +54,11 @@ pub enum Reach {
 pub struct Patience {
     /// For an image that cannot be pulled, and for a container that cannot be made.
     pub image: Duration,
-    /// For room on a node.
+    /// For a pod that has a node to start, volumes included.
+    pub start: Duration,
+    /// For room on a node, while no pod of the run is at work.
     pub schedule: Duration,
-    /// For room in a quota.
+    /// For room in a quota, while no pod of the run is at work.
     pub quota: Duration,
     /// How long a worker keeps what it has when it has lost its engine. Then its tasks are ended.
     pub lease: Duration,
@@ -72,6 +74,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             image: Duration::from_mins(2),
+            start: Duration::from_mins(10),
             schedule: Duration::from_mins(10),
             quota: Duration::from_mins(10),
             lease: Duration::from_mins(2),

@@ -22,6 +22,10 @@ const NO_POD: Duration = Duration::from_secs(2);
 const ASK_WHY: Duration = Duration::from_secs(10);
 /// How long a quota counts as in force after it was heard of last.
 const QUOTA_LASTS: Duration = Duration::from_secs(5);
+/// How long a run goes on that may not watch what it made.
+const BLIND: Duration = Duration::from_mins(1);
+/// A pod that does not start for so long is asked about.
+const ASK_POD_WHY: Duration = Duration::from_secs(20);
 /// A limit that binds for so long is told.
 const LASTS: Duration = Duration::from_secs(5);
 /// How many Jobs are asked about at once.
@@ -38,6 +42,9 @@ pub(super) struct PodView {
     pub(super) waiting: Option<Waiting>,
     /// Since when it waits for that.
     since: Instant,
+    /// What events say of why it waits.
+    word: String,
+    asked: Option<Instant>,
     /// It has ended, and that was taken in.
     pub(super) ended: bool,
 }
@@ -91,8 +98,21 @@ impl Actor {
             Seen::Pods(News::Trouble(why)) | Seen::Jobs(News::Trouble(why)) => {
                 self.note(format!("the cluster cannot be watched at the moment: {why}"));
             }
-            Seen::Pods(News::Forbidden) | Seen::Jobs(News::Forbidden) => {
-                self.note("this account may not watch pods and Jobs: see `wf-run rbac`");
+            Seen::Pods(News::Forbidden) | Seen::Jobs(News::Forbidden) => self.forbidden(),
+        }
+    }
+
+    /// Without watches no end of a Job is heard of: what waits for one is not to wait for ever.
+    fn forbidden(&mut self) {
+        let why = "this account may not list and watch pods and Jobs: `wf-run rbac` prints the Role that a run needs";
+        if self.said.insert(why.to_owned()) {
+            self.note(why);
+        }
+        let since = *self.blind_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > BLIND {
+            let ids: Vec<_> = self.tasks.keys().copied().collect();
+            for id in ids {
+                self.fail_by_platform(id, PlatformFault::Config, why);
             }
         }
     }
@@ -108,6 +128,19 @@ impl Actor {
         if known.is_some_and(|known| known.ended) {
             return;
         }
+        if object.at("/metadata/deletionTimestamp").is_some()
+            && let Some(worker) = self.workers.get_mut(&name)
+        {
+            worker.leaving = true;
+        }
+        // A pod of an earlier Job of the same name says nothing of this one.
+        let of_batch = self.batches.get(&job).and_then(|batch| batch.uid.as_deref());
+        let owner = object.text("/metadata/ownerReferences/0/uid");
+        if let (Some(uid), Some(owner)) = (of_batch, owner)
+            && uid != owner
+        {
+            return self.settled_pod(&name);
+        }
         if let Some(batch) = self.batches.get_mut(&job) {
             batch.pod_seen = true;
         }
@@ -116,13 +149,20 @@ impl Actor {
             PodState::Running => (None, false),
             PodState::Ended(_) => (None, true),
         };
-        let since = known
-            .filter(|known| {
-                known.waiting.as_ref().map(std::mem::discriminant)
-                    == waiting.as_ref().map(std::mem::discriminant)
-            })
-            .map_or_else(Instant::now, |known| known.since);
-        self.pods.insert(name.clone(), PodView { job: job.clone(), waiting, since, ended });
+        // What it waits for is waited for since it was first seen to be so.
+        let sort = |waiting: &Option<Waiting>| waiting.as_ref().map(std::mem::discriminant);
+        let view = match known.filter(|known| sort(&known.waiting) == sort(&waiting)) {
+            Some(known) => PodView { waiting, ended, ..known.clone() },
+            None => PodView {
+                job: job.clone(),
+                waiting,
+                since: Instant::now(),
+                word: String::new(),
+                asked: None,
+                ended,
+            },
+        };
+        self.pods.insert(name.clone(), view);
         match state {
             PodState::Waiting { .. } => {}
             PodState::Running => self.pod_runs(&job),
@@ -192,10 +232,14 @@ impl Actor {
     }
 
     fn pool_pod_ended(&mut self, pod: &str, job: &str, at: usize, end: &PodEnd) {
-        if let PodEnd::Completed { exit: 0, .. } = end
+        // With these codes its index is not run again: see `Objects::pool_job`.
+        if let PodEnd::Completed { exit: 0 | 75 | 78, .. } = end
             && let Some(batch) = self.batches.get_mut(job)
         {
             batch.finished_pods += 1;
+            if batch.finished_pods >= batch.pods {
+                self.delete_job(job);
+            }
         }
         if self.workers.contains_key(pod) {
             return self.worker_gone(pod, &failure_of(end));
@@ -294,22 +338,39 @@ impl Actor {
         self.lose_rest(job, &failure, &failure);
     }
 
-    fn ask_why(&mut self, job: &str) {
+    fn ask_why(&mut self, kind: &'static str, name: &str) {
         let cluster = self.cluster.clone();
         let namespace = self.objects.settings.namespace.clone();
-        let job = job.to_owned();
+        let name = name.to_owned();
         self.calls.spawn(async move {
-            let fields = format!("involvedObject.kind=Job,involvedObject.name={job},type=Warning");
+            let fields =
+                format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
             let filter = Filter { labels: None, fields: Some(&fields) };
-            let kind = Kind::of("v1", "Event", "events");
-            let events = cluster.list_where(&kind, Some(&namespace), &filter).await;
+            let events_kind = Kind::of("v1", "Event", "events");
+            let events = cluster.list_where(&events_kind, Some(&namespace), &filter).await;
             let messages = events
                 .unwrap_or_default()
                 .iter()
                 .filter_map(|event| event.text("/message").map(str::to_owned))
                 .collect();
-            CallDone::Events { job, messages }
+            CallDone::Events { kind, name, messages }
         });
+    }
+
+    /// What the events say of a pod that does not start.
+    pub(super) fn why_not_started(&mut self, pod: &str, messages: &[String]) {
+        let Some(view) = self.pods.get_mut(pod) else { return };
+        let Some(message) = messages.last() else { return };
+        if view.word.is_empty() {
+            view.word.clone_from(message);
+            let text = format!("pod {pod} does not start: {message}");
+            self.note(text);
+        }
+    }
+
+    /// Whether a pod of the run is at work.
+    pub(super) fn some_run(&self) -> bool {
+        self.pods.values().any(|pod| pod.waiting.is_none() && !pod.ended)
     }
 
     pub(super) fn why_no_pod(&mut self, job: &str, messages: &[String]) {
@@ -361,30 +422,50 @@ impl Actor {
             if let Some(batch) = self.batches.get_mut(&job) {
                 batch.asked_why = Some(now);
             }
-            self.ask_why(&job);
+            self.ask_why("Job", &job);
         }
     }
 
     /// Gives up what waits too long for an image, a container or a node.
     fn tick_pods(&mut self, now: Instant) {
         let patience = self.options.patience;
+        let ours_run = self.some_run();
         let mut given_up = Vec::new();
-        for (name, pod) in &self.pods {
+        let mut asked = Vec::new();
+        for (name, pod) in &mut self.pods {
             let waited = now.duration_since(pod.since);
             let (limit, fault, message) = match &pod.waiting {
                 Some(Waiting::Image { message }) => (patience.image, PlatformFault::Image, message),
                 Some(Waiting::Config { message }) => {
                     (patience.image, PlatformFault::Config, message)
                 }
+                // Behind our own pods: there will be room.
+                Some(Waiting::Unschedulable { .. }) if ours_run => {
+                    pod.since = now;
+                    continue;
+                }
                 Some(Waiting::Unschedulable { message }) => {
                     (patience.schedule, PlatformFault::Unschedulable, message)
                 }
-                Some(Waiting::Unscheduled | Waiting::Starting) | None => continue,
+                Some(Waiting::Unscheduled) => {
+                    (patience.schedule, PlatformFault::Unschedulable, &pod.word)
+                }
+                Some(Waiting::Starting) => (patience.start, PlatformFault::Config, &pod.word),
+                None => continue,
             };
+            let may_ask = pod.asked.is_none_or(|at| now.duration_since(at) > ASK_POD_WHY);
+            if waited > ASK_POD_WHY && pod.word.is_empty() && may_ask && asked.len() < ASKED {
+                pod.asked = Some(now);
+                asked.push(name.clone());
+            }
             if waited > limit {
+                let message = if message.is_empty() { "nothing says why" } else { message };
                 let message = format!("{message} (for {} s)", waited.as_secs());
                 given_up.push((name.clone(), pod.job.clone(), fault, message));
             }
+        }
+        for pod in asked {
+            self.ask_why("Pod", &pod);
         }
         for (pod, job, fault, message) in given_up {
             if let Some(view) = self.pods.get_mut(&pod) {

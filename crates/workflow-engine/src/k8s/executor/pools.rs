@@ -15,6 +15,8 @@ use crate::k8s::objects::Class;
 
 /// Tasks that become ready together make a pool grow once.
 const TOGETHER: Duration = Duration::from_millis(30);
+/// A pool that had no room to grow is looked at again after this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// After so many pods that ended before they were of any use, the class is given up.
 const USELESS_PODS: u32 = 5;
 
@@ -147,11 +149,13 @@ impl Actor {
         let known = self.workers.remove(&pod);
         if let Some(before) = known.as_ref().and_then(|worker| worker.connection) {
             self.connections.remove(&before);
+            self.uploads.forget(before);
             if let Some(hub) = &self.hub {
                 hub.drop_connection(before, "the worker has connected anew");
             }
         }
         self.connections.insert(id, Peer::Worker(pod.clone()));
+        let was_leaving = known.as_ref().is_some_and(|worker| worker.leaving);
         let had = known.map(|worker| worker.keys).unwrap_or_default();
         let worker = Worker {
             pool: at,
@@ -160,7 +164,7 @@ impl Actor {
             slots: hello.slots.max(1),
             keys: hello.running.iter().copied().collect(),
             idle_since: now,
-            leaving: false,
+            leaving: was_leaving,
         };
         self.workers.insert(pod.clone(), worker);
         self.pools[at].useless = 0;
@@ -220,18 +224,19 @@ impl Actor {
         let wanted = self.settling.is_some() && !self.options.done.contains(&firing);
         if wanted {
             self.held.insert(firing, Held::Runs { place: place.clone(), key });
-        } else if !self.held.contains_key(&firing) {
+        } else if !self.is_held(key) {
             self.send(id, &ToWorker::Stop { key, how: StopHow::Kill });
         }
     }
 
     /// A task that its worker never got goes back to the head of the queue.
-    fn wait_again(&mut self, id: TaskId, at: usize) {
+    pub(super) fn wait_again(&mut self, id: TaskId, at: usize) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         if task.stop.is_some() {
             return self.finish(id, Outcome::failed(Failure::Stopped), None);
         }
         task.place = Place::Queue(at);
+        task.began = false;
         self.pools[at].queue.push_front(id);
     }
 
@@ -326,11 +331,17 @@ impl Actor {
                 .map(|worker| worker.keys.len())
                 .sum();
             let wanted = (waiting + busy).div_ceil(slots);
-            let alive = self.pods_of_pool(at);
+            let leaving =
+                self.workers.values().filter(|worker| worker.pool == at && worker.leaving).count();
+            let alive = self.pods_of_pool(at).saturating_sub(leaving);
             let room = self.options.max_pods.saturating_sub(self.pods_in_all());
             let more = wanted.saturating_sub(alive).min(room);
             if waiting > 0 && more > 0 {
                 self.add_pool_job(at, more);
+            }
+            if waiting > 0 && alive + more < wanted {
+                // There is no room for more pods now; when there is, nobody says so.
+                self.pools[at].grow_at = Some(now + LOOK_AGAIN);
             }
         }
     }
@@ -390,11 +401,11 @@ impl Actor {
             self.send(id, &ToWorker::Leave);
         }
         for pod in lost {
-            self.note(format!("worker {pod} has not come back; its pod is deleted"));
-            if let Some(worker) = self.workers.get_mut(&pod) {
-                worker.away_since = None;
-            }
-            self.delete_pod(&pod);
+            // Its lease has run out: whatever it had it has ended, wherever it is.
+            let message = "its worker did not come back within its lease".to_owned();
+            self.note(format!("worker {pod} did not come back within its lease"));
+            let failure = Failure::Platform { fault: PlatformFault::NodeLost, message };
+            self.worker_gone(&pod, &failure);
         }
     }
 
