@@ -1,5 +1,6 @@
 //! Following a run whose engine is in the cluster.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(crate) const SUMMARY_BEGIN: &str = "== summary of the run ==";
 /// After it.
 pub(crate) const SUMMARY_END: &str = "== end of the summary ==";
 /// How long a log may be silent until the connection is made anew: it may be dead.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// How long to wait until a log is asked for again.
 const AGAIN: Duration = Duration::from_millis(700);
 /// How long the rest of a log may take when the engine has ended.
@@ -33,10 +34,10 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 pub(crate) fn hint(args: &ClusterArgs, namespace: &str, id: &str) -> String {
     let mut options = format!(" -n {namespace}");
     if let Some(path) = &args.kubeconfig {
-        options.push_str(&format!(" --kubeconfig {}", path.display()));
+        let _ = write!(options, " --kubeconfig {}", path.display());
     }
     if let Some(context) = &args.context {
-        options.push_str(&format!(" --context {context}"));
+        let _ = write!(options, " --context {context}");
     }
     format!(
         "see how it goes with: wf-run status {id}{options}\nend it with: wf-run cancel {id}{options}"
@@ -159,7 +160,7 @@ impl Engine {
                 }
             }
             News::Trouble(why) => {
-                self.say_once(format!("the cluster cannot be seen at the moment: {why}"))
+                self.say_once(format!("the cluster cannot be seen at the moment: {why}"));
             }
             News::Forbidden => return Err(forbidden("pods")),
         }
@@ -250,11 +251,10 @@ impl Engine {
                 note(&format!("the engine's Job is gone: run {id} was cancelled"));
                 Ok(Exit::Interrupted)
             }
-            (_, Some((_, 0))) => Ok(Exit::Ok),
+            (_, Some((_, 0))) | (JobEnd::Done, None) => Ok(Exit::Ok),
             (_, Some((_, 1))) => Ok(Exit::Failed),
             (_, Some((_, 2))) => Ok(Exit::Invalid),
             (_, Some((_, 130))) => Ok(Exit::Interrupted),
-            (JobEnd::Done, None) => Ok(Exit::Ok),
             (JobEnd::Failed(why), Some((_, code))) => {
                 Err(anyhow!("the engine ended with exit code {code}: {why}"))
             }

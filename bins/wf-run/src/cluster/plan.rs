@@ -2,6 +2,7 @@
 //! earlier runs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -246,13 +247,13 @@ fn wishes(given: &[String], types: &[String]) -> Result<Vec<Option<Wish>>, Vec<S
                 if let Some(at) = types.iter().position(|name| name == of_type) {
                     wishes[at] = Some(wish);
                 } else {
-                    let near = match nearest(of_type, types.iter().map(String::as_str)) {
-                        Some(near) => format!("did you mean {near}?"),
-                        None => {
-                            let first: Vec<&str> =
-                                types.iter().take(20).map(String::as_str).collect();
-                            format!("its types are {}", first.join(", "))
-                        }
+                    let near = if let Some(near) =
+                        nearest(of_type, types.iter().map(String::as_str))
+                    {
+                        format!("did you mean {near}?")
+                    } else {
+                        let first: Vec<&str> = types.iter().take(20).map(String::as_str).collect();
+                        format!("its types are {}", first.join(", "))
                     };
                     faults.push(format!(
                         "--mode {text}: the workflow has no task type {of_type}; {near}"
@@ -369,7 +370,7 @@ impl Plan {
     pub(crate) fn table(&self) -> String {
         let mut out = mode::table(&self.choices);
         if !self.built_in.is_empty() {
-            out.push_str(&format!("run by the engine itself: {}\n", self.built_in.join(", ")));
+            let _ = writeln!(out, "run by the engine itself: {}", self.built_in.join(", "));
         }
         out
     }

@@ -180,9 +180,9 @@ impl Engine<'_> {
         let made = self.create(&job, self.objects.engine_job(&argv, maps.len())).await?;
         let Some(uid) = made.uid() else { return Ok(()) };
         // So that nothing is left over when the Job goes.
-        let owner =
+        let reference =
             json!({"apiVersion": "batch/v1", "kind": "Job", "name": made.name(), "uid": uid});
-        let body = json!({"metadata": {"ownerReferences": [owner]}});
+        let body = json!({"metadata": {"ownerReferences": [reference]}});
         for (kind, object) in &owned {
             let change = PatchCall {
                 words: "give to the engine's Job",
