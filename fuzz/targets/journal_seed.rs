@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         variables: &Variables::new(),
         processes: workflow.process_count(),
         label: "seed",
+        id: None,
     })?;
     let journal = store.dir().join("journal");
     let pool = Pool::new(1, |attempt| {

@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Write what happened in a run, attempt by attempt
     Trace(TraceArgs),
+    /// Run a workflow by an engine in the cluster, and follow it
+    Submit(SubmitArgs),
+    /// Delete everything that a run made on a cluster
+    Cancel(CancelArgs),
+    /// Print the smallest Role that a run on a cluster needs
+    Rbac(RbacArgs),
     /// Generate workflows
     #[command(subcommand)]
     Gen(GenCommand),
@@ -150,6 +156,12 @@ pub(crate) struct ClusterArgs {
     /// HyperFlow's template for Jobs [default: job-template.yaml beside the workflow, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) job_template: Option<PathBuf>,
+    /// Image of which the files at /PATH are copied to the claim before the run; may be repeated [default path: /data]
+    #[arg(long, value_name = "IMAGE[:/PATH]")]
+    pub(crate) input_image: Vec<String>,
+    /// Seconds that this may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800.0)]
+    pub(crate) input_wait: f64,
     /// Seconds that a Job is kept after its end, should no engine be there to delete it
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     pub(crate) ttl: u32,
@@ -203,7 +215,7 @@ pub(crate) enum OrphanMode {
 }
 
 /// How tasks are run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ExecutionArgs {
     /// Tasks at once [default: cores that this process may use]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -244,6 +256,9 @@ pub(crate) struct ExecutionArgs {
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,
+    /// Mark where the summary begins and ends, for who reads it from a log
+    #[arg(long, hide = true)]
+    pub(crate) framed: bool,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 }
@@ -279,6 +294,58 @@ pub(crate) struct RunArgs {
     /// Go on with a run that HyperFlow began: its log of `hflow run --persist`
     #[arg(long, value_name = "LOG", conflicts_with = "dry_run")]
     pub(crate) hyperflow_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+/// What `submit` says to the engine that it starts.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Id of the run; goes on with it if it is there
+    #[arg(long, value_name = "ID", hide = true, conflicts_with = "dry_run")]
+    pub(crate) run_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+    /// Image with /wf-run [default: the worker image]
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) engine_image: Option<String>,
+    /// Service account of the engine, as `wf-run rbac --submit` makes it
+    #[arg(long, value_name = "NAME", default_value = "windlass-engine")]
+    pub(crate) engine_account: String,
+    /// Do not follow the run
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionArgs {
+    /// Namespace of the run
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// How to reach the cluster [default: $KUBECONFIG, ~/.kube/config, or this pod's account]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The run's id
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// Seconds to wait until its pods are gone
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub(crate) timeout: f64,
 }
 
 #[derive(Debug, Args)]
@@ -305,6 +372,44 @@ pub(crate) struct ResumeArgs {
     pub(crate) orphan_deadline: f64,
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeName {
+    Pool,
+    Job,
+    Clustered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RbacArgs {
+    /// The namespace that runs are in
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// Modes that are used
+    #[arg(
+        long,
+        value_name = "MODES",
+        value_delimiter = ',',
+        value_enum,
+        default_value = "pool,job,clustered"
+    )]
+    pub(crate) modes: Vec<ModeName>,
+    /// How workers reach an engine that is outside the cluster [default: relay; none for --modes job]
+    #[arg(long, value_name = "IP:PORT|relay|none", conflicts_with = "submit")]
+    pub(crate) reach: Option<String>,
+    /// For `wf-run submit`: the engine's account in the cluster, and the Role of who submits
+    #[arg(long)]
+    pub(crate) submit: bool,
+    /// With --submit --modes job: there is no claim, so that files go over connections
+    #[arg(long, requires = "submit")]
+    pub(crate) without_claim: bool,
+    /// Bind the Role of who runs wf-run to this user instead of a service account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Bind it to this group
+    #[arg(long, value_name = "NAME", conflicts_with = "user")]
+    pub(crate) group: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -343,6 +448,15 @@ pub(crate) struct StatusArgs {
     pub(crate) run: Option<String>,
     #[command(flatten)]
     pub(crate) runs: RunsArgs,
+    /// Ask the cluster: the namespace that the run is in
+    #[arg(short, long, value_name = "NAME", requires = "run")]
+    pub(crate) namespace: Option<String>,
+    /// With --namespace: how to reach the cluster
+    #[arg(long, value_name = "FILE", requires = "namespace")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// With --namespace: context of the kubeconfig
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub(crate) context: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -355,6 +469,15 @@ pub(crate) struct LogsArgs {
     /// Folder of all runs [default: .windlass/runs in the work directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) runs: Option<PathBuf>,
+    /// Ask the cluster: the namespace that the run is in
+    #[arg(short, long, value_name = "NAME", requires = "run")]
+    pub(crate) namespace: Option<String>,
+    /// With --namespace: how to reach the cluster
+    #[arg(long, value_name = "FILE", requires = "namespace")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// With --namespace: context of the kubeconfig
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub(crate) context: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

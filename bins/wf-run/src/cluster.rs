@@ -1,6 +1,11 @@
 //! From the command line to a run on a cluster.
 
+pub(crate) mod cancel;
+pub(crate) mod follow;
+mod input;
+pub(crate) mod outside;
 mod plan;
+mod state;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,7 +20,7 @@ use tokio::runtime::Runtime;
 use workflow_engine::exec::{self, TaskId};
 use workflow_engine::k8s::executor::{Kubernetes, Notice, Options, Patience, Reach};
 use workflow_engine::k8s::identity::Identity;
-use workflow_engine::k8s::objects::{Data, Settings};
+use workflow_engine::k8s::objects::{Data, Objects, Settings};
 use workflow_engine::model::{Workflow, parse_bytes};
 use workflow_engine::store::RunStore;
 
@@ -217,6 +222,15 @@ fn reach(args: &ClusterArgs) -> Result<Reach> {
     }
 }
 
+/// Does what a short command asks of a cluster.
+pub(crate) fn asking<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime for the cluster")?;
+    runtime.block_on(work)
+}
+
 /// Connects to the cluster.
 pub(crate) async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Cluster> {
     let limits = Limits { retry: RETRY, concurrency: 96, ..Limits::default() };
@@ -277,6 +291,13 @@ pub(crate) fn check(args: &ExecutionArgs) -> Result<()> {
     reach(&args.cluster)?;
     patience(&args.cluster)?;
     most_memory(&args.cluster)?;
+    seconds("input-wait", args.cluster.input_wait)?;
+    args.cluster.input_image.iter().try_for_each(|text| input::parse(text).map(drop))?;
+    if !args.cluster.input_image.is_empty() && args.cluster.claim.is_none() {
+        return Err(invalid(
+            "--input-image needs --claim: without one, pods share no folder to copy to",
+        ));
+    }
     Ok(())
 }
 
@@ -305,11 +326,19 @@ pub(crate) fn begin(
         let settings = settings(cluster_args, place.image, &namespace, grace)?;
         let has_claim = settings.data != Data::None;
         note(&data_line(&settings, &reach));
+        // Single Jobs that share a claim have nothing to say that their pods do not.
+        let reach = if has_claim && !place.plan.connects() { Reach::None } else { reach };
         if place.plan.template.is_some() && place.plan.has_pools() {
             note(
                 "the job template is for Jobs only: pools are made by the options (--explain shows which types are \
                  run in pools; --mode job makes Jobs of all)",
             );
+        }
+        if !cluster_args.input_image.is_empty() {
+            let objects = Objects::new(settings.clone(), store.id(), workflow.name());
+            let images = &cluster_args.input_image;
+            let patience = seconds("input-wait", cluster_args.input_wait)?;
+            input::bring(&cluster, &objects, images, store.dir(), patience).await?;
         }
         let identity = match reach {
             Reach::None => None,

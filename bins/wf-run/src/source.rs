@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use cli::invalid;
 use workflow_engine::check::{Problem, Severity, Surroundings};
+use workflow_engine::k8s::objects::{WORKFLOW_PARTS, join_workflow};
 use workflow_engine::model::{Variables, Workflow};
 use workflow_engine::{LoadError, read_file};
 
@@ -19,6 +20,8 @@ pub(crate) struct Source {
     /// Absolute.
     pub(crate) work_dir: PathBuf,
     pub(crate) variables: Variables,
+    /// The workflow, where it comes in parts.
+    text: Option<String>,
 }
 
 /// `NAME=VALUE`, split at the first `=`.
@@ -46,6 +49,21 @@ pub(crate) fn variables(given: &[String]) -> Result<Variables> {
     Ok(variables)
 }
 
+/// A workflow that lies in a folder in parts, as in the pod of an engine that was submitted.
+fn joined(folder: &Path) -> Result<Option<String>> {
+    let mut parts = Vec::new();
+    for number in 0..WORKFLOW_PARTS {
+        match std::fs::read(folder.join(format!("part-{number}"))) {
+            Ok(part) => parts.push(part),
+            Err(_) => break,
+        }
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    join_workflow(&parts).map(Some).with_context(|| format!("{} has no workflow", folder.display()))
+}
+
 impl Source {
     /// The folder of the workflow, with the files that belong to it.
     pub(crate) fn folder(&self) -> &Path {
@@ -54,6 +72,15 @@ impl Source {
 
     /// Resolves the arguments; a folder means its `workflow.json`.
     pub(crate) fn new(args: &SourceArgs) -> Result<Self> {
+        if let Some(text) = joined(&args.file)? {
+            let work_dir = args.work_dir.clone().unwrap_or_else(|| PathBuf::from("."));
+            let work_dir = work_dir.canonicalize().map_err(|error| {
+                invalid(format!("cannot use work directory {}: {error}", work_dir.display()))
+            })?;
+            let path = args.file.join("workflow.json");
+            let variables = variables(&args.variables)?;
+            return Ok(Self { path, work_dir, variables, text: Some(text) });
+        }
         let file =
             if args.file.is_dir() { args.file.join("workflow.json") } else { args.file.clone() };
         let path = file.canonicalize().map_err(|error| {
@@ -65,7 +92,7 @@ impl Source {
             })?,
             None => path.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        Ok(Self { path, work_dir, variables: variables(&args.variables)? })
+        Ok(Self { path, work_dir, variables: variables(&args.variables)?, text: None })
     }
 
     /// Reads and checks the workflow. Problems are printed; errors end the program with code 2.
@@ -79,7 +106,8 @@ impl Source {
 
     /// Reads and checks the workflow; hands back what is wrong, with the text.
     pub(crate) fn try_load(&self) -> Result<Result<Workflow, (String, Vec<Problem>)>> {
-        let text = match read_file(&self.path) {
+        let read = self.text.clone().map_or_else(|| read_file(&self.path), Ok);
+        let text = match read {
             Ok(text) => text,
             Err(LoadError::Encoding { problem, .. }) => {
                 // What stands around the place is shown with the faulty bytes replaced.

@@ -23,7 +23,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use calls::{Applying, Change as PatchCall, Deleting, Filter, LogTailOf, Page};
+pub use calls::{Applying, Change as PatchCall, Deleting, Filter, LogStream, LogTailOf, Page};
 pub use kinds::{Kind, Kinds};
 pub(crate) use retry::Backoff;
 pub use retry::Doing;

@@ -379,7 +379,12 @@ impl Plan {
         json!({"types": self.choices, "engine": self.built_in})
     }
 
-    /// Whether any pods are to connect to the engine.
+    /// Whether the modes of any type need a connection to the engine.
+    pub(crate) fn connects(&self) -> bool {
+        self.choices.iter().any(|choice| choice.mode != Mode::Job)
+    }
+
+    /// Whether there are pools.
     pub(crate) fn has_pools(&self) -> bool {
         self.choices.iter().any(|choice| choice.mode == Mode::Pool)
     }

@@ -15,7 +15,7 @@ use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
 use workflow_engine::store::{History, RunStore};
 
 use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode};
-use crate::cluster::{self, Known, Place};
+use crate::cluster::{self, Known, Place, follow};
 use crate::progress::Progress;
 use crate::signals::Watch;
 use crate::{history, summary};
@@ -251,6 +251,11 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
     let shown = match args.output {
         OutputFormat::Json => format!("{:#}\n", summary::json(&workflow, &id, &report)),
         OutputFormat::Text => summary::text(&workflow, &id, &report, simulated, &resume_hint),
+    };
+    let shown = if args.framed {
+        format!("{}\n{shown}{}\n", follow::SUMMARY_BEGIN, follow::SUMMARY_END)
+    } else {
+        shown
     };
     let exit = match report.status {
         Status::Interrupted => Exit::Interrupted,

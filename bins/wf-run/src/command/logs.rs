@@ -8,6 +8,7 @@ use workflow_engine::model::{Process, Workflow};
 use workflow_engine::store::{TaskLog, log_dir, task_logs};
 
 use crate::cli::LogsArgs;
+use crate::cluster::{self, outside};
 use crate::runs;
 
 /// Which task is meant: a number, a name as shown, or a type.
@@ -45,8 +46,34 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// What the cluster has of it.
+fn on_cluster(args: &LogsArgs, namespace: &str, id: &str) -> Result<Exit> {
+    let found = cluster::asking(async {
+        let at = (args.kubeconfig.as_deref(), args.context.as_deref());
+        let cluster = cluster::connect(at.0, at.1).await?;
+        outside::logs(&cluster, namespace, id, &args.task).await
+    })?;
+    let mut out = std::io::stdout().lock();
+    for (heading, text) in &found {
+        note(&format!("==> {heading}"));
+        out.write_all(text.as_bytes())?;
+    }
+    if found.is_empty() {
+        note(&format!(
+            "no pod of run {id} in the namespace {namespace} has a log of {}: the ends of logs are kept in the run's folder",
+            args.task
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
 pub(super) fn logs(args: &LogsArgs) -> Result<Exit> {
     let folder = runs::folder_here(args.runs.as_deref());
+    // What the run's folder has is more than what pods still have.
+    let is_here = args.run.as_deref().is_some_and(|id| folder.join(id).join("journal").exists());
+    if let (Some(namespace), Some(id), false) = (&args.namespace, &args.run, is_here) {
+        return on_cluster(args, namespace, id);
+    }
     let dir = runs::find(&folder, args.run.as_deref())?;
     let (contents, workflow) = runs::open(&dir)?;
     let log_dir = log_dir(&dir, &contents.begin);

@@ -1,14 +1,17 @@
 //! One file a command.
 
+mod cancel;
 mod check;
 mod execute;
 mod generate;
 mod graph;
 mod logs;
 mod ls;
+mod rbac;
 mod resume;
 mod run;
 mod status;
+mod submit;
 mod trace;
 
 use anyhow::Result;
@@ -25,6 +28,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Ls(args) => ls::ls(&args),
         Command::Status(args) => status::status(&args),
         Command::Logs(args) => logs::logs(&args),
+        Command::Submit(args) => submit::submit(&args),
+        Command::Cancel(args) => cancel::cancel(&args),
+        Command::Rbac(args) => rbac::rbac(&args),
         Command::Graph(args) => graph::graph(&args),
         Command::Trace(args) => trace::trace(&args),
         Command::Gen(command) => generate::generate(&command),

@@ -13,10 +13,11 @@ use workflow_engine::exec::TaskId;
 use workflow_engine::hyperflow_log::{self, LogError, TornEnd};
 use workflow_engine::model::{ProcessId, Workflow};
 use workflow_engine::run::{self, PlanLimits};
-use workflow_engine::store::{History, NewRun, RunStore};
+use workflow_engine::store::{History, NewRun, RunStore, StoreError, read};
 
 use super::execute::{Prepared, check_inputs, execute, options, refuse_impossible};
-use crate::cli::{ExecutionArgs, ExecutorKind, RunArgs};
+use super::resume::resume_with;
+use crate::cli::{ExecutionArgs, ExecutorKind, OrphanMode, ResumeArgs, RunArgs};
 use crate::cluster::{Files, Known, OWN_FILES, Place};
 use crate::problems::render;
 use crate::runs;
@@ -28,6 +29,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let known: &[&str] = if on_cluster { &OWN_FILES } else { &[] };
     let mut faults = source.check_config_files(known)?;
     let folder = runs::folder(args.runs.as_deref(), &source.work_dir);
+    if let Some(exit) = begun_before(args, &folder, &source)? {
+        return Ok(exit);
+    }
     let mut files = None;
     if on_cluster {
         let (read, is_sound) =
@@ -75,11 +79,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         Some(log) => begun_by_hyperflow(log, &workflow)?,
         None => History::default(),
     };
-    let label = if workflow.name().is_empty() {
-        source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-    } else {
-        workflow.name().to_owned()
-    };
+    let label = label_of(&workflow, &source);
     let mut store = RunStore::create(&NewRun {
         runs_dir: &folder,
         source: &source.path,
@@ -88,6 +88,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         variables: &source.variables,
         processes: workflow.process_count(),
         label: &label,
+        id: args.engine.run_id.as_deref(),
     })
     .context("cannot begin the run")?;
     store.import(&history).context("cannot take over what HyperFlow has done")?;
@@ -103,6 +104,50 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         },
         &args.execution,
     )
+}
+
+/// A word for the run's id.
+pub(super) fn label_of(workflow: &Workflow, source: &Source) -> String {
+    if workflow.name().is_empty() {
+        source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    } else {
+        workflow.name().to_owned()
+    }
+}
+
+/// Goes on with the run that was begun under the given id, if there is one: the engine's pod was made again.
+fn begun_before(args: &RunArgs, folder: &Path, source: &Source) -> Result<Option<Exit>> {
+    let Some(id) = &args.engine.run_id else { return Ok(None) };
+    let dir = folder.join(id);
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let contents = match read(&dir) {
+        Ok(contents) => contents,
+        Err(error) => {
+            let is_begun =
+                dir.join("journal").exists() && !matches!(error, StoreError::NotBegun { .. });
+            if is_begun {
+                return Err(error).with_context(|| format!("cannot go on with run {id}"));
+            }
+            // It died before it had done anything.
+            std::fs::remove_dir_all(&dir)
+                .with_context(|| format!("cannot remove {}", dir.display()))?;
+            return Ok(None);
+        }
+    };
+    cli::note(&format!("run {id} was begun by an earlier engine; going on with it"));
+    let resume = ResumeArgs {
+        run: Some(id.clone()),
+        runs: Some(folder.to_owned()),
+        file: Some(dir.join(&contents.begin.copy)),
+        variables: Vec::new(),
+        exact: false,
+        orphans: OrphanMode::End,
+        orphan_deadline: 60.0,
+        execution: args.execution.clone(),
+    };
+    resume_with(&resume, Some(source.folder())).map(Some)
 }
 
 /// Which mode each task type is run in, and why.

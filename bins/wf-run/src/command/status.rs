@@ -11,6 +11,7 @@ use workflow_engine::model::ProcessId;
 use workflow_engine::store::{Contents, RunState, read};
 
 use crate::cli::StatusArgs;
+use crate::cluster::{self, outside};
 use crate::runs;
 
 /// A run in one line.
@@ -67,7 +68,25 @@ pub(super) fn standing(dir: &Path) -> Result<Standing> {
     Ok(of(dir, &read(dir)?))
 }
 
+/// What a cluster holds of a run.
+fn on_cluster(args: &StatusArgs, namespace: &str, id: &str) -> Result<Exit> {
+    let standing = cluster::asking(async {
+        let at = (args.kubeconfig.as_deref(), args.context.as_deref());
+        let cluster = cluster::connect(at.0, at.1).await?;
+        outside::Standing::of(&cluster, namespace, id).await
+    })?;
+    let shown = match args.runs.output {
+        OutputFormat::Json => format!("{:#}\n", standing.json()),
+        OutputFormat::Text => standing.text(),
+    };
+    std::io::stdout().lock().write_all(shown.as_bytes())?;
+    Ok(Exit::Ok)
+}
+
 pub(super) fn status(args: &StatusArgs) -> Result<Exit> {
+    if let (Some(namespace), Some(id)) = (&args.namespace, &args.run) {
+        return on_cluster(args, namespace, id);
+    }
     let folder = runs::folder_here(args.runs.runs.as_deref());
     let dir = runs::find(&folder, args.run.as_deref())?;
     let (contents, workflow) = runs::open(&dir)?;
@@ -86,7 +105,11 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit> {
         .running
         .iter()
         .map(|started| {
-            format!("{} (process {})", label(started.process, started.firing), started.pid)
+            let label = label(started.process, started.firing);
+            match started.pid {
+                0 => label,
+                pid => format!("{label} (process {pid})"),
+            }
         })
         .collect();
     let mut failed: Vec<&(u32, u32)> = contents.history.failed.iter().collect();

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use http::Request;
+use http_body_util::BodyExt;
 use kube::api::{
     DeleteParams, GetParams, ListParams, LogParams, Patch, PatchParams, Preconditions,
     PropagationPolicy, ValidationDirective,
 };
+use kube::client::Body;
 use kube::core::request::Error as RequestError;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -309,6 +311,48 @@ impl Cluster {
         timeout(LOG_PATIENCE, self.client().request_text(request)).await.ok()?.ok()
     }
 
+    /// What a container writes from now on and wrote before, as it comes. With `since` (a time as the server writes it)
+    /// only what it wrote from then on. Each line begins with its time and a space.
+    ///
+    /// # Errors
+    /// If the server refuses, or does not answer in time. It is asked once.
+    pub async fn follow_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        since: Option<&str>,
+    ) -> Result<LogStream, CallError> {
+        let doing = Doing::new(format!("follow the log of pod {namespace}/{pod}"));
+        let mut path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&follow=true&timestamps=true"
+        );
+        if let Some(since) = since {
+            // Only `:` and `+` of a time have a meaning in a query.
+            let since = since.replace(':', "%3A").replace('+', "%2B");
+            path.push_str("&sinceTime=");
+            path.push_str(&since);
+        }
+        let request = Request::get(path).body(Body::empty()).map_err(|error| {
+            CallError::Broken { what: doing.what.clone(), fault: error.to_string() }
+        })?;
+        let failed = |last: String| CallError::GaveUp {
+            what: doing.what.clone(),
+            tries: 1,
+            seconds: 0,
+            last,
+        };
+        let sent = timeout(self.limits().request, self.client().send(request));
+        let response = sent
+            .await
+            .map_err(|_| failed("no answer in time".to_owned()))?
+            .map_err(|error| failed(super::chain(&error)))?;
+        if !response.status().is_success() {
+            return Err(failed(format!("the server answered {}", response.status())));
+        }
+        Ok(LogStream { body: response.into_body(), rest: Vec::new() })
+    }
+
     /// Asks for an object to be made, for the server to say whether it would accept it. Nothing is made.
     ///
     /// # Errors
@@ -380,6 +424,42 @@ impl Cluster {
     ) -> Result<Answer, CallError> {
         let request = request.map_err(|error| broken(doing, &error))?;
         self.call(doing, &request).await
+    }
+}
+
+/// A log that is followed.
+pub struct LogStream {
+    body: Body,
+    rest: Vec<u8>,
+}
+
+impl std::fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStream").finish_non_exhaustive()
+    }
+}
+
+impl LogStream {
+    /// The next line, without its end. `None` at the end of the log, or when the connection has broken.
+    pub async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=at).collect();
+                return Some(String::from_utf8_lossy(&line[..at]).into_owned());
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.rest.extend_from_slice(&data);
+                    }
+                }
+                _ if self.rest.is_empty() => return None,
+                _ => {
+                    let rest = std::mem::take(&mut self.rest);
+                    return Some(String::from_utf8_lossy(&rest).into_owned());
+                }
+            }
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Started {
     pub firing: u32,
     /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// Process id, also the id of its process group.
+    /// Process id, also the id of its process group; 0: it runs elsewhere.
     pub pid: u32,
     /// Microseconds since boot, taken after the process was made: its start time is not later.
     pub boot_micros: u64,

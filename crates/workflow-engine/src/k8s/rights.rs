@@ -6,13 +6,16 @@
 //! | engine | what becomes of their pods, and the end of their logs | `pods`: list, watch; `pods/log`: get |
 //! | engine | why a Job has no pods | `events`: list |
 //! | engine with workers that connect | their certificates | `secrets`: create, delete |
-//! | engine with workers that connect | an address that stays; get: after a restart | `services`: create, delete, get |
+//! | engine with workers that connect | a worker of a pool that is of no use any more | `pods`: delete |
+//! | engine outside, with a relay | an address for it; get: after a restart | `services`: create, delete, get |
 //! | engine outside, with a relay | a way in | `pods/portforward`: create, get |
-//! | who submits | the engine's Job and the workflow's file | `jobs`, `configmaps`: create, delete |
-//! | who submits | `status`, `logs` | `jobs`, `pods`: get, list, watch; `pods/log`: get; `pods/portforward`: create, get |
-//! | who submits | `cancel`: what a dead engine left | `secrets`, `services`: delete |
+//! | who submits | the engine's Job and the workflow's file; patch: they go with the Job | `jobs`: create, delete; `configmaps`: create, delete, patch |
+//! | who submits | the engine's address | `services`: create, delete, get, patch |
+//! | who submits | whether the engine's account is there | `serviceaccounts`: get |
+//! | who submits | follow, `status`, `logs` | `jobs`, `pods`: list, watch; `pods/log`: get |
+//! | who submits | `cancel`: what a dead engine left | `secrets`: delete |
 //!
-//! Secrets are never read. Pods are never made or deleted: Jobs do that. A port is forwarded with `get` (a WebSocket) and
+//! Secrets are never read. Pods are never made: Jobs do that. A port is forwarded with `get` (a WebSocket) and
 //! `create`, which newer servers ask for in addition.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,32 +102,33 @@ impl Role {
     }
 
     fn of_engine(modes: Modes, engine: EnginePlace) -> Self {
+        let pods: &[&str] =
+            if modes.connected { &["delete", "list", "watch"] } else { &["list", "watch"] };
         let mut rights: Vec<Rights<'_>> = vec![
             ("batch", "jobs", &["create", "delete", "list", "watch"]),
-            ("", "pods", &["list", "watch"]),
+            ("", "pods", pods),
             ("", "pods/log", &["get"]),
             ("", "events", &["list"]),
         ];
-        let reached = engine != EnginePlace::Here { relay: false };
-        if modes.connected && reached {
+        if modes.connected {
             rights.push(("", "secrets", &["create", "delete"]));
-            rights.push(("", "services", &["create", "delete", "get"]));
-        }
-        if modes.connected && engine == (EnginePlace::Here { relay: true }) {
-            rights.push(POD_FORWARD);
+            if engine == (EnginePlace::Here { relay: true }) {
+                rights.push(("", "services", &["create", "delete", "get"]));
+                rights.push(POD_FORWARD);
+            }
         }
         Self { holder: Holder::Engine, rules: rules(&rights) }
     }
 
     fn of_submitter() -> Self {
         let rights: [Rights<'_>; 7] = [
-            ("batch", "jobs", &["create", "delete", "get", "list", "watch"]),
-            ("", "configmaps", &["create", "delete"]),
-            ("", "pods", &["get", "list", "watch"]),
+            ("batch", "jobs", &["create", "delete", "list", "watch"]),
+            ("", "configmaps", &["create", "delete", "patch"]),
+            ("", "pods", &["list", "watch"]),
             ("", "pods/log", &["get"]),
-            POD_FORWARD,
             ("", "secrets", &["delete"]),
-            ("", "services", &["delete"]),
+            ("", "serviceaccounts", &["get"]),
+            ("", "services", &["create", "delete", "get", "patch"]),
         ];
         Self { holder: Holder::Submitter, rules: rules(&rights) }
     }
@@ -319,18 +323,18 @@ mod tests {
         batch jobs create,delete,list,watch
         ");
         assert_eq!(of(JOBS, EnginePlace::InCluster), of(JOBS, EnginePlace::Here { relay: true }));
-        assert_eq!(of(JOBS, EnginePlace::InCluster), of(POOLS, EnginePlace::Here { relay: false }));
         insta::assert_snapshot!(of(POOLS, EnginePlace::InCluster), @r"
               events list
-              pods list,watch
+              pods delete,list,watch
               pods/log get
               secrets create,delete
-              services create,delete,get
         batch jobs create,delete,list,watch
         ");
+        let direct = of(POOLS, EnginePlace::Here { relay: false });
+        assert_eq!(of(POOLS, EnginePlace::InCluster), direct);
         insta::assert_snapshot!(of(POOLS, EnginePlace::Here { relay: true }), @r"
               events list
-              pods list,watch
+              pods delete,list,watch
               pods/log get
               pods/portforward create,get
               secrets create,delete
@@ -339,12 +343,13 @@ mod tests {
         ");
         let roles = Role::for_run(POOLS, EnginePlace::InCluster, true);
         insta::assert_snapshot!(verbs(&roles[1]), @r"
-              configmaps create,delete
-              pods get,list,watch
+              configmaps create,delete,patch
+              pods list,watch
               pods/log get
-              pods/portforward create,get
-              secrets,services delete
-        batch jobs create,delete,get,list,watch
+              secrets delete
+              serviceaccounts get
+              services create,delete,get,patch
+        batch jobs create,delete,list,watch
         ");
     }
 
@@ -354,7 +359,7 @@ mod tests {
             for (group, resource, verb) in role.rights() {
                 assert!(![&group, &resource, &verb].iter().any(|word| word.contains('*')));
                 assert!(resource != "secrets" || ["create", "delete"].contains(&verb.as_str()));
-                assert!(resource != "pods" || !["create", "delete"].contains(&verb.as_str()));
+                assert!(resource != "pods" || verb != "create");
             }
         }
     }

@@ -324,6 +324,12 @@ impl State {
     fn apply_began(&mut self, task: TaskId, now: u64) {
         let Some(running) = self.running.get_mut(&task) else { return };
         running.started_micros = now;
+        let TaskId { process, firing, attempt } = task;
+        // No process of this machine.
+        let started = Started { process, firing, attempt, pid: 0, boot_micros: 0 };
+        if self.journal.is_some() {
+            self.write(&Record::Started(started));
+        }
         self.set_deadline(task, now);
         if self.observer.is_some() {
             self.events.push(Event::Began { task });

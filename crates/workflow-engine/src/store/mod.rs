@@ -105,6 +105,8 @@ pub struct NewRun<'a> {
     pub processes: usize,
     /// A word for the id, such as the workflow's name.
     pub label: &'a str,
+    /// The id, where it was chosen elsewhere; else it is made of the time and the label.
+    pub id: Option<&'a str>,
 }
 
 /// The hash by which a run knows whether its workflow file was changed.
@@ -118,8 +120,10 @@ fn now_micros() -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// `20261121-051200-montage`: sorts by time, and says what it is.
-fn run_id(label: &str, micros: u64) -> String {
+/// An id for a run that begins so many microseconds after 1970: `20261121-051200-montage`. It sorts by time, and says what
+/// it is.
+#[must_use]
+pub fn new_run_id(label: &str, micros: u64) -> String {
     let time = jiff::Timestamp::from_microsecond(i64::try_from(micros).unwrap_or(0))
         .unwrap_or_default()
         .strftime("%Y%m%d-%H%M%S");
@@ -140,15 +144,14 @@ impl RunStore {
     pub fn create(new: &NewRun<'_>) -> Result<Self, StoreError> {
         fs::create_dir_all(new.runs_dir).map_err(io_error("make", new.runs_dir))?;
         let epoch_micros = now_micros();
-        let id = run_id(new.label, epoch_micros);
-        let (id, dir) = (1_u32..)
-            .map(|n| if n == 1 { id.clone() } else { format!("{id}-{n}") })
-            .map(|id| (new.runs_dir.join(&id), id))
-            .find_map(|(dir, id)| match fs::DirBuilder::new().mode(0o700).create(&dir) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
-                result => Some(result.map(|()| (id, dir.clone())).map_err(io_error("make", &dir))),
-            })
-            .unwrap_or_else(|| Ok((String::new(), PathBuf::new())))?;
+        let (id, dir) = match new.id {
+            Some(id) => {
+                let dir = new.runs_dir.join(id);
+                fs::DirBuilder::new().mode(0o700).create(&dir).map_err(io_error("make", &dir))?;
+                (id.to_owned(), dir)
+            }
+            None => Self::make_dir(new, epoch_micros)?,
+        };
         let lock = take_lock(&dir, &id)?;
         let copy = "workflow.json";
         let written = write_new(&dir.join(copy), new.text)?;
@@ -174,6 +177,19 @@ impl RunStore {
         }
         writer.sync_too(written);
         Ok(Self { dir, begin, writer })
+    }
+
+    /// A folder with an id that no other run has.
+    fn make_dir(new: &NewRun<'_>, epoch_micros: u64) -> Result<(String, PathBuf), StoreError> {
+        let id = new_run_id(new.label, epoch_micros);
+        (1_u32..)
+            .map(|n| if n == 1 { id.clone() } else { format!("{id}-{n}") })
+            .map(|id| (new.runs_dir.join(&id), id))
+            .find_map(|(dir, id)| match fs::DirBuilder::new().mode(0o700).create(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+                result => Some(result.map(|()| (id, dir.clone())).map_err(io_error("make", &dir))),
+            })
+            .unwrap_or_else(|| Ok((String::new(), PathBuf::new())))
     }
 
     /// Takes the lock of an existing run and reads its journal.

@@ -54,7 +54,7 @@ pub(super) fn find(marker: &Path, contents: &Contents) -> Result<Vec<Orphan>, St
     }
     let same_boot = contents.sessions.last().is_some_and(|session| session.boot_id == boot_id());
     if same_boot {
-        for started in &contents.running {
+        for started in contents.running.iter().filter(|started| started.pid != 0) {
             let begun = start_micros(started.pid);
             let matches = begun.is_some_and(|at| {
                 at <= started.boot_micros + 2 * TICK_MICROS

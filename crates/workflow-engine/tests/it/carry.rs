@@ -38,6 +38,7 @@ fn edit_and_resume(old: &str, new: &str) -> (Vec<String>, store::Carried) {
         variables: &Variables::new(),
         processes: old.process_count(),
         label: "",
+        id: None,
     })
     .unwrap();
     let dir = store.dir().to_owned();
@@ -146,6 +147,7 @@ fn outputs_that_are_gone_are_made_again_with_what_follows() {
             variables: &Variables::new(),
             processes: 4,
             label: "",
+            id: None,
         })
         .unwrap();
         let path = store.dir().to_owned();

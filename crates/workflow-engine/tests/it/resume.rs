@@ -39,6 +39,7 @@ fn create(runs_dir: &Path, workflow: &Workflow) -> RunStore {
         variables: &Variables::new(),
         processes: workflow.process_count(),
         label: "test",
+        id: None,
     };
     RunStore::create(&new).unwrap()
 }

@@ -140,7 +140,7 @@ pub(super) struct Actor {
     /// What a quota said, and when.
     pub(super) quota: Option<(String, Instant)>,
     /// Nothing is made until then.
-    pub(super) quota_pause: Option<Instant>,
+    pub(super) make_not_before: Option<Instant>,
     /// The limit that binds, since when, and whether that was told.
     pub(super) limit: (Limit, Instant, bool),
     pub(super) book: Option<FileBook>,
@@ -218,7 +218,7 @@ impl Actor {
             deleting: HashSet::new(),
             more_memory: HashMap::new(),
             quota: None,
-            quota_pause: None,
+            make_not_before: None,
             limit: (Limit::Nothing, Instant::now(), true),
             book,
             uploads: super::files::Uploads::default(),

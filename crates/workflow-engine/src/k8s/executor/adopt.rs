@@ -14,6 +14,8 @@ use crate::k8s::fault::{self, PodState, Waiting};
 use crate::k8s::name::{self, Role};
 use crate::k8s::objects::Class;
 
+/// The label with which the Job controller marks a Job's pods.
+pub(super) const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 /// How often it is looked whether what is being deleted is gone.
 const LOOK: Duration = Duration::from_millis(300);
 /// How long the last deletions of a run may take.
@@ -47,17 +49,22 @@ impl Actor {
             self.know_classes();
         }
         let mut kept = 0_usize;
+        let mut going = HashSet::new();
         for job in &jobs {
             if self.keep_job(job) {
                 kept += 1;
+            } else {
+                going.insert(job.name().to_owned());
             }
         }
+        // What an earlier engine had begun to end is to have ended before its tasks begin anew.
+        self.until_pods_are_gone(self.options.patience.gone, |job| going.contains(job)).await?;
         if kept > 0 {
             self.note(format!("{kept} Jobs of an earlier engine are taken over"));
         }
         let mut expected = HashSet::new();
         for pod in &pods {
-            let Some(job) = pod.label("batch.kubernetes.io/job-name") else { continue };
+            let Some(job) = pod.label(JOB_NAME) else { continue };
             let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
             let state =
                 serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| fault::read(&pod));
@@ -151,10 +158,15 @@ impl Actor {
                 self.call_done(done);
             }
         }
-        self.until_pods_are_gone(self.options.patience.gone).await
+        self.until_pods_are_gone(self.options.patience.gone, |_| true).await
     }
 
-    async fn until_pods_are_gone(&self, patience: Duration) -> Result<(), BeginError> {
+    /// Waits until no pod of these Jobs can write any more.
+    async fn until_pods_are_gone(
+        &self,
+        patience: Duration,
+        of_job: impl Fn(&str) -> bool,
+    ) -> Result<(), BeginError> {
         let namespace = self.objects.settings.namespace.clone();
         let selector = self.objects.names.selector();
         let begun = Instant::now();
@@ -163,6 +175,7 @@ impl Actor {
             let left: Vec<&str> = pods
                 .iter()
                 .filter(|pod| is_of_tasks(pod) && !has_ended(pod))
+                .filter(|pod| pod.label(JOB_NAME).is_some_and(&of_job))
                 .map(Object::name)
                 .collect();
             if left.is_empty() {
@@ -249,7 +262,7 @@ impl Actor {
             }
         }
         // So that nobody writes any more when the run counts as ended.
-        self.until_pods_are_gone(LAST_CALLS).await
+        self.until_pods_are_gone(LAST_CALLS, |_| true).await
     }
 }
 

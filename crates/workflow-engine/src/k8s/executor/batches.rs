@@ -20,8 +20,8 @@ const MESSAGE_TAIL: u32 = 3000;
 /// How many Jobs are deleted at once.
 const DELETIONS: usize = 8;
 
-/// How long nothing is made after a quota has refused something.
-const QUOTA_PAUSE: Duration = Duration::from_secs(1);
+/// How long nothing is made after a quota has refused something, or after a server that does not answer.
+const MAKING_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far a Job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl Actor {
             .map(|gathering| gathering.due)
             .min();
         let pause = if self.to_make.is_empty() { None } else { self.pace.paused_until() };
-        let quota = if self.to_make.is_empty() { None } else { self.quota_pause };
+        let quota = if self.to_make.is_empty() { None } else { self.make_not_before };
         let later = |until: &Instant| *until > Instant::now();
         [groups, pause.filter(later), quota.filter(later), self.next_growth()]
             .into_iter()
@@ -217,7 +217,7 @@ impl Actor {
     pub(super) fn make_jobs(&mut self) {
         let now = Instant::now();
         self.flush_groups(now);
-        if self.quota_pause.is_some_and(|until| until > now) {
+        if self.make_not_before.is_some_and(|until| until > now) {
             return;
         }
         let mut room = self.options.max_pods.saturating_sub(self.pods_in_all());
@@ -283,14 +283,23 @@ impl Actor {
             Err(error) => {
                 let message = error.to_string();
                 let is_quota = message.contains("exceeded quota");
+                // Without an answer it may be there all the same: only asking again tells.
+                let is_unknown = error.status().is_none();
                 let since = *batch.refused_since.get_or_insert(now);
-                if is_quota && now.duration_since(since) < self.options.patience.quota {
+                if (is_quota || is_unknown)
+                    && now.duration_since(since) < self.options.patience.quota
+                {
                     // Room comes when something of ours, or of others, has ended.
                     batch.stage = Stage::Queued;
                     self.to_make.push_front(job.to_owned());
-                    self.quota_pause = Some(now + QUOTA_PAUSE);
-                    self.quota = Some((message, now));
+                    self.make_not_before = Some(now + MAKING_PAUSE);
+                    if is_quota {
+                        self.quota = Some((message, now));
+                    }
                     return;
+                }
+                if is_unknown {
+                    self.delete_job(job);
                 }
                 let fault = if is_quota {
                     PlatformFault::Quota

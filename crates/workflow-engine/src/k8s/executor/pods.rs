@@ -9,6 +9,7 @@ use worker::protocol::BatchEnd;
 
 use super::Notice;
 use super::actor::{Actor, CallDone, Peer, Seen};
+use super::adopt::JOB_NAME;
 use super::batches::Stage;
 use crate::exec::{Failure, PlatformFault};
 use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
@@ -99,7 +100,7 @@ impl Actor {
     fn pod(&mut self, object: &Object) {
         let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { return };
         let name = object.name().to_owned();
-        let Some(job) = object.label("batch.kubernetes.io/job-name").map(str::to_owned) else {
+        let Some(job) = object.label(JOB_NAME).map(str::to_owned) else {
             return;
         };
         let state = fault::read(&pod);

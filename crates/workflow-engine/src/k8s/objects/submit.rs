@@ -95,6 +95,25 @@ impl Objects {
         Ok(maps.collect())
     }
 
+    /// Files that belong to the workflow, such as HyperFlow's, in a `ConfigMap`. `number` counts it among the parts, so that
+    /// [`Objects::engine_job`] mounts it with them.
+    #[must_use]
+    pub fn files_config_map(&self, number: usize, files: &[(String, String)]) -> Value {
+        let data: serde_json::Map<String, Value> =
+            files.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect();
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": self.metadata(
+                &self.names.workflow_part(number),
+                &self.labels(Role::Engine, &[]),
+                &self.annotations(&[]),
+            ),
+            "immutable": true,
+            "data": data,
+        })
+    }
+
     /// The Job that copies the folder `from` of an image to the work directory. `number` counts such Jobs. The files
     /// must be readable for the settings' user.
     ///
