@@ -31,6 +31,8 @@ pub(super) enum Way {
     Clustered,
     /// A pool through a relay.
     Relay,
+    /// One Job for each task, beside a relay.
+    RelayJob,
 }
 
 impl Way {
@@ -41,6 +43,7 @@ impl Way {
             Self::Alone => ("job", "none"),
             Self::Clustered => ("clustered:3", reach),
             Self::Relay => ("pool", "relay"),
+            Self::RelayJob => ("job", "relay"),
         };
         ["--mode", mode, "--reach", reach].map(str::to_owned).to_vec()
     }
@@ -86,9 +89,9 @@ impl Ran {
     pub(super) fn failure(&self, task: &str) -> (u64, String) {
         let summary = self.json();
         let failed = summary["failed"].as_array().unwrap();
-        let found = failed.iter().find(|failed| {
-            failed["task"].as_str().unwrap().split('#').next() == Some(task)
-        });
+        let found = failed
+            .iter()
+            .find(|failed| failed["task"].as_str().unwrap().split('#').next() == Some(task));
         let Some(found) = found else { panic!("{task} did not fail: {self}") };
         (found["attempt"].as_u64().unwrap(), found["reason"].as_str().unwrap().to_owned())
     }
@@ -247,8 +250,12 @@ impl Bed {
         });
         self.namespace.done(&["create", "-f", "-"], &claim.to_string());
         self.until("the volume of the claim", || {
-            self.kubectl(&["get", "persistentvolumeclaim", "data", "--output=jsonpath={.status.phase}"])
-                == "Bound"
+            self.kubectl(&[
+                "get",
+                "persistentvolumeclaim",
+                "data",
+                "--output=jsonpath={.status.phase}",
+            ]) == "Bound"
         });
     }
 
@@ -269,7 +276,11 @@ impl Bed {
                 "{what} did not come:\n{}\n{}\n{}",
                 self.read(".err"),
                 self.kubectl(&["get", "jobs,pods", "--output=wide"]),
-                self.kubectl(&["get", "events", "--output=custom-columns=O:.involvedObject.name,M:.message"])
+                self.kubectl(&[
+                    "get",
+                    "events",
+                    "--output=custom-columns=O:.involvedObject.name,M:.message"
+                ])
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -340,8 +351,7 @@ impl Bed {
     /// What a run left in the namespace.
     pub(super) fn left(&self) -> Vec<String> {
         let kinds = "jobs,pods,secrets,services,configmaps";
-        let said =
-            self.kubectl(&["get", kinds, "--selector=windlass.dev/run", "--output=name"]);
+        let said = self.kubectl(&["get", kinds, "--selector=windlass.dev/run", "--output=name"]);
         said.lines().map(str::to_owned).collect()
     }
 
@@ -366,7 +376,8 @@ impl Bed {
     /// Names of the pods that run tasks and have not ended.
     pub(super) fn pods(&self) -> Vec<String> {
         let said = self.kubectl(&[
-            "get", "pods",
+            "get",
+            "pods",
             "--selector=windlass.dev/role in (task, group, pool)",
             "--field-selector=status.phase=Running",
             "--output=name",
@@ -390,9 +401,8 @@ impl Drop for Bed {
     fn drop(&mut self) {
         if let Some(volume) = &self.volume {
             // If it fails there is nobody to tell.
-            let _ = self
-                .cluster
-                .kubectl(&["delete", "persistentvolume", volume, "--wait=false"], "");
+            let _ =
+                self.cluster.kubectl(&["delete", "persistentvolume", volume, "--wait=false"], "");
         }
     }
 }

@@ -13,7 +13,8 @@ const WAYS: [Way; 3] = [Way::Pool, Way::Alone, Way::Clustered];
 
 /// Tasks that say when they begin and when they have ended. `slow` runs until the file `go` is there.
 fn slow() -> Flow {
-    let line = "echo slow >> starts.txt; while [ ! -e go ]; do sleep 0.1; done; echo slow >> ends.txt";
+    let line =
+        "echo slow >> starts.txt; while [ ! -e go ]; do sleep 0.1; done; echo slow >> ends.txt";
     Flow::default()
         .sh("quick", "echo quick >> starts.txt; echo quick >> ends.txt", &[], &["q"])
         .sh("slow", line, &["q"], &["s"])
@@ -90,8 +91,7 @@ fn a_pod_that_is_evicted_is_replaced() {
         disturbed(way, 2, |bed| {
             let pod = its_pod(bed);
             let name = pod.trim_start_matches("pod/");
-            let path =
-                format!("/api/v1/namespaces/{}/pods/{name}/eviction", bed.namespace.name());
+            let path = format!("/api/v1/namespaces/{}/pods/{name}/eviction", bed.namespace.name());
             let eviction = json!({
                 "apiVersion": "policy/v1", "kind": "Eviction",
                 "metadata": {"name": name, "namespace": bed.namespace.name()},

@@ -71,11 +71,14 @@ const TASKS: usize = 3;
 
 /// Two tasks, and one that needs both.
 fn flow() -> Flow {
-    let line = |name: &str| format!("echo {name} >> starts.txt; sleep 0.2; echo {name} >> ends.txt");
-    Flow::default()
-        .sh("a", &line("a"), &[], &["a"])
-        .sh("b", &line("b"), &[], &["b"])
-        .sh("c", &line("c"), &["a", "b"], &["c"])
+    let line =
+        |name: &str| format!("echo {name} >> starts.txt; sleep 0.2; echo {name} >> ends.txt");
+    Flow::default().sh("a", &line("a"), &[], &["a"]).sh("b", &line("b"), &[], &["b"]).sh(
+        "c",
+        &line("c"),
+        &["a", "b"],
+        &["c"],
+    )
 }
 
 fn lines(text: &str) -> BTreeMap<String, usize> {
@@ -224,7 +227,11 @@ fn groups_go_on_after_a_kill_at_any_write() {
 fn journal(bed: &Bed) -> u64 {
     let runs = std::fs::read_dir(bed.dir().join(".windlass/runs"));
     let journals = runs.into_iter().flatten().flatten().map(|run| run.path().join("journal"));
-    journals.filter_map(|journal| journal.metadata().ok()).map(|about| about.len()).max().unwrap_or(0)
+    journals
+        .filter_map(|journal| journal.metadata().ok())
+        .map(|about| about.len())
+        .max()
+        .unwrap_or(0)
 }
 
 /// Killed as soon as the journal has grown so often.
@@ -257,7 +264,9 @@ fn after_each_record(test: &str, way: Way) {
         let begins = lines(&lane.bed.read("starts.txt"));
         let again = ended_before.keys().find(|name| begins[*name] > 1);
         match again {
-            Some(name) => Err(format!("{name} had ended, {done} were recorded, and it ran again\n{ran}")),
+            Some(name) => {
+                Err(format!("{name} had ended, {done} were recorded, and it ran again\n{ran}"))
+            }
             None => Ok(true),
         }
     });
@@ -268,7 +277,8 @@ fn done(lane: &Lane) -> usize {
     let runs = std::fs::read_dir(lane.bed.dir().join(".windlass/runs"));
     let mut runs = runs.into_iter().flatten().flatten().map(|run| run.path());
     let contents = runs.next().and_then(|run| read(&run).ok());
-    contents.map_or(0, |contents| contents.history.records.iter().filter(|record| record.done).count())
+    contents
+        .map_or(0, |contents| contents.history.records.iter().filter(|record| record.done).count())
 }
 
 #[test]

@@ -43,7 +43,10 @@ fn a_task_that_fails_is_told_with_its_code_and_its_log() {
         let ran = bed.resume(way, &["--retries", "2", "--keep-going"]);
         failed(&ran, 4, &["exit code 7"]);
         assert_eq!(bed.read("starts.txt"), "start\n".repeat(4), "{ran}");
-        assert_eq!((bed.read("after.txt").as_str(), bed.read("next.txt").as_str()), ("", "other\n"));
+        assert_eq!(
+            (bed.read("after.txt").as_str(), bed.read("next.txt").as_str()),
+            ("", "other\n")
+        );
         bed.nothing_is_left();
     }
 }
@@ -99,7 +102,13 @@ fn a_task_that_takes_too_long_is_ended() {
 /// Fills its memory.
 fn hungry(memory: &str) -> Flow {
     let line = "echo start >> starts.txt; head -c 90000000 /dev/zero | tr '\\0' x | sort > /dev/null && echo ok > ok.txt";
-    Flow::default().task_with("bad", &["sh", "-c", line], &[], &["ok.txt"], &json!({"memory": memory}))
+    Flow::default().task_with(
+        "bad",
+        &["sh", "-c", line],
+        &[],
+        &["ok.txt"],
+        &json!({"memory": memory}),
+    )
 }
 
 #[test]
@@ -129,9 +138,12 @@ fn a_task_without_enough_memory_is_told_and_may_have_more() {
 
 /// A task that can never be run, and one beside it.
 fn impossible(more: &serde_json::Value) -> Flow {
-    Flow::default()
-        .task_with("bad", &["true"], &[], &[], more)
-        .sh("other", "echo other > other.txt", &[], &["other.txt"])
+    Flow::default().task_with("bad", &["true"], &[], &[], more).sh(
+        "other",
+        "echo other > other.txt",
+        &[],
+        &["other.txt"],
+    )
 }
 
 fn is_told(ways: &[Way], flow: &Flow, more: &[&str], words: &[&str]) {
@@ -185,7 +197,11 @@ fn a_worker_image_that_cannot_be_had_is_told() {
 #[test]
 fn a_claim_that_is_not_there_is_told() {
     for way in [Way::Pool, Way::Alone] {
-        all_is_told(way, &["--claim", "nothing", "--schedule-wait", "3"], &["\"nothing\" not found"]);
+        all_is_told(
+            way,
+            &["--claim", "nothing", "--schedule-wait", "3"],
+            &["\"nothing\" not found"],
+        );
     }
 }
 
@@ -209,7 +225,8 @@ fn quota(bed: &Bed, hard: &serde_json::Value) {
     });
     bed.namespace.done(&["create", "-f", "-"], &quota.to_string());
     bed.until("the quota", || {
-        !bed.kubectl(&["get", "resourcequota", "little", "--output=jsonpath={.status.hard}"]).is_empty()
+        !bed.kubectl(&["get", "resourcequota", "little", "--output=jsonpath={.status.hard}"])
+            .is_empty()
     });
 }
 
