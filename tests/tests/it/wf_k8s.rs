@@ -6,6 +6,7 @@ mod every_call;
 mod failures;
 mod flow;
 mod modes;
+mod montage;
 mod rights;
 
 use std::time::Duration;

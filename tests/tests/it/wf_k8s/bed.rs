@@ -31,6 +31,8 @@ pub(super) enum Way {
     Clustered,
     /// A pool through a relay.
     Relay,
+    /// One Job for each task, beside a relay.
+    RelayJob,
 }
 
 impl Way {
@@ -41,6 +43,7 @@ impl Way {
             Self::Alone => ("job", "none"),
             Self::Clustered => ("clustered:3", reach),
             Self::Relay => ("pool", "relay"),
+            Self::RelayJob => ("job", "relay"),
         };
         ["--mode", mode, "--reach", reach].map(str::to_owned).to_vec()
     }

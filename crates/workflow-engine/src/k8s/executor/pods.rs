@@ -274,6 +274,12 @@ impl Actor {
 
     /// A Job was deleted. While it has a pod, that tells more.
     fn job_gone(&mut self, job: &str) {
+        if let Some(at) = self.batches.get(job).and_then(|batch| batch.pool) {
+            // Its pods go too, one by one; others are made where there is work.
+            self.batches.remove(job);
+            self.pools[at].grow_at.get_or_insert_with(Instant::now);
+            return;
+        }
         let has_pod = self.pods.values().any(|pod| pod.job == job && !pod.ended);
         if !has_pod {
             self.lose_job(job, &deleted());

@@ -31,7 +31,7 @@ pub(super) struct Pool {
     free: Vec<String>,
     pub(super) generation: u16,
     /// When it is to be looked at whether more pods are needed.
-    grow_at: Option<Instant>,
+    pub(super) grow_at: Option<Instant>,
     /// Pods that ended before a worker came.
     useless: u32,
 }
