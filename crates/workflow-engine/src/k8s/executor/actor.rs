@@ -146,6 +146,12 @@ pub(super) struct Actor {
     pub(super) book: Option<FileBook>,
     pub(super) uploads: super::files::Uploads,
     pub(super) settling: Option<super::adopt::Settling>,
+    /// The first list of pods has come.
+    pub(super) pods_listed: bool,
+    /// What was said of Jobs before that.
+    pub(super) jobs_first: Vec<Object>,
+    /// Jobs of which a pod's log is being read.
+    pub(super) asked_logs: HashSet<String>,
     /// Since when watching is not allowed.
     pub(super) blind_since: Option<Instant>,
     /// Notes that need not be said again.
@@ -225,6 +231,9 @@ impl Actor {
             book,
             uploads: super::files::Uploads::default(),
             settling: None,
+            pods_listed: false,
+            jobs_first: Vec::new(),
+            asked_logs: HashSet::new(),
             blind_since: None,
             said: HashSet::new(),
             deletions: super::batches::deletions(),
@@ -235,25 +244,42 @@ impl Actor {
             objects,
         };
         actor.take_stock().await?;
-        if actor.hub.is_some() {
-            actor.make_secret().await?;
-        }
-        if matches!(actor.options.reach, Reach::Relay) {
-            let relay = Relay::begin(&actor).await?;
-            actor.engine_address = Some(relay.address().to_owned());
-            actor.relay = Some(relay);
+        if let Err(error) = actor.prepare().await {
+            // Only what was made just now: of an earlier engine there may be more, which a later one wants.
+            if actor.batches.is_empty() {
+                actor.close().await;
+            }
+            return Err(error);
         }
         actor.follow(pod_kind(), to_actor.clone(), Seen::Pods);
         actor.follow(job_kind(), to_actor, Seen::Jobs);
         Ok(actor)
     }
 
-    async fn make_secret(&self) -> Result<(), BeginError> {
+    /// Makes what all tasks need.
+    async fn prepare(&mut self) -> Result<(), BeginError> {
+        if self.hub.is_some() {
+            self.make_secret().await?;
+        }
+        if matches!(self.options.reach, Reach::Relay) {
+            let relay = Relay::begin(self).await?;
+            self.engine_address = Some(relay.address().to_owned());
+            self.relay = Some(relay);
+        }
+        Ok(())
+    }
+
+    async fn make_secret(&mut self) -> Result<(), BeginError> {
         let identity = self.options.identity.as_ref().ok_or(BeginError::NoIdentity)?;
         let [(_, ca), (_, certificate), (_, key)] = identity.worker_files();
         let secret = object(self.objects.worker_secret(&ca, &certificate, &key))?;
         let kind = Kind::of("v1", "Secret", "secrets");
-        // One that is there is of an earlier engine, and has the same: the certificates are the run's.
+        if self.cluster.create(&kind, &secret).await?.is_some() {
+            return Ok(());
+        }
+        // Of an earlier engine, and perhaps with older certificates. Pods that run have mounted theirs.
+        self.delete_other(secret.name(), kind.clone());
+        self.until_calls_are_done().await;
         self.cluster.create(&kind, &secret).await?;
         Ok(())
     }
@@ -280,6 +306,7 @@ impl Actor {
     /// Hears everything, until it is told to close.
     pub(super) async fn run(mut self, settled: oneshot::Sender<Result<(), BeginError>>) {
         let mut settled = Some(settled);
+        let mut last_tick = Instant::now();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -301,6 +328,17 @@ impl Actor {
                     for _ in 0..256 {
                         let Ok(event) = self.hub_events.try_recv() else { break };
                         self.hub_event(event);
+                    }
+                    for _ in 0..64 {
+                        match self.inbox.try_recv() {
+                            Ok(Command::Close(reply)) => {
+                                self.close().await;
+                                let _ = reply.send(());
+                                return;
+                            }
+                            Ok(command) => self.command(command),
+                            Err(_) => break,
+                        }
                     }
                 }
                 command = self.inbox.recv() => match command {
@@ -333,7 +371,21 @@ impl Actor {
                 Some(seen) = self.seen.recv() => self.news(seen),
                 Some(wait) = self.throttled.recv() => self.pace.throttled(wait, Instant::now()),
                 () = sleep_until(pause) => {}
-                _ = tick.tick() => self.tick(),
+                _ = tick.tick() => {}
+            }
+            // However much workers say, the others are heard too.
+            for _ in 0..64 {
+                let Ok(seen) = self.seen.try_recv() else { break };
+                self.news(seen);
+            }
+            while let Some(done) = self.calls.try_join_next() {
+                if let Ok(done) = done {
+                    self.call_done(done);
+                }
+            }
+            if last_tick.elapsed() >= TICK {
+                last_tick = Instant::now();
+                self.tick();
             }
             self.grow_pools();
             self.make_jobs();
@@ -517,6 +569,22 @@ impl Actor {
         }
     }
 
+    /// Whether a task is where this peer is, as far as it is anywhere: others have nothing to say of it.
+    pub(super) fn is_of(&self, peer: &Peer, key: TaskKey) -> bool {
+        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
+        task.is_none_or(|task| match (&task.place, peer) {
+            (Place::Worker(here), Peer::Worker(there))
+            | (Place::Batch(here), Peer::Batch(there)) => here == there,
+            _ => false,
+        })
+    }
+
+    /// Whether a task was asked to end.
+    pub(super) fn is_stopping(&self, key: TaskKey) -> bool {
+        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
+        task.is_some_and(|task| task.stop.is_some())
+    }
+
     /// Whether an earlier engine began this, and this one has not asked for it yet.
     pub(super) fn is_held(&self, key: TaskKey) -> bool {
         let held = self.held.get(&(key.process, key.firing));
@@ -681,6 +749,10 @@ impl Actor {
             FromWorker::Ended(end) => {
                 let key = end.key;
                 let holder = peer.holder(key);
+                if !self.is_of(&peer, key) {
+                    self.send(id, &ToWorker::Recorded(vec![key]));
+                    return;
+                }
                 if end.result == TaskResult::Stopped && self.stopped_unasked(&peer, id, key) {
                     return;
                 }

@@ -29,6 +29,13 @@ pub(super) struct Settling {
     until: Instant,
 }
 
+impl Settling {
+    /// Pods that are not there any more say nothing.
+    pub(super) fn retain(&mut self, there: &HashSet<String>) {
+        self.pods.retain(|pod| there.contains(pod));
+    }
+}
+
 impl Actor {
     /// Looks at what is there of the run, before anything is made.
     pub(super) async fn take_stock(&mut self) -> Result<(), BeginError> {
@@ -77,7 +84,16 @@ impl Actor {
             }
         }
         if self.hub.is_some() && !expected.is_empty() {
-            let until = Instant::now() + self.options.patience.lease + Duration::from_secs(10);
+            // What the workers were told counts, and a dead engine may be noticed only by its silence.
+            let lease = jobs.iter().filter_map(lease_of).max().unwrap_or_default();
+            let lease = lease.max(self.options.patience.lease);
+            let wait = lease + self.options.patience.silence + Duration::from_secs(10);
+            let until = Instant::now() + wait;
+            self.note(format!(
+                "waiting for {} of an earlier engine to come back, {} s at most",
+                counted(expected.len(), "worker"),
+                wait.as_secs()
+            ));
             self.settling = Some(Settling { pods: expected, until });
         }
         Ok(())
@@ -117,7 +133,6 @@ impl Actor {
             batch.uid = job.uid().map(str::to_owned);
             batch.pool = Some(at);
             batch.pods = pods;
-            batch.finished_pods = usize::try_from(number("/status/succeeded")).unwrap_or(0);
             self.batches.insert(name, batch);
             return true;
         }
@@ -159,7 +174,7 @@ impl Actor {
         self.until_pods_are_gone(self.options.patience.gone, |_| true).await
     }
 
-    async fn until_calls_are_done(&mut self) {
+    pub(super) async fn until_calls_are_done(&mut self) {
         while let Some(done) = self.calls.join_next().await {
             if let Ok(done) = done {
                 self.call_done(done);
@@ -261,6 +276,19 @@ impl Actor {
         // So that nobody writes any more when the run counts as ended.
         self.until_pods_are_gone(LAST_CALLS, |_| true).await
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("one {what}") } else { format!("{count} {what}s") }
+}
+
+/// The lease that the workers of a pool's Job were told.
+fn lease_of(job: &Object) -> Option<Duration> {
+    let containers = job.at("/spec/template/spec/containers")?.as_array()?;
+    let words = containers.first()?.get("command")?.as_array()?;
+    let at = words.iter().position(|word| word == "--lease")?;
+    let seconds = words.get(at + 1)?.as_str()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn role(object: &Object) -> Option<Role> {

@@ -49,7 +49,11 @@ pub(super) struct Batch {
     pub(super) since: Instant,
     /// The server's name for it, which no other Job of the same name has.
     pub(super) uid: Option<String>,
-    /// When a pod of it was first seen.
+    /// A watch or list has shown it: a list without it says that it is gone.
+    pub(super) is_listed: bool,
+    /// Why its pods are deleted, where the Job says so.
+    pub(super) fault: Option<Failure>,
+    /// Whether a pod of it was seen.
     pub(super) pod_seen: bool,
     pub(super) connection: Option<ConnectionId>,
     /// What is to be made.
@@ -74,6 +78,8 @@ impl Batch {
             stage,
             since: Instant::now(),
             uid: None,
+            is_listed: false,
+            fault: None,
             pod_seen: false,
             connection: None,
             object: object.map(Arc::new),
@@ -235,7 +241,13 @@ impl Actor {
                 continue;
             }
             if batch.alive() > room {
-                return;
+                let Some(at) = batch.pool else { return };
+                // Its size was right when it was asked for: it is asked for anew.
+                let name = name.clone();
+                self.to_make.pop_front();
+                self.batches.remove(&name);
+                self.pools[at].look_again();
+                continue;
             }
             room -= batch.alive();
             batch.stage = Stage::Making;
@@ -290,6 +302,14 @@ impl Actor {
                 batch.stage = Stage::Made;
                 batch.since = now;
                 batch.object = None;
+                let is_stopped = |key: &TaskKey| {
+                    let task = self.by_key.get(key).and_then(|id| self.tasks.get(id));
+                    task.is_some_and(|task| task.stop.is_some())
+                };
+                // Asked for while it was being made: what was deleted then was not there yet.
+                if !batch.keys.is_empty() && batch.keys.iter().all(is_stopped) {
+                    self.delete_job(job);
+                }
             }
             Err(error) => {
                 let message = error.to_string();

@@ -77,6 +77,7 @@ impl Actor {
             .and_then(|task| self.spec_of(task))
             .map(|spec| spec.fetch)
             .unwrap_or_default();
+        while self.transfers.try_join_next().is_some() {}
         self.transfers.spawn(async move {
             for path in paths {
                 let refusal = if allowed.iter().any(|file| file.path == path) {
@@ -113,10 +114,12 @@ impl Actor {
         if !is_known || self.uploads.failed.contains_key(&part.key) {
             return;
         }
-        let taken = if is_inside(&path) {
+        // The run's own folder is nobody's to write, whatever the workflow says.
+        let is_ours = Path::new(&path).components().any(|step| step.as_os_str() == ".windlass");
+        let taken = if is_inside(&path) && !is_ours && self.may_bring(part.key, &path) {
             self.take_part(id, &work_dir, part)
         } else {
-            Err(io::Error::other("it is not in the work directory"))
+            Err(io::Error::other("it is none of the task's outputs"))
         };
         if let Err(error) = taken {
             if let Some(upload) = self.uploads.open.remove(&(id, path.clone())) {
@@ -125,6 +128,12 @@ impl Actor {
             }
             self.uploads.failed.insert(part.key, format!("{path}: {error}"));
         }
+    }
+
+    /// Whether a file is one that the task was to bring. Of a task that an earlier engine began only the firing is known.
+    fn may_bring(&mut self, key: TaskKey, path: &str) -> bool {
+        let Some(&id) = self.by_key.get(&key) else { return self.is_held(key) };
+        self.spec_of(id).is_some_and(|spec| spec.bring.iter().any(|known| known == path))
     }
 
     fn take_part(&mut self, id: ConnectionId, work_dir: &Path, part: &Part) -> io::Result<()> {

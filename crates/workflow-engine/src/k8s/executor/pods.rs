@@ -42,6 +42,8 @@ pub(super) struct PodView {
     pub(super) waiting: Option<Waiting>,
     /// Since when it waits for that.
     since: Instant,
+    /// It is being deleted.
+    is_going: bool,
     /// What events say of why it waits.
     word: String,
     asked: Option<Instant>,
@@ -51,12 +53,29 @@ pub(super) struct PodView {
 
 impl Actor {
     pub(super) fn news(&mut self, seen: Seen) {
+        let tells_nothing = matches!(
+            seen,
+            Seen::Pods(News::Forbidden | News::Trouble(_))
+                | Seen::Jobs(News::Forbidden | News::Trouble(_))
+        );
+        if !tells_nothing {
+            self.blind_since = None;
+        }
         match seen {
             Seen::Pods(News::All(pods)) => {
                 let there: hashbrown::HashSet<String> =
                     pods.iter().map(|pod| pod.name().to_owned()).collect();
                 for pod in &pods {
                     self.pod(pod);
+                }
+                if let Some(settling) = &mut self.settling {
+                    settling.retain(&there);
+                }
+                if !std::mem::replace(&mut self.pods_listed, true) {
+                    // What Jobs say counts only beside what their pods say.
+                    for job in std::mem::take(&mut self.jobs_first) {
+                        self.job(&job);
+                    }
                 }
                 let gone: Vec<String> =
                     self.pods.keys().filter(|pod| !there.contains(*pod)).cloned().collect();
@@ -77,16 +96,15 @@ impl Actor {
             Seen::Pods(News::Changed(pod)) => self.pod(&pod),
             Seen::Pods(News::Deleted(key)) => self.pod_gone(&key.name),
             Seen::Jobs(News::All(jobs)) => {
+                for job in &jobs {
+                    self.job(job);
+                }
                 let there: hashbrown::HashSet<&str> = jobs.iter().map(Object::name).collect();
                 let gone: Vec<String> = self
                     .batches
                     .iter()
-                    .filter(|(name, batch)| {
-                        // One that was just made may not be in a list that is older.
-                        batch.stage == Stage::Made
-                            && batch.since.elapsed() > NO_POD
-                            && !there.contains(name.as_str())
-                    })
+                    // One that was just made may not be in a list that is older.
+                    .filter(|(name, batch)| batch.is_listed && !there.contains(name.as_str()))
                     .map(|(name, _)| name.clone())
                     .collect();
                 for job in gone {
@@ -128,9 +146,8 @@ impl Actor {
         if known.is_some_and(|known| known.ended) {
             return;
         }
-        if object.at("/metadata/deletionTimestamp").is_some()
-            && let Some(worker) = self.workers.get_mut(&name)
-        {
+        let is_going = object.at("/metadata/deletionTimestamp").is_some();
+        if is_going && let Some(worker) = self.workers.get_mut(&name) {
             worker.leaving = true;
         }
         // A pod of an earlier Job of the same name says nothing of this one.
@@ -152,11 +169,12 @@ impl Actor {
         // What it waits for is waited for since it was first seen to be so.
         let sort = |waiting: &Option<Waiting>| waiting.as_ref().map(std::mem::discriminant);
         let view = match known.filter(|known| sort(&known.waiting) == sort(&waiting)) {
-            Some(known) => PodView { waiting, ended, ..known.clone() },
+            Some(known) => PodView { waiting, is_going, ended, ..known.clone() },
             None => PodView {
                 job: job.clone(),
                 waiting,
                 since: Instant::now(),
+                is_going,
                 word: String::new(),
                 asked: None,
                 ended,
@@ -225,10 +243,15 @@ impl Actor {
                 self.lose_rest(job, &Failure::OutOfMemory { limit_bytes: 0 }, &rest);
             }
             PodEnd::Fault { fault, message } => {
-                let failure = Failure::Platform { fault, message };
-                self.lose_rest(job, &failure, &failure);
+                let failure = self.known_fault(job, Failure::Platform { fault, message });
+                self.ask_for_log(pod, job, failure);
             }
         }
+    }
+
+    /// What the Job says of its pods' end, where it says something.
+    fn known_fault(&self, job: &str, otherwise: Failure) -> Failure {
+        self.batches.get(job).and_then(|batch| batch.fault.clone()).unwrap_or(otherwise)
     }
 
     fn pool_pod_ended(&mut self, pod: &str, job: &str, at: usize, end: &PodEnd) {
@@ -257,6 +280,16 @@ impl Actor {
         }
     }
 
+    /// A pod of which nothing more is expected, though it may never be deleted.
+    pub(super) fn no_longer_counts(&mut self, pod: &str) {
+        let Some(view) = self.pods.get_mut(pod) else { return };
+        if !std::mem::replace(&mut view.ended, true)
+            && let Some(batch) = self.batches.get_mut(&view.job)
+        {
+            batch.finished_pods += 1;
+        }
+    }
+
     fn pod_gone(&mut self, pod: &str) {
         self.settled_pod(pod);
         let Some(view) = self.pods.remove(pod) else { return };
@@ -268,7 +301,8 @@ impl Actor {
         }
         let is_pool = self.batches.get(&view.job).is_none_or(super::batches::Batch::is_pool);
         if !is_pool {
-            self.lose_rest(&view.job, &deleted(), &deleted());
+            let failure = self.known_fault(&view.job, deleted());
+            self.lose_rest(&view.job, &failure, &failure);
         }
     }
 
@@ -286,27 +320,46 @@ impl Actor {
         }
     }
 
-    /// A Job that failed without a pod that says why.
+    /// What a Job says itself: that it has failed, or is complete, without a pod that says more.
     fn job(&mut self, job: &Object) {
-        let name = job.name();
-        let Some(batch) = self.batches.get(name) else { return };
-        let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array);
-        let failed = conditions
-            .into_iter()
-            .flatten()
-            .find(|condition| condition["type"] == "Failed" && condition["status"] == "True");
-        let Some(failed) = failed else { return };
-        let has_pod = self.pods.values().any(|pod| pod.job == name && !pod.ended);
-        if has_pod || (batch.pod_seen && !batch.is_pool()) {
+        if !self.pods_listed {
+            self.jobs_first.push(job.clone());
             return;
         }
-        let text = |field: &str| failed[field].as_str().unwrap_or_default();
-        let fault = match text("reason") {
-            "DeadlineExceeded" => PlatformFault::Deadline,
+        let name = job.name();
+        let has_pod = self.pods.values().any(|pod| pod.job == name && !pod.ended);
+        let Some(batch) = self.batches.get_mut(name) else { return };
+        batch.is_listed = true;
+        if batch.uid.is_none() && job.at("/metadata/deletionTimestamp").is_none() {
+            batch.uid = job.uid().map(str::to_owned);
+        }
+        let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array);
+        let ended = conditions.into_iter().flatten().find(|condition| {
+            let kind = condition["type"].as_str().unwrap_or_default();
+            ["Failed", "FailureTarget", "Complete"].contains(&kind) && condition["status"] == "True"
+        });
+        let Some(ended) = ended else { return };
+        let text = |field: &str| ended[field].as_str().unwrap_or_default();
+        let fault = match (text("type"), text("reason")) {
+            (_, "DeadlineExceeded") => PlatformFault::Deadline,
+            ("Complete", _) if batch.is_pool() => return,
+            ("Complete", _) => PlatformFault::Deleted,
             _ => PlatformFault::Other,
         };
-        let message = format!("Job {name}: {}", text("message"));
-        self.lose_job(name, &Failure::Platform { fault, message });
+        let message = match text("type") {
+            "Complete" => "its pod is gone, and its result with it".to_owned(),
+            _ => format!("Job {name}: {}", text("message")),
+        };
+        let failure = Failure::Platform { fault, message };
+        if fault == PlatformFault::Deadline {
+            // Its pod is deleted for that, and does not know why.
+            batch.fault = Some(failure.clone());
+        }
+        // While the log of its pod is being read, that tells more.
+        let is_asked = self.asked_logs.contains(name);
+        if !has_pod && !is_asked && text("type") != "FailureTarget" {
+            self.lose_job(name, &failure);
+        }
     }
 
     // --- what only the log or the events tell --------------------------------------------------------------------------
@@ -315,6 +368,7 @@ impl Actor {
         let cluster = self.cluster.clone();
         let namespace = self.objects.settings.namespace.clone();
         let (pod, job) = (pod.to_owned(), job.to_owned());
+        self.asked_logs.insert(job.clone());
         self.calls.spawn(async move {
             let wanted = LogTailOf {
                 namespace: &namespace,
@@ -329,7 +383,9 @@ impl Actor {
     }
 
     pub(super) fn tail_of_lost(&mut self, job: &str, failure: Failure, text: Option<String>) {
+        self.asked_logs.remove(job);
         let text = text.unwrap_or_default();
+        self.keep_log_of(job, &text);
         let failure = match failure {
             Failure::Platform { fault, message } if !text.trim().is_empty() => {
                 let last: Vec<&str> = text.trim_end().lines().rev().take(3).collect();
@@ -342,6 +398,19 @@ impl Actor {
             other => other,
         };
         self.lose_rest(job, &failure, &failure);
+    }
+
+    /// What the pod of a single task wrote is kept before the pod goes.
+    fn keep_log_of(&mut self, job: &str, text: &str) {
+        let Some(batch) = self.batches.get(job) else { return };
+        let (Some(log_dir), false) = (&self.options.log_dir, text.is_empty()) else { return };
+        let (1, Some(key)) = (batch.keys.len(), batch.keys.iter().next()) else { return };
+        let Some(&id) = self.by_key.get(key) else { return };
+        let path = crate::store::log_path(log_dir, id, "err");
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = folder.and_then(|()| std::fs::write(&path, text)) {
+            self.note(format!("cannot write {}: {error}", path.display()));
+        }
     }
 
     fn ask_why(&mut self, kind: &'static str, name: &str) {
@@ -367,27 +436,38 @@ impl Actor {
     pub(super) fn why_not_started(&mut self, pod: &str, messages: &[String]) {
         let Some(view) = self.pods.get_mut(pod) else { return };
         let Some(message) = messages.last() else { return };
-        if view.word.is_empty() {
-            view.word.clone_from(message);
-            let text = format!("pod {pod} does not start: {message}");
-            self.note(text);
+        view.word.clone_from(message);
+        // Many pods wait for the same.
+        if self.said.insert(message.clone()) {
+            self.note(format!("pod {pod} does not start: {message}"));
         }
     }
 
     /// Whether a pod of the run is at work.
     pub(super) fn some_run(&self) -> bool {
-        self.pods.values().any(|pod| pod.waiting.is_none() && !pod.ended)
+        self.pods.values().any(|pod| {
+            pod.waiting.is_none()
+                && !pod.ended
+                && !pod.is_going
+                && self.batches.contains_key(&pod.job)
+        })
     }
 
     pub(super) fn why_no_pod(&mut self, job: &str, messages: &[String]) {
+        let ours_run = self.some_run();
         let Some(batch) = self.batches.get_mut(job) else { return };
         batch.asked_why = Some(Instant::now());
         if batch.pod_seen {
             return;
         }
         let Some(message) = messages.last() else { return };
+        let is_quota = message.contains("exceeded quota");
+        if is_quota && ours_run {
+            // It is our own pods that fill it: there will be room.
+            batch.since = Instant::now();
+        }
         let waited = batch.since.elapsed();
-        let (fault, patience) = if message.contains("exceeded quota") {
+        let (fault, patience) = if is_quota {
             self.quota = Some((message.clone(), Instant::now()));
             (PlatformFault::Quota, self.options.patience.quota)
         } else {
@@ -446,7 +526,7 @@ impl Actor {
                     (patience.image, PlatformFault::Config, message)
                 }
                 // Behind our own pods: there will be room.
-                Some(Waiting::Unschedulable { .. }) if ours_run => {
+                Some(Waiting::Unschedulable { .. } | Waiting::Unscheduled) if ours_run => {
                     pod.since = now;
                     continue;
                 }

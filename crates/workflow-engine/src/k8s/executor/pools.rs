@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use hashbrown::HashSet;
 use k8s_apply::object::Object;
 use tokio::time::{Duration, Instant};
-use worker::protocol::{Hello, StopHow, TaskKey, ToWorker};
+use worker::protocol::{Hello, StopHow, TaskKey, TaskResult, ToWorker};
 
 use super::actor::{Actor, Held, Peer, Place};
 use super::batches::Batch;
@@ -47,6 +47,13 @@ pub(super) struct Worker {
     pub(super) keys: HashSet<TaskKey>,
     idle_since: Instant,
     pub(super) leaving: bool,
+}
+
+impl Pool {
+    /// Has it looked at again whether more pods are needed.
+    pub(super) fn look_again(&mut self) {
+        self.grow_at.get_or_insert_with(|| Instant::now() + LOOK_AGAIN);
+    }
 }
 
 impl Worker {
@@ -161,7 +168,7 @@ impl Actor {
             pool: at,
             connection: Some(id),
             away_since: None,
-            slots: hello.slots.max(1),
+            slots: hello.slots.clamp(1, self.options.worker_slots.max(1)),
             keys: hello.running.iter().copied().collect(),
             idle_since: now,
             leaving: was_leaving,
@@ -175,9 +182,21 @@ impl Actor {
         }
         let told: HashSet<TaskKey> =
             hello.running.iter().copied().chain(hello.ended.iter().map(|end| end.key)).collect();
+        let peer = Peer::Worker(pod.clone());
         for end in hello.ended {
             let key = end.key;
             let firing = (key.process, key.firing);
+            if end.result == TaskResult::Stopped
+                && !self.is_stopping(key)
+                && let Some(worker) = self.workers.get_mut(&pod)
+            {
+                // It is being ended itself.
+                worker.leaving = true;
+            }
+            if !self.is_of(&peer, key) {
+                self.send(id, &ToWorker::Recorded(vec![key]));
+                continue;
+            }
             let is_new = !self.options.done.contains(&firing)
                 && !self.options.recorded.contains(&super::spec::id_of(key))
                 && !self.by_key.contains_key(&key)
@@ -210,6 +229,16 @@ impl Actor {
     /// A worker says that it runs this.
     fn is_running(&mut self, id: ConnectionId, key: TaskKey, place: &Place) {
         if let Some(&known) = self.by_key.get(&key) {
+            let Some(task) = self.tasks.get(&known) else { return };
+            match &task.place {
+                // Given to another meanwhile.
+                Place::Worker(_) | Place::Batch(_) if task.place != *place => {
+                    self.send(id, &ToWorker::Stop { key, how: StopHow::Kill });
+                    return;
+                }
+                Place::Queue(at) => self.pools[*at].queue.retain(|queued| *queued != known),
+                _ => {}
+            }
             if let Some(task) = self.tasks.get_mut(&known) {
                 task.place = place.clone();
                 if let Some(how) = task.stop {
@@ -406,6 +435,7 @@ impl Actor {
             self.note(format!("worker {pod} did not come back within its lease"));
             let failure = Failure::Platform { fault: PlatformFault::NodeLost, message };
             self.worker_gone(&pod, &failure);
+            self.no_longer_counts(&pod);
         }
     }
 
