@@ -1,5 +1,7 @@
 //! `wf-run --executor k8s`, as its users run it, on a real cluster: every test in a namespace of its own.
 
+#![expect(clippy::panic, reason = "a test that cannot go on is to fail")]
+
 mod bed;
 mod disturbed;
 mod every_call;

@@ -158,10 +158,6 @@ impl Running {
         let id = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
-
-    pub(super) fn said(&self) -> String {
-        fs::read_to_string(&self.err).unwrap()
-    }
 }
 
 impl Drop for Running {
