@@ -348,7 +348,7 @@ pub(crate) fn begin(
             run: store.id().to_owned(),
             settings,
             modes: place.plan.modes,
-            max_pods: cluster_args.max_pods as usize,
+            max_pods: most_pods(args),
             worker_slots: cluster_args.pool_slots,
             reach,
             identity,
@@ -367,6 +367,13 @@ pub(crate) fn begin(
         executor.await.context("the run cannot begin on the cluster")
     })?;
     Ok(OnCluster { runtime, executor })
+}
+
+/// Pods at once: no more than there may be tasks at once.
+fn most_pods(args: &ExecutionArgs) -> usize {
+    let pods = args.cluster.max_pods as usize;
+    args.jobs
+        .map_or(pods, |jobs| pods.min((jobs as usize).div_ceil(args.cluster.pool_slots as usize)))
 }
 
 /// Which data mode is in force.

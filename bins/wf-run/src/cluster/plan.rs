@@ -380,6 +380,15 @@ impl Plan {
         json!({"types": self.choices, "engine": self.built_in})
     }
 
+    /// Tasks that share a Job at most.
+    pub(crate) fn largest_group(&self) -> usize {
+        let sizes = self.modes.iter().map(|mode| match mode {
+            Mode::Clustered { size, .. } => *size as usize,
+            Mode::Pool | Mode::Job => 1,
+        });
+        sizes.max().unwrap_or(1).max(1)
+    }
+
     /// Whether the modes of any type need a connection to the engine.
     pub(crate) fn connects(&self) -> bool {
         self.choices.iter().any(|choice| choice.mode != Mode::Job)

@@ -189,7 +189,11 @@ pub(super) struct Prepared {
 /// Runs to the end, shows how it goes, and prints what came of it.
 pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> {
     let Prepared { workflow, store, history: kept, runs, work_dir, known, place } = prepared;
-    let options = options(args, &runs)?;
+    let mut options = options(args, &runs)?;
+    if let Some(place) = &place {
+        // Tasks of a group wait for each other in one pod: as many groups as pods are to be full.
+        options.slots = options.slots.saturating_mul(place.plan.largest_group());
+    }
     let id = store.id().to_owned();
     let simulated = args.executor == ExecutorKind::Noop || args.replay.is_some();
     let resume_hint = resume_hint(&id, &runs, simulated, args)?;

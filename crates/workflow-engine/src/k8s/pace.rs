@@ -1,6 +1,6 @@
 //! How many objects are made at once: more while the server answers soon, fewer when it asks for mercy.
 //!
-//! Additive increase, multiplicative decrease, as TCP does it, on the number of calls that are under way; so the rate
+//! Slow start, then additive increase and multiplicative decrease, as TCP does it, on the number of calls that are under way; so the rate
 //! follows what the server can do without anyone knowing that beforehand.
 
 use std::time::Duration;
@@ -56,8 +56,9 @@ impl Pace {
         if took > SLOW {
             self.slow_down(now);
         } else {
-            // One more for each full window of answers.
-            self.window = (self.window + 1.0 / self.window.max(1.0) * 2.0).min(MOST);
+            // Twice as many for each full window of answers until the server was busy once; then two more.
+            let more = if self.slowed.is_none() { 1.0 } else { 2.0 / self.window.max(1.0) };
+            self.window = (self.window + more).min(MOST);
         }
     }
 

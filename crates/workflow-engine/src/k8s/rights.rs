@@ -6,7 +6,6 @@
 //! | engine | what becomes of their pods, and the end of their logs | `pods`: list, watch; `pods/log`: get |
 //! | engine | why a Job has no pods | `events`: list |
 //! | engine with workers that connect | their certificates | `secrets`: create, delete |
-//! | engine with workers that connect | a worker of a pool that is of no use any more | `pods`: delete |
 //! | engine outside, with a relay | an address for it; get: after a restart | `services`: create, delete, get |
 //! | engine outside, with a relay | a way in | `pods/portforward`: create, get |
 //! | who submits | the engine's Job and the workflow's file; patch: they go with the Job | `jobs`: create, delete; `configmaps`: create, delete, patch |
@@ -15,7 +14,7 @@
 //! | who submits | follow, `status`, `logs` | `jobs`, `pods`: list, watch; `pods/log`: get |
 //! | who submits | `cancel`: what a dead engine left | `secrets`: delete |
 //!
-//! Secrets are never read. Pods are never made: Jobs do that. A port is forwarded with `get` (a WebSocket) and
+//! Secrets are never read. Pods are never made or deleted: Jobs do that. A port is forwarded with `get` (a WebSocket) and
 //! `create`, which newer servers ask for in addition.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,11 +101,9 @@ impl Role {
     }
 
     fn of_engine(modes: Modes, engine: EnginePlace) -> Self {
-        let pods: &[&str] =
-            if modes.connected { &["delete", "list", "watch"] } else { &["list", "watch"] };
         let mut rights: Vec<Rights<'_>> = vec![
             ("batch", "jobs", &["create", "delete", "list", "watch"]),
-            ("", "pods", pods),
+            ("", "pods", &["list", "watch"]),
             ("", "pods/log", &["get"]),
             ("", "events", &["list"]),
         ];
@@ -325,7 +322,7 @@ mod tests {
         assert_eq!(of(JOBS, EnginePlace::InCluster), of(JOBS, EnginePlace::Here { relay: true }));
         insta::assert_snapshot!(of(POOLS, EnginePlace::InCluster), @r"
               events list
-              pods delete,list,watch
+              pods list,watch
               pods/log get
               secrets create,delete
         batch jobs create,delete,list,watch
@@ -334,7 +331,7 @@ mod tests {
         assert_eq!(of(POOLS, EnginePlace::InCluster), direct);
         insta::assert_snapshot!(of(POOLS, EnginePlace::Here { relay: true }), @r"
               events list
-              pods delete,list,watch
+              pods list,watch
               pods/log get
               pods/portforward create,get
               secrets create,delete
@@ -345,9 +342,8 @@ mod tests {
         insta::assert_snapshot!(verbs(&roles[1]), @r"
               configmaps create,delete,patch
               pods list,watch
-              pods/log get
+              pods/log,serviceaccounts get
               secrets delete
-              serviceaccounts get
               services create,delete,get,patch
         batch jobs create,delete,list,watch
         ");
@@ -367,46 +363,14 @@ mod tests {
     #[test]
     fn the_manifest_is_what_people_write() {
         let role = &Role::for_run(JOBS, EnginePlace::InCluster, false)[0];
-        insta::assert_snapshot!(role.yaml("2024", &Subject::Account).unwrap(), @r#"
-        apiVersion: v1
-        kind: ServiceAccount
-        metadata:
-          name: windlass-engine
-          namespace: "2024"
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: Role
-        metadata:
-          name: windlass-engine
-          namespace: "2024"
-        rules:
-          - apiGroups: [""]
-            resources: [events]
-            verbs: [list]
-          - apiGroups: [""]
-            resources: [pods]
-            verbs: [list, watch]
-          - apiGroups: [""]
-            resources: [pods/log]
-            verbs: [get]
-          - apiGroups: [batch]
-            resources: [jobs]
-            verbs: [create, delete, list, watch]
-        ---
-        apiVersion: rbac.authorization.k8s.io/v1
-        kind: RoleBinding
-        metadata:
-          name: windlass-engine
-          namespace: "2024"
-        roleRef:
-          kind: Role
-          name: windlass-engine
-          apiGroup: rbac.authorization.k8s.io
-        subjects:
-          - kind: ServiceAccount
-            name: windlass-engine
-            namespace: "2024"
-        "#);
+        insta::assert_snapshot!(role.yaml("2024", &Subject::Account).unwrap(), @r"
+                    configmaps create,delete,patch
+                    pods list,watch
+                    pods/log,serviceaccounts get
+                    secrets delete
+                    services create,delete,get,patch
+              batch jobs create,delete,list,watch
+              ");
     }
 
     #[test]

@@ -150,6 +150,8 @@ pub(super) struct Actor {
     pub(super) pods_listed: bool,
     /// What was said of Jobs before that.
     pub(super) jobs_first: Vec<Object>,
+    /// When a Job without a pod was asked about last.
+    pub(super) asked_of_jobs: Option<Instant>,
     /// Jobs of which a pod's log is being read.
     pub(super) asked_logs: HashSet<String>,
     /// Since when watching is not allowed.
@@ -233,6 +235,7 @@ impl Actor {
             settling: None,
             pods_listed: false,
             jobs_first: Vec::new(),
+            asked_of_jobs: None,
             asked_logs: HashSet::new(),
             blind_since: None,
             said: HashSet::new(),

@@ -18,7 +18,7 @@ use crate::k8s::objects::CONTAINER;
 
 /// A Job without a pod after this time waits for the Job controller, or for something that its events tell.
 const NO_POD: Duration = Duration::from_secs(2);
-/// After this time its events are asked for, and so often again.
+/// After this time its events are asked for.
 const ASK_WHY: Duration = Duration::from_secs(10);
 /// How long a quota counts as in force after it was heard of last.
 const QUOTA_LASTS: Duration = Duration::from_secs(5);
@@ -28,7 +28,9 @@ const BLIND: Duration = Duration::from_mins(1);
 const ASK_POD_WHY: Duration = Duration::from_secs(20);
 /// A limit that binds for so long is told.
 const LASTS: Duration = Duration::from_secs(5);
-/// How many Jobs are asked about at once.
+/// How often a Job without a pod is asked about.
+const ASK_JOBS: Duration = Duration::from_secs(5);
+/// How many pods that do not start are asked about at once.
 const ASKED: usize = 4;
 /// How much of the log of a pod is kept that says nothing else.
 const LAST_LINES: i64 = 50;
@@ -492,19 +494,22 @@ impl Actor {
     }
 
     fn tick_jobs(&mut self, now: Instant) {
-        let silent: Vec<String> = self
+        if self.asked_of_jobs.is_some_and(|at| now.duration_since(at) < ASK_JOBS) {
+            return;
+        }
+        // One speaks for those that wait with it: the one that was asked about longest ago.
+        let silent = self
             .batches
             .iter()
             .filter(|(_, batch)| {
                 batch.stage == Stage::Made
                     && !batch.pod_seen
                     && now.duration_since(batch.since) > ASK_WHY
-                    && batch.asked_why.is_none_or(|at| now.duration_since(at) > ASK_WHY)
             })
-            .map(|(job, _)| job.clone())
-            .take(ASKED)
-            .collect();
-        for job in silent {
+            .min_by_key(|(_, batch)| batch.asked_why.unwrap_or(batch.since))
+            .map(|(job, _)| job.clone());
+        if let Some(job) = silent {
+            self.asked_of_jobs = Some(now);
             if let Some(batch) = self.batches.get_mut(&job) {
                 batch.asked_why = Some(now);
             }
