@@ -363,14 +363,46 @@ mod tests {
     #[test]
     fn the_manifest_is_what_people_write() {
         let role = &Role::for_run(JOBS, EnginePlace::InCluster, false)[0];
-        insta::assert_snapshot!(role.yaml("2024", &Subject::Account).unwrap(), @r"
-                    configmaps create,delete,patch
-                    pods list,watch
-                    pods/log,serviceaccounts get
-                    secrets delete
-                    services create,delete,get,patch
-              batch jobs create,delete,list,watch
-              ");
+        insta::assert_snapshot!(role.yaml("2024", &Subject::Account).unwrap(), @r#"
+        apiVersion: v1
+        kind: ServiceAccount
+        metadata:
+          name: windlass-engine
+          namespace: "2024"
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: Role
+        metadata:
+          name: windlass-engine
+          namespace: "2024"
+        rules:
+          - apiGroups: [""]
+            resources: [events]
+            verbs: [list]
+          - apiGroups: [""]
+            resources: [pods]
+            verbs: [list, watch]
+          - apiGroups: [""]
+            resources: [pods/log]
+            verbs: [get]
+          - apiGroups: [batch]
+            resources: [jobs]
+            verbs: [create, delete, list, watch]
+        ---
+        apiVersion: rbac.authorization.k8s.io/v1
+        kind: RoleBinding
+        metadata:
+          name: windlass-engine
+          namespace: "2024"
+        roleRef:
+          kind: Role
+          name: windlass-engine
+          apiGroup: rbac.authorization.k8s.io
+        subjects:
+          - kind: ServiceAccount
+            name: windlass-engine
+            namespace: "2024"
+        "#);
     }
 
     #[test]
