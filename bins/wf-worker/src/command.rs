@@ -19,7 +19,7 @@ use crate::cli::{Cli, Command, Common, Relay, Run, Serve};
 
 /// Exit code: no engine for as long as the lease.
 const LEASE_OVER: u8 = 75;
-/// How long the end of a batch is told to an engine that is not there.
+/// How long the end of a single task is told to an engine that is not there: its message says all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(cli: Cli) -> Result<u8> {
@@ -127,6 +127,10 @@ fn run_batch(options: Run) -> Result<u8> {
         Some(engine) => Some(link(&common, engine, batch.run.clone(), batch.id.clone())?),
         None => None,
     };
+    // What does not fit into the message, or has to be brought, is worth waiting for.
+    let needs_engine =
+        batch.tasks.len() > 1 || batch.tasks.iter().any(|task| !task.bring.is_empty());
+    let patience = if needs_engine { seconds(common.lease) } else { PATIENCE };
     let outcome = batch::run(
         batch,
         BatchOptions {
@@ -134,7 +138,7 @@ fn run_batch(options: Run) -> Result<u8> {
             link,
             message: options.message,
             lease: seconds(common.lease),
-            patience: PATIENCE,
+            patience,
             grace: seconds(common.grace),
             surroundings: surroundings(&common, hidden)?,
             terminated: Some(termination()?),

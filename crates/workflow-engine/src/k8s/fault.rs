@@ -7,7 +7,7 @@
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus,
 };
-use worker::protocol::{BatchEnd, TaskResult};
+use worker::protocol::{BatchEnd, TaskEnd, TaskResult};
 
 use crate::exec::PlatformFault;
 
@@ -84,6 +84,17 @@ pub fn read(pod: &Pod) -> PodState {
         Some(why) => PodState::Waiting { why },
         None => PodState::Running,
     }
+}
+
+/// The ends that the pod's worker wrote down, whatever became of the pod then; and whether memory ran out after that.
+#[must_use]
+pub fn told(pod: &Pod) -> (Vec<TaskEnd>, bool) {
+    let look = Look::at(pod);
+    let Some(ended) = look.main.and_then(|main| terminated(main.state.as_ref())) else {
+        return (Vec::new(), false);
+    };
+    let told = ended.message.as_deref().and_then(|text| BatchEnd::from_message(text).ok());
+    (told.map(|told| told.ends).unwrap_or_default(), look.is_out_of_memory(ended))
 }
 
 /// What became of a pod that is there no more, by the last that was seen of it.

@@ -5,7 +5,7 @@ use k8s_apply::follow::News;
 use k8s_apply::object::Object;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::{Duration, Instant};
-use worker::protocol::BatchEnd;
+use worker::protocol::{BatchEnd, TaskEnd, TaskResult};
 
 use super::Notice;
 use super::actor::{Actor, CallDone, Peer, Seen};
@@ -188,6 +188,13 @@ impl Actor {
             PodState::Running => self.pod_runs(&job),
             PodState::Ended(end) => {
                 self.settled_pod(&name);
+                let (told, is_out_of_memory) = fault::told(&pod);
+                self.take_what_was_told(&job, &end, told);
+                // A group's worker that was killed had told of the tasks before that one.
+                let end = match end {
+                    PodEnd::Completed { .. } if is_out_of_memory => PodEnd::OutOfMemory,
+                    other => other,
+                };
                 self.pod_ended(&name, &job, end);
             }
         }
@@ -200,6 +207,20 @@ impl Actor {
             && let Some(&key) = batch.keys.iter().next()
         {
             self.began(key);
+        }
+    }
+
+    /// What a Job's worker wrote down counts, also where its pod was taken away then: but for those that it had to stop.
+    fn take_what_was_told(&mut self, job: &str, end: &PodEnd, told: Vec<TaskEnd>) {
+        if self.batches.get(job).is_none_or(super::batches::Batch::is_pool) {
+            return;
+        }
+        let is_orderly = matches!(end, PodEnd::Completed { .. });
+        for end in told {
+            if is_orderly || end.result == TaskResult::Exit(0) {
+                let key = end.key;
+                self.ended(key, Ok(end), Peer::Batch(job.to_owned()).holder(key));
+            }
         }
     }
 
@@ -217,7 +238,7 @@ impl Actor {
         }
         match end {
             PodEnd::Completed { message, exit } => {
-                let Some(Ok(told)) = message.as_deref().map(BatchEnd::from_message) else {
+                if message.as_deref().is_none_or(|text| BatchEnd::from_message(text).is_err()) {
                     // Not even wf-worker could say something: what its log has is kept.
                     let failure = Failure::Platform {
                         fault: PlatformFault::Config,
@@ -226,10 +247,6 @@ impl Actor {
                         ),
                     };
                     return self.ask_for_log(pod, job, failure);
-                };
-                for end in told.ends {
-                    let key = end.key;
-                    self.ended(key, Ok(end), Peer::Batch(job.to_owned()).holder(key));
                 }
                 let failure = Failure::Platform {
                     fault: PlatformFault::WorkerLost,

@@ -4,13 +4,15 @@
 //! server's port forwarding. TLS goes from worker to engine: the relay sees no word of it.
 
 use std::io::Cursor;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use k8s_apply::cluster::{Cluster, Kind};
 use k8s_apply::object::Object;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
 
@@ -26,6 +28,8 @@ const START: Duration = Duration::from_mins(2);
 const SPARE: usize = 8;
 /// How long after a failure the next connection is tried.
 const AGAIN: Duration = Duration::from_millis(500);
+/// And at most how long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The engine's side of the relay.
 pub(super) struct Relay {
@@ -53,15 +57,21 @@ impl Relay {
         let pod = until_running(cluster, &namespace, &actor.objects.names.relay()).await?;
         let Some(hub) = actor.hub.clone() else { return Err(BeginError::NoIdentity) };
         let mut forwarders = JoinSet::new();
+        let job = actor.objects.names.relay();
+        let line = Arc::new(Line {
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
+            job,
+            pod: Mutex::new(pod),
+            hub,
+        });
         for _ in 0..SPARE {
-            let pods: Api<Pod> = Api::namespaced(cluster.client().clone(), &namespace);
-            forwarders.spawn(keep_one_ready(pods, pod.clone(), hub.clone()));
+            forwarders.spawn(Arc::clone(&line).keep_one_ready());
         }
-        let address = format!("{ip}:{RELAY_WORKERS_PORT}");
-        // Checked here, because a worker takes nothing but an address.
-        address
-            .parse::<SocketAddr>()
-            .map_err(|_| fault(format!("has the address {address}, which is none")))?;
+        // A worker takes nothing but an address.
+        let ip: IpAddr =
+            ip.parse().map_err(|_| fault(format!("has the address {ip}, which is none")))?;
+        let address = SocketAddr::new(ip, RELAY_WORKERS_PORT).to_string();
         Ok(Self { address, forwarders })
     }
 
@@ -109,28 +119,71 @@ fn is_going(pod: &Object) -> bool {
     pod.at("/metadata/deletionTimestamp").is_some()
 }
 
-/// Keeps a connection to the relay; hands it over when a worker is on it, and opens the next one.
-async fn keep_one_ready(pods: Api<Pod>, pod: String, hub: Hub) {
-    loop {
-        match one(&pods, &pod, &hub).await {
-            Some(()) => {}
-            None => sleep(AGAIN).await,
+/// The way to the relay's pod, whichever it is at the moment.
+struct Line {
+    cluster: Cluster,
+    namespace: String,
+    job: String,
+    pod: Mutex<String>,
+    hub: Hub,
+}
+
+impl Line {
+    /// Keeps a connection to the relay; hands it over when a worker is on it, and opens the next one.
+    async fn keep_one_ready(self: Arc<Self>) {
+        let mut pause = AGAIN;
+        loop {
+            let pod = self.pod.lock().await.clone();
+            if self.one(&pod).await.is_some() {
+                pause = AGAIN;
+                continue;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.look_for_another(&pod).await;
         }
+    }
+
+    /// A pod that is gone was replaced by its Job.
+    async fn look_for_another(&self, lost: &str) {
+        let mut known = self.pod.lock().await;
+        // Another of us may have found it.
+        if *known == lost
+            && let Ok(Some(pod)) = running(&self.cluster, &self.namespace, &self.job).await
+        {
+            *known = pod;
+        }
+    }
+
+    async fn one(&self, pod: &str) -> Option<()> {
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client().clone(), &self.namespace);
+        let mut forwarder = pods.portforward(pod, &[RELAY_ENGINE_PORT]).await.ok()?;
+        let mut stream = forwarder.take_stream(RELAY_ENGINE_PORT)?;
+        // The relay says nothing by itself: the first byte is a worker's.
+        let mut first = [0_u8; 1];
+        stream.read_exact(&mut first).await.ok()?;
+        let (read, write) = tokio::io::split(stream);
+        let joined = tokio::io::join(Cursor::new(first.to_vec()).chain(read), write);
+        self.hub.accept(joined, &format!("relay {pod}"));
+        // It has to be kept as long as its stream is in use; the stream's end is its end.
+        tokio::spawn(async move {
+            let _ = forwarder.join().await;
+        });
+        Some(())
     }
 }
 
-async fn one(pods: &Api<Pod>, pod: &str, hub: &Hub) -> Option<()> {
-    let mut forwarder = pods.portforward(pod, &[RELAY_ENGINE_PORT]).await.ok()?;
-    let mut stream = forwarder.take_stream(RELAY_ENGINE_PORT)?;
-    // The relay says nothing by itself: the first byte is a worker's.
-    let mut first = [0_u8; 1];
-    stream.read_exact(&mut first).await.ok()?;
-    let (read, write) = tokio::io::split(stream);
-    let joined = tokio::io::join(Cursor::new(first.to_vec()).chain(read), write);
-    hub.accept(joined, &format!("relay {pod}"));
-    // It has to be kept as long as its stream is in use; the stream's end is its end.
-    tokio::spawn(async move {
-        let _ = forwarder.join().await;
+/// The relay's pod that runs, if there is one.
+async fn running(
+    cluster: &Cluster,
+    namespace: &str,
+    job: &str,
+) -> Result<Option<String>, k8s_apply::cluster::CallError> {
+    let selector = format!("batch.kubernetes.io/job-name={job}");
+    let pods = cluster.list(&pod_kind(), Some(namespace), Some(&selector)).await?;
+    let running = pods.iter().find(|object| {
+        let pod = serde_json::from_value::<Pod>(object.value().clone());
+        pod.is_ok_and(|pod| fault::read(&pod) == PodState::Running) && !is_going(object)
     });
-    Some(())
+    Ok(running.map(|pod| pod.name().to_owned()))
 }
