@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first ends tasks in order, the second at once.
+//! Ctrl-C and SIGTERM: the first ends tasks in order, the second at once. But an engine in a cluster whose pod is to end
+//! leaves them running.
 
 use std::thread::JoinHandle;
 
@@ -22,7 +23,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(token: CancelToken) -> Result<Self> {
+    /// With `leaves` SIGTERM ends this process and nothing else: what runs elsewhere goes on for the next engine of the
+    /// run, which finds all that this one knew in the journal.
+    pub(crate) fn new(token: CancelToken, leaves: bool) -> Result<Self> {
         // What was ignored when we were started (`nohup`) stays ignored.
         let ignored = ignored_signals();
         let wanted = [SIGINT, SIGTERM, SIGHUP];
@@ -30,7 +33,13 @@ impl Watch {
         let mut signals = Signals::new(wanted).context("failed to watch for signals")?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
-            for (count, _) in signals.forever().enumerate() {
+            for (count, signal) in signals.forever().enumerate() {
+                if leaves && signal == SIGTERM {
+                    note(
+                        "this engine is to end; the run's tasks go on, and its next engine takes them over",
+                    );
+                    std::process::exit(128 + SIGTERM);
+                }
                 token.cancel();
                 if count == 0 {
                     note("stopping: tasks get SIGTERM; press Ctrl-C again to kill them");

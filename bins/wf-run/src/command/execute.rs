@@ -231,7 +231,9 @@ pub(super) fn execute(prepared: Prepared, args: &ExecutionArgs) -> Result<Exit> 
         done_before[process.type_index()] += 1;
     }
     let cancel = CancelToken::new();
-    let watch = Watch::new(cancel.clone())?;
+    // Its pod is made again, and its successor finds the run's folder on the claim.
+    let is_replaced = args.framed && args.cluster.claim.is_some();
+    let watch = Watch::new(cancel.clone(), is_replaced)?;
     let progress = Progress::new(args.progress, &workflow, &done_before, options.slots);
     let run = Run::new(Arc::clone(&workflow))
         .options(options)
