@@ -259,12 +259,14 @@ pub(crate) struct Known {
     pub(crate) done: HashSet<(u32, u32)>,
     /// The workflow is as it was, so that what an earlier engine began can be taken over.
     pub(crate) same: bool,
+    /// It begins: there is nothing of it anywhere.
+    pub(crate) is_new: bool,
 }
 
 impl Known {
     /// Of a run that begins.
     pub(crate) fn nothing() -> Self {
-        Self { recorded: HashSet::new(), done: HashSet::new(), same: true }
+        Self { recorded: HashSet::new(), done: HashSet::new(), same: true, is_new: true }
     }
 }
 
@@ -362,6 +364,7 @@ pub(crate) fn begin(
             recorded: known.recorded,
             done: known.done,
             adopt: known.same,
+            is_new: known.is_new,
         };
         let executor = Kubernetes::begin(cluster, Arc::clone(workflow), options, tell);
         executor.await.context("the run cannot begin on the cluster")

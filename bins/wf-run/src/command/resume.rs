@@ -105,7 +105,7 @@ pub(super) fn resume_with(args: &ResumeArgs, config_dir: Option<&Path>) -> Resul
             .context("cannot keep the run for the changed workflow")?;
         (store, carried.history)
     };
-    let known = Known { recorded, done: done_firings(&history), same };
+    let known = Known { recorded, done: done_firings(&history), same, is_new: false };
     execute(
         Prepared { workflow, store, history, runs: folder, work_dir, known, place },
         &args.execution,

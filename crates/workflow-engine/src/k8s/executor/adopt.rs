@@ -47,6 +47,9 @@ impl Actor {
         if jobs.is_empty() && pods.is_empty() {
             return Ok(());
         }
+        if self.options.is_new {
+            return Err(BeginError::Taken { run: self.options.run.clone(), namespace });
+        }
         if !self.options.adopt {
             self.note("what an earlier engine began on the cluster is ended first");
             return self.end_all(&jobs).await;

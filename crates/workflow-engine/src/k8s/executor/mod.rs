@@ -122,6 +122,8 @@ pub struct Options {
     pub done: HashSet<(u32, u32)>,
     /// Whether what an earlier engine left is taken over; otherwise it is ended first.
     pub adopt: bool,
+    /// The run begins: what is there under its id is another's.
+    pub is_new: bool,
 }
 
 /// What is told while a run goes on.
@@ -180,6 +182,16 @@ pub enum BeginError {
         what: String,
         /// How long was waited.
         seconds: u64,
+    },
+    /// Another run of the namespace has the same id.
+    #[error(
+        "there is a run {run} in namespace {namespace} already: begin this one again, its id will be another"
+    )]
+    Taken {
+        /// The id.
+        run: String,
+        /// Where.
+        namespace: String,
     },
     /// The actor has ended before it was asked to.
     #[error("the executor ended by itself")]
