@@ -44,6 +44,8 @@ impl Actor {
         let jobs = self.cluster.list(&job_kind(), Some(&namespace), Some(&selector)).await?;
         let jobs: Vec<Object> = jobs.into_iter().filter(is_of_tasks).collect();
         let pods = self.cluster.list(&pod_kind(), Some(&namespace), Some(&selector)).await?;
+        // The engine's own pod is one of the run's too.
+        let pods: Vec<Object> = pods.into_iter().filter(is_of_tasks).collect();
         if jobs.is_empty() && pods.is_empty() {
             return Ok(());
         }
