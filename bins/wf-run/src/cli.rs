@@ -259,6 +259,9 @@ pub(crate) struct ExecutionArgs {
     /// Mark where the summary begins and ends, for who reads it from a log
     #[arg(long, hide = true)]
     pub(crate) framed: bool,
+    /// Files to fetch into the work directory before the run: lines of URL [sha256=HEX] [path=NAME]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input_urls: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 }

@@ -4,6 +4,7 @@ mod cli;
 mod cluster;
 mod command;
 mod history;
+mod input;
 mod problems;
 mod progress;
 mod runs;

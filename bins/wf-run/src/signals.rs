@@ -16,6 +16,11 @@ fn ignored_signals() -> u64 {
     set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0)
 }
 
+/// Whether this process ignores a signal, because who started it wants so.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    ignored_signals() >> (signal - 1) & 1 == 1
+}
+
 /// Watches for signals until it is dropped.
 pub(crate) struct Watch {
     handle: Handle,

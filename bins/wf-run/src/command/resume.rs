@@ -16,7 +16,7 @@ use super::execute::{Prepared, check_inputs, execute, executor_name, refuse_impo
 use crate::cli::{ExecutorKind, FilesMode, OrphanMode, ResumeArgs};
 use crate::cluster::{Files, Known, Place};
 use crate::problems::render;
-use crate::{runs, source};
+use crate::{input, runs, source};
 
 pub(super) fn resume(args: &ResumeArgs) -> Result<Exit> {
     resume_with(args, None)
@@ -53,6 +53,8 @@ pub(super) fn resume_with(args: &ResumeArgs, config_dir: Option<&Path>) -> Resul
     })?;
     let workflow = Arc::new(workflow);
     refuse_impossible(&workflow, &args.execution)?;
+    let inputs = input::read(&args.execution)?;
+    input::refuse(&args.execution, &work_dir)?;
     let place = if args.execution.executor == ExecutorKind::K8s {
         let beside = config_dir.or(path.parent()).unwrap_or(Path::new("."));
         let (files, is_sound) = Files::read(beside, &args.execution.cluster, &variables);
@@ -65,6 +67,9 @@ pub(super) fn resume_with(args: &ResumeArgs, config_dir: Option<&Path>) -> Resul
     };
     if args.execution.cluster.explain {
         return super::run::explain(place.as_ref(), &args.execution);
+    }
+    if let Some(exit) = input::bring(&inputs, &args.execution, &work_dir)? {
+        return Ok(exit);
     }
     let recorded = contents.ended.iter().map(|ended| TaskId {
         process: ended.process,

@@ -20,8 +20,8 @@ use super::resume::resume_with;
 use crate::cli::{ExecutionArgs, ExecutorKind, OrphanMode, ResumeArgs, RunArgs};
 use crate::cluster::{Files, Known, OWN_FILES, Place};
 use crate::problems::render;
-use crate::runs;
 use crate::source::Source;
+use crate::{input, runs};
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let source = Source::new(&args.source)?;
@@ -53,6 +53,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         return explain(place.as_ref(), &args.execution);
     }
     refuse_impossible(&workflow, &args.execution)?;
+    let inputs = input::read(&args.execution)?;
+    input::refuse(&args.execution, &source.work_dir)?;
     let simulated =
         args.execution.executor == ExecutorKind::Noop || args.execution.replay.is_some();
     if !args.strict && !simulated {
@@ -73,6 +75,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     }
     if args.dry_run {
         return dry_run(&workflow, args, &folder);
+    }
+    if let Some(exit) = input::bring(&inputs, &args.execution, &source.work_dir)? {
+        return Ok(exit);
     }
     check_inputs(&workflow, &source.work_dir, &args.execution)?;
     let history = match &args.hyperflow_log {

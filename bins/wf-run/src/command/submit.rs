@@ -15,11 +15,13 @@ use super::execute::refuse_impossible;
 use super::run::{explain, label_of};
 use crate::cli::{ClusterArgs, ExecutionArgs, ExecutorKind, SubmitArgs};
 use crate::cluster::{self, Files, OWN_FILES, Place, TEMPLATE_FILE, follow};
-use crate::runs;
 use crate::source::Source;
+use crate::{input, runs};
 
 /// The file with the affinity beside the workflow in the engine's pod.
 const AFFINITY_FILE: &str = "affinity.json";
+/// The list of input there.
+const INPUT_URLS_FILE: &str = "input-urls";
 /// Who makes the changes, for the server.
 const MANAGER: &str = "wf-run";
 
@@ -54,6 +56,9 @@ pub(super) fn submit(args: &SubmitArgs) -> Result<Exit> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| invalid(format!("cannot read {}: {error}", path.display())))?;
         beside.push((AFFINITY_FILE.to_owned(), text));
+    }
+    if let (_, Some(text)) = input::read_text(&execution)? {
+        beside.push((INPUT_URLS_FILE.to_owned(), text));
     }
     let folder = runs::folder_here(None);
     let place = Place::choose(&execution.cluster, &workflow, files, &folder)?;
@@ -234,6 +239,9 @@ fn argv(
     if beside.iter().any(|(name, _)| name == AFFINITY_FILE) {
         add("affinity", format!("{WORKFLOW_DIR}/{AFFINITY_FILE}"));
     }
+    if beside.iter().any(|(name, _)| name == INPUT_URLS_FILE) {
+        add("input-urls", format!("{WORKFLOW_DIR}/{INPUT_URLS_FILE}"));
+    }
     argv.extend(execution_words(execution));
     argv
 }
@@ -259,6 +267,7 @@ fn execution_words(execution: &ExecutionArgs) -> Vec<String> {
         progress,
         output,
         framed: _,
+        input_urls: _,
         cluster,
     } = execution;
     let ClusterArgs {
