@@ -22,6 +22,8 @@ use crate::{input, runs};
 const AFFINITY_FILE: &str = "affinity.json";
 /// The list of input there.
 const INPUT_URLS_FILE: &str = "input-urls";
+/// The most bytes of it: a `ConfigMap` has room for 1 MiB, with all files beside the workflow.
+const MOST_INPUT_URLS: usize = 768 << 10;
 /// Who makes the changes, for the server.
 const MANAGER: &str = "wf-run";
 
@@ -58,6 +60,12 @@ pub(super) fn submit(args: &SubmitArgs) -> Result<Exit> {
         beside.push((AFFINITY_FILE.to_owned(), text));
     }
     if let (_, Some(text)) = input::read_text(&execution)? {
+        if text.len() > MOST_INPUT_URLS {
+            let (has, most) = (cli::bytes(text.len() as u64), cli::bytes(MOST_INPUT_URLS as u64));
+            return Err(invalid(format!(
+                "--input-urls: the list has {has}; the engine in the cluster can be given {most}"
+            )));
+        }
         beside.push((INPUT_URLS_FILE.to_owned(), text));
     }
     let folder = runs::folder_here(None);

@@ -178,8 +178,8 @@ impl Fetcher {
         let kept = self.kept.load(Ordering::Relaxed);
         let bytes = cli::bytes(self.bytes.load(Ordering::Relaxed));
         format!(
-            "input: {} of {total} fetched ({bytes}), {kept} there before",
-            counted(fetched, "file")
+            "input: {fetched} of {} fetched ({bytes}), {kept} there before",
+            counted(total, "file")
         )
     }
 
