@@ -14,7 +14,7 @@ const WORKFLOW: &str = r#"{"name": "w", "processes": [
  {"name": "copy", "function": "command", "firingLimit": 1, "config": {"executor": {"executable": "cp", "args": ["a", "b"]}}, "ins": [0], "outs": [1]}],
  "signals": [{"name": "a", "data": [{}]}, {"name": "b"}], "ins": [0], "outs": [1]}"#;
 /// No test takes longer.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 
 fn folder(list: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
