@@ -109,6 +109,11 @@ impl Folder {
         Ok((dir, name))
     }
 
+    /// Makes the folder of a file that is to come.
+    pub(crate) fn make_room(&self, path: &str) -> Result<(), FileError> {
+        self.parent(path, true).map(drop)
+    }
+
     /// Opens a file to read it. Links are followed as long as they stay inside.
     fn open_file(&self, path: &str) -> Result<Option<File>, FileError> {
         let names = paths::names(path)?;

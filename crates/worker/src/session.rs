@@ -653,7 +653,8 @@ impl<'a> Session<'a> {
                     inbox: Arc::clone(&inbox),
                     end: Some(Box::new(end_without_process(key, lost))),
                 };
-                let end = match provide(&spec, &folder, &inbox, &answer, has_engine) {
+                let provided = provide(&spec, &folder, &inbox, &answer, has_engine);
+                let end = match provided.and_then(|()| make_room(&spec, &folder)) {
                     Ok(()) => task::run(&spec, &control, &surroundings, || {
                         inbox.post(Event::Began(key));
                     }),
@@ -949,6 +950,14 @@ pub(crate) fn with_causes(error: &ConnectionError) -> String {
         cause = source.source();
     }
     text
+}
+
+/// Without a volume the folders of what a task is to make are not there: where the engine is they may be.
+fn make_room(spec: &TaskSpec, folder: &Folder) -> Result<(), TaskResult> {
+    for path in &spec.bring {
+        folder.make_room(path).map_err(|error| TaskResult::NotStarted(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Sees to the files that a task needs; on its own thread, because it may have to read them all.

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tests::proxy::{Call, Proxy};
 use workflow_engine::k8s::rights::{EnginePlace, Modes, Role, Subject};
@@ -62,29 +61,6 @@ fn with_role(bed: &mut Bed, role: &Role) -> Proxy {
     proxy
 }
 
-/// Stops the worker of this bed's pool as a node does that hangs: it says and hears nothing any more.
-fn hang_worker(bed: &Bed) {
-    // Its container is a child of ours, however many namespaces are between.
-    let of_run = |pid: &str| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let said = String::from_utf8_lossy(&environment).into_owned();
-        words.len() > 1
-            && words[0].ends_with(b"/wf-worker")
-            && words[1] == b"serve"
-            && bed.pods().iter().any(|pod| said.contains(pod.trim_start_matches("pod/")))
-    };
-    let found = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        entry.unwrap().file_name().into_string().ok().filter(|name| name.parse::<i32>().is_ok())
-    });
-    let found: Vec<String> = found.filter(|pid| of_run(pid)).collect();
-    assert!(!found.is_empty(), "no worker: {:?}", bed.pods());
-    for pid in found {
-        kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), Signal::STOP).unwrap();
-    }
-}
-
 /// A template whose pods say nothing.
 const SILENT: &str = "\
 apiVersion: batch/v1
@@ -94,9 +70,15 @@ spec:
   template:
     spec:
       restartPolicy: Never
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 1000
+        runAsGroup: 1000
+        seccompProfile: {type: RuntimeDefault}
       containers:
       - name: test
         image: '${containerName}'
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
         command: [sh, -c, 'echo a last word; exit 3 # ${command}']
 ";
 
@@ -109,10 +91,6 @@ fn used(bed: &mut Bed, way: Way, role: &Role) -> BTreeSet<Right> {
     bed.write("w.json", &flow.text());
     let running = bed.start(way, &[]);
     bed.until("the slow task", || bed.read("starts.txt").contains('a'));
-    if matches!(way, Way::Pool | Way::Relay) {
-        bed.until("its pod to run", || !bed.pods().is_empty());
-        hang_worker(bed);
-    }
     running.kill();
     bed.write("go", "");
     let ran = bed.resume(way, &["--lease", "2"]);

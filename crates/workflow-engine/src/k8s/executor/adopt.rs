@@ -16,6 +16,8 @@ use crate::k8s::objects::Class;
 
 /// The label with which the Job controller marks a Job's pods.
 pub(super) const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+/// How much older than the truth a pod's status may be.
+const STATUS_LAG: Duration = Duration::from_secs(15);
 /// How often it is looked whether what is being deleted is gone.
 const LOOK: Duration = Duration::from_millis(300);
 /// How long the last deletions of a run may take.
@@ -25,6 +27,7 @@ const LAST_CALLS: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Settling {
     pods: HashSet<String>,
+    since: Instant,
     /// After this their leases have run out, so that nothing of theirs runs any more.
     until: Instant,
 }
@@ -99,7 +102,7 @@ impl Actor {
                 counted(expected.len(), "worker"),
                 wait.as_secs()
             ));
-            self.settling = Some(Settling { pods: expected, until });
+            self.settling = Some(Settling { pods: expected, since: Instant::now(), until });
         }
         Ok(())
     }
@@ -222,8 +225,18 @@ impl Actor {
         }
     }
 
+    /// A pod that still waits when its status has had the time to be new has run nothing.
+    fn settle_those_that_wait(&mut self) {
+        let Some(settling) = &mut self.settling else { return };
+        let pods = &self.pods;
+        if settling.since.elapsed() > STATUS_LAG {
+            settling.pods.retain(|pod| pods.get(pod).is_none_or(|pod| pod.waiting.is_none()));
+        }
+    }
+
     /// Whether all is known; asked again and again until then.
     pub(super) fn settle(&mut self) -> Option<Result<(), BeginError>> {
+        self.settle_those_that_wait();
         if let Some(settling) = &self.settling {
             if !settling.pods.is_empty() && Instant::now() < settling.until {
                 return None;
