@@ -106,7 +106,8 @@ fn used(bed: &mut Bed, way: Way, role: &Role) -> BTreeSet<Right> {
         assert!(ran.failure("silent").1.contains("a last word"), "{ran}");
     }
     // No pod comes of its Job.
-    let pods = if matches!(way, Way::Relay | Way::RelayJob) { "1" } else { "0" };
+    // Only pools need the relay, which is a pod too.
+    let pods = if matches!(way, Way::Relay) { "1" } else { "0" };
     bed.kubectl(&["create", "quota", "little", &format!("--hard=pods={pods}")]);
     bed.until("the quota", || {
         !bed.kubectl(&["get", "resourcequota", "little", "--output=jsonpath={.status.hard}"])
