@@ -654,7 +654,7 @@ impl<'a> Session<'a> {
                     end: Some(Box::new(end_without_process(key, lost))),
                 };
                 let provided = provide(&spec, &folder, &inbox, &answer, has_engine);
-                let end = match provided.and_then(|()| make_room(&spec, &folder)) {
+                let end = match provided.inspect(|()| make_room(&spec, &folder)) {
                     Ok(()) => task::run(&spec, &control, &surroundings, || {
                         inbox.post(Event::Began(key));
                     }),
@@ -952,12 +952,12 @@ pub(crate) fn with_causes(error: &ConnectionError) -> String {
     text
 }
 
-/// Without a volume the folders of what a task is to make are not there: where the engine is they may be.
-fn make_room(spec: &TaskSpec, folder: &Folder) -> Result<(), TaskResult> {
+/// Without a volume the folders of what a task is to make are not there: where the engine is they may be. What is wrong
+/// with one is told when its file is brought.
+fn make_room(spec: &TaskSpec, folder: &Folder) {
     for path in &spec.bring {
-        folder.make_room(path).map_err(|error| TaskResult::NotStarted(error.to_string()))?;
+        let _ = folder.make_room(path);
     }
-    Ok(())
 }
 
 /// Sees to the files that a task needs; on its own thread, because it may have to read them all.
