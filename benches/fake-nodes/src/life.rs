@@ -345,16 +345,9 @@ mod tests {
     fn task(argv: &[&str]) -> TaskSpec {
         TaskSpec {
             key: TaskKey { process: 1, firing: 1, attempt: 1 },
-            label: String::new(),
             argv: argv.iter().map(|&word| word.to_owned()).collect(),
-            env: Vec::new(),
-            dir: String::new(),
-            stdout: None,
-            stderr: None,
             look_at: vec![(4, "o".to_owned())],
-            fetch: Vec::new(),
-            bring: Vec::new(),
-            tail_bytes: 0,
+            ..TaskSpec::default()
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cli::OutputFormat;
+use cli::{OutputFormat, invalid};
 
 /// Runs workflow graphs (HyperFlow's workflow.json, WfFormat) on this machine.
 ///
@@ -552,6 +554,12 @@ pub(crate) struct SkyArgs {
     /// The workflow to write; its folder is the work directory
     #[arg(short, long, value_name = "FILE", default_value = "sky.json")]
     pub(crate) out: PathBuf,
+}
+
+/// The time that an option gives in seconds.
+pub(crate) fn duration(option: &str, seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| invalid(format!("--{option} {seconds}: expected a number of seconds from 0")))
 }
 
 /// `wf-run FILE` means `wf-run run FILE`: the name is put in where none of the commands stands.

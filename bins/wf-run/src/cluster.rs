@@ -24,7 +24,7 @@ use workflow_engine::k8s::objects::{Data, Objects, Settings};
 use workflow_engine::model::{Workflow, parse_bytes};
 use workflow_engine::store::RunStore;
 
-use crate::cli::{ClusterArgs, ExecutionArgs};
+use crate::cli::{ClusterArgs, ExecutionArgs, duration};
 use crate::history;
 
 pub(crate) use plan::{Files, OWN_FILES, Plan, TEMPLATE_FILE};
@@ -48,11 +48,6 @@ impl OnCluster {
     pub(crate) fn close(self) {
         self.runtime.block_on(self.executor.close());
     }
-}
-
-fn seconds(option: &str, value: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| invalid(format!("--{option} {value}: expected a number of seconds from 0")))
 }
 
 fn pairs(option: &str, given: &[String]) -> Result<Vec<(String, String)>> {
@@ -272,11 +267,11 @@ impl Known {
 
 fn patience(args: &ClusterArgs) -> Result<Patience> {
     Ok(Patience {
-        image: seconds("image-wait", args.image_wait)?,
-        schedule: seconds("schedule-wait", args.schedule_wait)?,
-        quota: seconds("quota-wait", args.quota_wait)?,
-        lease: seconds("lease", args.lease)?,
-        idle: seconds("idle", args.idle)?,
+        image: duration("image-wait", args.image_wait)?,
+        schedule: duration("schedule-wait", args.schedule_wait)?,
+        quota: duration("quota-wait", args.quota_wait)?,
+        lease: duration("lease", args.lease)?,
+        idle: duration("idle", args.idle)?,
         ..Patience::default()
     })
 }
@@ -289,11 +284,11 @@ fn most_memory(args: &ClusterArgs) -> Result<Option<u64>> {
 
 /// Refuses options that cannot be used, before anything is made.
 pub(crate) fn check(args: &ExecutionArgs) -> Result<()> {
-    settings(&args.cluster, None, "default", seconds("grace", args.grace)?)?;
+    settings(&args.cluster, None, "default", duration("grace", args.grace)?)?;
     reach(&args.cluster)?;
     patience(&args.cluster)?;
     most_memory(&args.cluster)?;
-    seconds("input-wait", args.cluster.input_wait)?;
+    duration("input-wait", args.cluster.input_wait)?;
     args.cluster.input_image.iter().try_for_each(|text| input::parse(text).map(drop))?;
     if !args.cluster.input_image.is_empty() && args.cluster.claim.is_none() {
         return Err(invalid(
@@ -324,7 +319,7 @@ pub(crate) fn begin(
     let patience = patience(cluster_args)?;
     let executor = runtime.block_on(async {
         let (cluster, namespace) = place.connect(cluster_args).await?;
-        let grace = seconds("grace", args.grace)?;
+        let grace = duration("grace", args.grace)?;
         let settings = settings(cluster_args, place.image, &namespace, grace)?;
         let has_claim = settings.data != Data::None;
         note(&data_line(&settings, &reach));
@@ -339,7 +334,7 @@ pub(crate) fn begin(
         if !cluster_args.input_image.is_empty() {
             let objects = Objects::new(settings.clone(), store.id(), workflow.name());
             let images = &cluster_args.input_image;
-            let patience = seconds("input-wait", cluster_args.input_wait)?;
+            let patience = duration("input-wait", cluster_args.input_wait)?;
             input::bring(&cluster, &objects, images, store.dir(), patience).await?;
         }
         let identity = match reach {

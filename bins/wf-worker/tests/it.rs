@@ -13,14 +13,8 @@ fn task(process: u32, script: &str) -> TaskSpec {
         key: TaskKey { process, firing: 1, attempt: 1 },
         label: format!("t#{process}"),
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-        env: Vec::new(),
-        dir: String::new(),
-        stdout: None,
-        stderr: None,
-        look_at: Vec::new(),
-        fetch: Vec::new(),
-        bring: Vec::new(),
         tail_bytes: 100,
+        ..TaskSpec::default()
     }
 }
 

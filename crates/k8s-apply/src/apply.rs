@@ -345,7 +345,7 @@ impl Applier<'_> {
             (Action::Create, None) if !step.notes.is_empty() => {
                 let namespace = item.key.namespace.as_deref();
                 if let Some(old) = self.cluster.get(&item.kind, namespace, &item.key.name).await?
-                    && old.at("/metadata/deletionTimestamp").is_some()
+                    && old.is_being_deleted()
                 {
                     wait_gone(self.cluster, &item.kind, &old, self.waiting.timeout).await?;
                 }

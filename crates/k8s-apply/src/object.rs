@@ -278,6 +278,12 @@ impl Object {
         self.text("/metadata/uid")
     }
 
+    /// Whether its deletion was asked for, and something still holds it.
+    #[must_use]
+    pub fn is_being_deleted(&self) -> bool {
+        self.at("/metadata/deletionTimestamp").is_some()
+    }
+
     /// `metadata.resourceVersion`, if it comes from a cluster.
     #[must_use]
     pub fn resource_version(&self) -> Option<&str> {

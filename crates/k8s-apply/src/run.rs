@@ -15,7 +15,7 @@ use crate::apply_set::removal::{self, Fate, Member, Removal, Removed, Rules};
 use crate::apply_set::{PART_OF, Parent, ParentError, Reach, RunEnded, SetRef};
 use crate::cluster::{Applying, CallError, Cluster, Kinds};
 use crate::manifest::Manifest;
-use crate::object::ObjectKey;
+use crate::object::{Object, ObjectKey};
 use crate::order::{self, Schedule};
 use crate::plan::{self, Action, Options, Plan, Prepared};
 use crate::wait::{self, Goal, WaitOptions, Waited};
@@ -318,7 +318,7 @@ impl Proposal<'_> {
         let item = &self.prepared.items[at];
         let failed = |source| ParentError::call("make the namespace of", &parent.set, source);
         let old = cluster.get(&item.kind, None, &item.key.name).await.map_err(failed)?;
-        if let Some(old) = old.filter(|old| old.at("/metadata/deletionTimestamp").is_some()) {
+        if let Some(old) = old.filter(Object::is_being_deleted) {
             apply::wait_gone(cluster, &item.kind, &old, limit).await.map_err(failed)?;
         }
         let how = Applying { manager, force: false, dry_run: false, just_made: false };

@@ -267,7 +267,7 @@ fn gone(target: &Target, seen: Option<&Object>) -> Verdict {
     }
     let finalizers = object.at("/metadata/finalizers").and_then(Value::as_array);
     let names: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
-    let deleting = object.at("/metadata/deletionTimestamp").is_some();
+    let deleting = object.is_being_deleted();
     let reason = match (deleting, names.is_empty()) {
         (false, _) => "it is still there".to_owned(),
         (true, true) => "it is being deleted".to_owned(),

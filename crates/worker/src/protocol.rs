@@ -23,7 +23,9 @@ pub const LONGEST_FRAME: usize = 64 << 20;
 pub const PART: usize = 256 << 10;
 
 /// One attempt of one firing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct TaskKey {
     /// Index of the process in the workflow, from 0.
     pub process: u32,
@@ -61,7 +63,7 @@ pub struct FileRef {
 }
 
 /// What a worker is to run.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Which attempt it is.
     pub key: TaskKey,
@@ -466,13 +468,10 @@ mod tests {
             label: "add#3".to_owned(),
             argv: vec!["echo".to_owned(), argument],
             env: vec![("A".to_owned(), "$(B) $C".to_owned())],
-            dir: String::new(),
             stdout: Some(Redirect { path: "o".to_owned(), append: false }),
-            stderr: None,
             look_at: vec![(7, "o".to_owned())],
-            fetch: Vec::new(),
-            bring: Vec::new(),
             tail_bytes: 1000,
+            ..TaskSpec::default()
         }
     }
 

@@ -411,14 +411,8 @@ mod tests {
             key: TaskKey { process: 1, firing: 1, attempt: 1 },
             label: "t".to_owned(),
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            env: Vec::new(),
-            dir: String::new(),
-            stdout: None,
-            stderr: None,
-            look_at: Vec::new(),
-            fetch: Vec::new(),
-            bring: Vec::new(),
             tail_bytes: 100,
+            ..TaskSpec::default()
         }
     }
 

@@ -81,13 +81,8 @@ fn task(process: u32) -> ToWorker {
         label: format!("task#{process}"),
         argv: vec!["/bin/true".to_owned(), "-n".to_owned(), "input-file-0001.fits".to_owned()],
         env: vec![("WF_TASK".to_owned(), process.to_string())],
-        dir: String::new(),
-        stdout: None,
-        stderr: None,
-        look_at: Vec::new(),
-        fetch: Vec::new(),
-        bring: Vec::new(),
         tail_bytes: 4096,
+        ..TaskSpec::default()
     }))
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::{Exit, OutputFormat, invalid};
@@ -14,7 +13,7 @@ use workflow_engine::model::{Format as WorkflowFormat, Workflow, parse_bytes};
 use workflow_engine::run::{CancelToken, Retry, Run, RunOptions, Status};
 use workflow_engine::store::{History, RunStore};
 
-use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode};
+use crate::cli::{ExecutionArgs, ExecutorKind, FilesMode, duration};
 use crate::cluster::{self, Known, Place, follow};
 use crate::progress::Progress;
 use crate::signals::Watch;
@@ -22,11 +21,6 @@ use crate::{history, summary};
 
 /// Slots of the no-op executor: nothing there takes time, so everything ready starts.
 const UNLIMITED: usize = 1 << 30;
-
-fn duration(name: &str, seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| invalid(format!("--{name} {seconds}: expected a number of seconds from 0")))
-}
 
 /// Memory that tasks may request together: what is given, or what this machine (or its cgroup) has.
 fn memory(given: Option<&str>) -> Result<Option<u64>> {

@@ -36,14 +36,8 @@ pub(crate) fn spec(process: u32, argv: &[&str]) -> TaskSpec {
         key: key(process),
         label: format!("task#{process}"),
         argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
-        env: Vec::new(),
-        dir: String::new(),
-        stdout: None,
-        stderr: None,
-        look_at: Vec::new(),
-        fetch: Vec::new(),
-        bring: Vec::new(),
         tail_bytes: 1000,
+        ..TaskSpec::default()
     }
 }
 

@@ -110,17 +110,25 @@ pub struct Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.problems.iter().enumerate() {
-            if at > 0 {
-                f.write_str("\n")?;
-            }
-            problem.fmt(f)?;
-        }
-        Ok(())
+        write_lines(f, &self.problems)
     }
 }
 
 impl std::error::Error for Invalid {}
+
+/// Each on a line of its own.
+pub(crate) fn write_lines(
+    f: &mut fmt::Formatter<'_>,
+    problems: &[impl fmt::Display],
+) -> fmt::Result {
+    for (at, problem) in problems.iter().enumerate() {
+        if at > 0 {
+            f.write_str("\n")?;
+        }
+        problem.fmt(f)?;
+    }
+    Ok(())
+}
 
 impl Workflow {
     /// Reads a workflow and checks that it can run.

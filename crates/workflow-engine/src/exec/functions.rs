@@ -22,6 +22,13 @@ pub enum FunctionSupport {
     Missing,
 }
 
+/// The end of a task whose function is not to be had.
+pub(crate) fn missing(name: &str) -> Outcome {
+    Outcome::failed(Failure::Function(format!(
+        "function `{name}` is not built in; functions of a functions.js cannot be run yet"
+    )))
+}
+
 /// The built-in functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {

@@ -225,7 +225,9 @@ impl Inner {
                     let mut outcome = self.run_command(slot, attempt, &command);
                     if self.options.files != Files::Off && outcome.result.is_ok() {
                         outcome.files = self.look_at_files(attempt, &command);
-                        self.require_files(attempt, &mut outcome);
+                        if self.options.files == Files::Require {
+                            outcome.require_files(attempt.workflow());
+                        }
                     }
                     outcome
                 }
@@ -236,10 +238,7 @@ impl Inner {
                 let (outcome, log) = functions::call(function, attempt, &self.options.work_dir);
                 self.keep_log(slot, attempt, &log, outcome)
             }
-            FunctionSupport::Missing => Outcome::failed(Failure::Function(format!(
-                "function `{}` is not built in; functions of a functions.js cannot be run yet",
-                process.function()
-            ))),
+            FunctionSupport::Missing => functions::missing(process.function()),
         }
     }
 
@@ -301,17 +300,6 @@ impl Inner {
                 (signal.id(), size)
             })
             .collect()
-    }
-
-    fn require_files(&self, attempt: &Attempt, outcome: &mut Outcome) {
-        let missing = outcome.files.iter().filter(|(_, size)| size.is_none());
-        let missing: Vec<String> = missing
-            .map(|(signal, _)| attempt.workflow().signal(*signal).name().to_owned())
-            .collect();
-        if self.options.files == Files::Require && !missing.is_empty() {
-            outcome.result = Err(Failure::MissingOutputs(missing));
-            outcome.files.clear();
-        }
     }
 
     fn stdio(file: &File) -> io::Result<Stdio> {
@@ -391,13 +379,8 @@ impl Inner {
         scratch: Option<&Scratch>,
     ) -> Result<process::Child, Failure> {
         let mut spawn = if command.shell {
-            let mut line = command.executable.clone();
-            for arg in &command.args {
-                line.push(' ');
-                line.push_str(arg);
-            }
             let mut shell = process::Command::new("/bin/sh");
-            shell.args(["-c", &line]);
+            shell.args(["-c", &command.shell_line()]);
             shell
         } else {
             let mut direct = process::Command::new(&command.executable);

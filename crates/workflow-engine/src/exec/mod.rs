@@ -208,6 +208,17 @@ impl Outcome {
         Self::of(Err(failure))
     }
 
+    /// Fails it where files are missing that it was to make.
+    pub(crate) fn require_files(&mut self, workflow: &Workflow) {
+        let missing = self.files.iter().filter(|(_, size)| size.is_none());
+        let missing: Vec<String> =
+            missing.map(|(signal, _)| workflow.signal(*signal).name().to_owned()).collect();
+        if !missing.is_empty() {
+            self.result = Err(Failure::MissingOutputs(missing));
+            self.files.clear();
+        }
+    }
+
     fn of(result: Result<Outputs, Failure>) -> Self {
         Self {
             result,

@@ -4,9 +4,11 @@
 //! it ends in an orderly way. What an orderly worker says counts, unless the pod was being taken away at that time:
 //! then only success does, for a task that failed while it was asked to end has not failed by itself.
 
+use k8s_apply::object::Object;
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus,
 };
+use serde::Deserialize;
 use worker::protocol::{BatchEnd, TaskEnd, TaskResult};
 
 use crate::exec::PlatformFault;
@@ -71,6 +73,12 @@ pub enum PodEnd {
         /// The words of Kubernetes, with the container's name where it is about one.
         message: String,
     },
+}
+
+/// A pod that comes from the API; `None`: it is none.
+#[must_use]
+pub fn pod(object: &Object) -> Option<Pod> {
+    Pod::deserialize(object.value()).ok()
 }
 
 /// What a pod says.

@@ -12,6 +12,8 @@ use diagnostics::{DataPath, Place, Problem, nearest};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::check::write_lines;
+
 /// The file of [`agglomerations`].
 pub const AGGLOMERATIONS_FILE: &str = "workflow.config.jobAgglomerations.json";
 /// The file of [`execution_models`].
@@ -34,13 +36,7 @@ pub struct Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.problems.iter().enumerate() {
-            if at > 0 {
-                f.write_str("\n")?;
-            }
-            problem.fmt(f)?;
-        }
-        Ok(())
+        write_lines(f, &self.problems)
     }
 }
 

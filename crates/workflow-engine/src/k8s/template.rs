@@ -106,19 +106,8 @@ impl Template {
     #[must_use]
     pub fn check(&self, objects: &Objects, given: &BTreeMap<String, String>) -> Vec<Problem> {
         let class = Class::default_of(&objects.settings);
-        let task = TaskSpec {
-            key: TaskKey { process: 0, firing: 1, attempt: 1 },
-            label: String::new(),
-            argv: Vec::new(),
-            env: Vec::new(),
-            dir: String::new(),
-            stdout: None,
-            stderr: None,
-            look_at: Vec::new(),
-            fetch: Vec::new(),
-            bring: Vec::new(),
-            tail_bytes: 0,
-        };
+        let task =
+            TaskSpec { key: TaskKey { process: 0, firing: 1, attempt: 1 }, ..TaskSpec::default() };
         let batch = objects.batch(vec![task], None);
         match self.job(objects, &class, "task", &batch, given, None) {
             Ok(noted) => noted.notes,

@@ -49,6 +49,16 @@ pub struct Redirect {
 }
 
 impl Command {
+    /// The line for a shell, of a task that asks for one: its words as they stand.
+    pub(crate) fn shell_line(&self) -> String {
+        let mut line = self.executable.clone();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(arg);
+        }
+        line
+    }
+
     /// The command as a person would type it, quoted where a shell would need it.
     #[must_use]
     pub fn display_line(&self) -> String {

@@ -38,6 +38,20 @@ pub(crate) fn log_path(log_dir: &Path, task: TaskId, suffix: &str) -> PathBuf {
     log_dir.join(relative(task, suffix))
 }
 
+/// Keeps a text as the log of an attempt, and says where.
+#[cfg(feature = "k8s")]
+pub(crate) fn write_log(
+    log_dir: &Path,
+    task: TaskId,
+    suffix: &str,
+    text: &str,
+) -> io::Result<PathBuf> {
+    let path = log_path(log_dir, task, suffix);
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(&path, text)?;
+    Ok(path)
+}
+
 /// The folder of a run's logs: each version of its workflow has its own, because numbers change.
 #[must_use]
 pub fn log_dir(run_dir: &Path, begin: &Begin) -> PathBuf {

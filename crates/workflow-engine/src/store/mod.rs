@@ -33,6 +33,8 @@ pub use carry::{Carried, Change, carry};
 pub use history::{Contents, History, RunState, TaskRecord, read};
 pub(crate) use history::{decode_outputs, encode_outputs};
 pub(crate) use logs::log_path;
+#[cfg(feature = "k8s")]
+pub(crate) use logs::write_log;
 pub use logs::{TaskLog, log_dir, task_logs};
 pub use orphans::{Orphan, OrphanError};
 

@@ -28,10 +28,13 @@ use crate::k8s::mode::Mode;
 use crate::k8s::objects::{Class, Objects};
 use crate::k8s::pace::Pace;
 use crate::model::{Command as TaskCommand, Format, Workflow};
+use crate::store::write_log;
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How much of one sort is heard before the others are.
+const AT_ONCE: usize = 256;
 /// A call that was tried so often in vain is told of.
 const TELL_AFTER: u32 = 4;
 
@@ -54,6 +57,8 @@ pub(super) enum Place {
 pub(super) struct Task {
     /// Taken when it is finished.
     pub(super) attempt: Attempt,
+    /// What it runs.
+    pub(super) command: TaskCommand,
     pub(super) place: Place,
     /// How others know it: of an earlier attempt, where what that engine began is taken over.
     pub(super) key: TaskKey,
@@ -323,47 +328,19 @@ impl Actor {
                 }
             }
             let pause = self.next_making();
+            let mut closing = None;
             tokio::select! {
                 biased;
                 Some(event) = self.hub_events.recv() => {
                     self.hub_event(event);
                     // Whatever else has come is heard before anything is made of it.
-                    for _ in 0..256 {
+                    for _ in 0..AT_ONCE {
                         let Ok(event) = self.hub_events.try_recv() else { break };
                         self.hub_event(event);
                     }
-                    for _ in 0..64 {
-                        match self.inbox.try_recv() {
-                            Ok(Command::Close(reply)) => {
-                                self.close().await;
-                                let _ = reply.send(());
-                                return;
-                            }
-                            Ok(command) => self.command(command),
-                            Err(_) => break,
-                        }
-                    }
                 }
                 command = self.inbox.recv() => match command {
-                    Some(Command::Close(reply)) => {
-                        self.close().await;
-                        let _ = reply.send(());
-                        return;
-                    }
-                    Some(command) => {
-                        self.command(command);
-                        for _ in 0..256 {
-                            match self.inbox.try_recv() {
-                                Ok(Command::Close(reply)) => {
-                                    self.close().await;
-                                    let _ = reply.send(());
-                                    return;
-                                }
-                                Ok(command) => self.command(command),
-                                Err(_) => break,
-                            }
-                        }
-                    }
+                    Some(command) => closing = self.command(command),
                     None => return,
                 },
                 Some(done) = self.calls.join_next() => {
@@ -377,7 +354,17 @@ impl Actor {
                 _ = tick.tick() => {}
             }
             // However much workers say, the others are heard too.
-            for _ in 0..64 {
+            for _ in 0..AT_ONCE {
+                let (None, Ok(command)) = (&closing, self.inbox.try_recv()) else { break };
+                closing = self.command(command);
+            }
+            if let Some(reply) = closing {
+                self.close().await;
+                // Nobody may be left who waits for it.
+                let _ = reply.send(());
+                return;
+            }
+            for _ in 0..AT_ONCE {
                 let Ok(seen) = self.seen.try_recv() else { break };
                 self.news(seen);
             }
@@ -405,14 +392,15 @@ impl Actor {
 
     // --- what the engine says ------------------------------------------------------------------------------------------
 
-    fn command(&mut self, command: Command) {
+    /// Answers whom to tell when all is closed, if it is to be.
+    fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
         match command {
             Command::Start(attempt) => self.start(attempt),
             Command::Stop(id, how) => self.stop(id, how),
             Command::Recorded(ids) => self.recorded(&ids),
-            // Handled where it is heard.
-            Command::Close(_) => {}
+            Command::Close(reply) => return Some(reply),
         }
+        None
     }
 
     fn start(&mut self, attempt: Attempt) {
@@ -426,11 +414,8 @@ impl Actor {
             FunctionSupport::Command => {}
             FunctionSupport::BuiltIn(function) => return self.call_function(attempt, function),
             FunctionSupport::Missing => {
-                let why = format!(
-                    "function `{}` is not built in; functions of a functions.js cannot be run yet",
-                    process.function()
-                );
-                return attempt.finish(Outcome::failed(Failure::Function(why)));
+                let outcome = functions::missing(process.function());
+                return attempt.finish(outcome);
             }
         }
         let Some(command) = process.command() else { return attempt.finish(Outcome::done()) };
@@ -441,6 +426,7 @@ impl Actor {
         let memory_bytes = self.memory_of(id, &command);
         let mut task = Task {
             attempt,
+            command,
             place: Place::Nowhere,
             key: key_of(id),
             began: false,
@@ -450,7 +436,7 @@ impl Actor {
         self.by_key.insert(task.key, id);
         match self.options.modes.get(of_type).copied().unwrap_or(Mode::Pool) {
             Mode::Pool => {
-                let class = self.class_of(&command, memory_bytes);
+                let class = self.class_of(&task.command, memory_bytes);
                 let pool = self.pool(class);
                 task.place = Place::Queue(pool);
                 self.tasks.insert(id, task);
@@ -458,7 +444,6 @@ impl Actor {
                 self.dispatch(pool);
             }
             Mode::Job => {
-                task.place = Place::Nowhere;
                 self.tasks.insert(id, task);
                 self.add_batch(&[id]);
             }
@@ -484,19 +469,15 @@ impl Actor {
     /// What a worker is to run for a task. None if the task is gone.
     pub(super) fn spec_of(&mut self, id: TaskId) -> Option<worker::protocol::TaskSpec> {
         let task = self.tasks.get(&id)?;
-        let command = task.attempt.process().command()?;
-        Some(spec(&task.attempt, &command, self.options.files, self.book.as_mut()))
+        Some(spec(&task.attempt, &task.command, self.options.files, self.book.as_mut()))
     }
 
     /// These are short: they count, choose and print.
     fn call_function(&mut self, attempt: Attempt, function: crate::exec::Function) {
         let (mut outcome, log) = functions::call(function, &attempt, &self.options.work_dir);
         if let Some(log_dir) = self.options.log_dir.as_deref().filter(|_| !log.is_empty()) {
-            let path = crate::store::log_path(log_dir, attempt.id(), "out");
-            let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-            if folder.and_then(|()| std::fs::write(&path, log)).is_ok() {
-                outcome.logs.push(path);
-            }
+            // Where it cannot be written, the log is missing and the task is not.
+            outcome.logs.extend(write_log(log_dir, attempt.id(), "out", &log));
         }
         attempt.finish(outcome);
     }
@@ -508,10 +489,7 @@ impl Actor {
         }
         task.stop = Some(how);
         let key = task.key;
-        let how = match how {
-            Stop::Terminate => StopHow::Terminate,
-            Stop::Kill => StopHow::Kill,
-        };
+        let how = stop_how(how);
         match task.place.clone() {
             Place::Nowhere => {}
             Place::Queue(pool) => {
@@ -546,11 +524,7 @@ impl Actor {
             }
         }
         for (pod, keys) in by_pod {
-            let connection = self.workers.get(&pod).and_then(|worker| worker.connection);
-            // A worker that is away tells these ends again when it comes back.
-            if let Some(connection) = connection {
-                self.send(connection, &ToWorker::Recorded(keys));
-            }
+            self.say_recorded(&pod, keys);
         }
     }
 
@@ -572,10 +546,14 @@ impl Actor {
         }
     }
 
+    /// The task that others know under this key.
+    pub(super) fn task_of(&self, key: TaskKey) -> Option<&Task> {
+        self.tasks.get(self.by_key.get(&key)?)
+    }
+
     /// Whether a task is where this peer is, as far as it is anywhere: others have nothing to say of it.
     pub(super) fn is_of(&self, peer: &Peer, key: TaskKey) -> bool {
-        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
-        task.is_none_or(|task| match (&task.place, peer) {
+        self.task_of(key).is_none_or(|task| match (&task.place, peer) {
             (Place::Worker(here), Peer::Worker(there))
             | (Place::Batch(here), Peer::Batch(there)) => here == there,
             _ => false,
@@ -584,8 +562,7 @@ impl Actor {
 
     /// Whether a task was asked to end.
     pub(super) fn is_stopping(&self, key: TaskKey) -> bool {
-        let task = self.by_key.get(&key).and_then(|id| self.tasks.get(id));
-        task.is_some_and(|task| task.stop.is_some())
+        self.task_of(key).is_some_and(|task| task.stop.is_some())
     }
 
     /// Whether an earlier engine began this, and this one has not asked for it yet.
@@ -594,32 +571,39 @@ impl Actor {
         matches!(held, Some(Held::Runs { key: known, .. }) if *known == key)
     }
 
+    /// Forgets that an earlier engine began this.
+    pub(super) fn drop_held(&mut self, key: TaskKey) {
+        if self.is_held(key) {
+            self.held.remove(&(key.process, key.firing));
+        }
+    }
+
     /// Something that others know under this key has ended.
     pub(super) fn ended(&mut self, key: TaskKey, end: Result<TaskEnd, Failure>, holder: Holder) {
         if let Some(&id) = self.by_key.get(&key) {
             return self.end_task(id, &end, Some(holder));
         }
         let firing = (key.process, key.firing);
-        match self.held.get_mut(&firing) {
-            Some(Held::Runs { key: known, .. }) if *known == key => {
-                let end = Box::new(end);
-                self.held.insert(firing, Held::Ended { end, holder: Some(holder) });
-            }
-            _ => {
-                let waits = self.unrecorded.values().any(|known| *known == holder);
-                // Nobody waits for it: it was recorded before, or is not wanted.
-                if !waits {
-                    match holder {
-                        Holder::Worker { pod, key } => {
-                            let worker = self.workers.get(&pod);
-                            if let Some(connection) = worker.and_then(|worker| worker.connection) {
-                                self.send(connection, &ToWorker::Recorded(vec![key]));
-                            }
-                        }
-                        Holder::Batch { job, key } => self.recorded_in_batch(&job, key),
-                    }
-                }
-            }
+        if self.is_held(key) {
+            let end = Box::new(end);
+            self.held.insert(firing, Held::Ended { end, holder: Some(holder) });
+            return;
+        }
+        // Told already: it is being written down.
+        if self.unrecorded.values().any(|known| *known == holder) {
+            return;
+        }
+        // Nobody waits for it: it was recorded before, or is not wanted.
+        match holder {
+            Holder::Worker { pod, key } => self.say_recorded(&pod, vec![key]),
+            Holder::Batch { job, key } => self.recorded_in_batch(&job, key),
+        }
+    }
+
+    /// Tells a worker what is written down. One that is away tells these ends again when it comes back.
+    fn say_recorded(&self, pod: &str, keys: Vec<TaskKey>) {
+        if let Some(connection) = self.workers.get(pod).and_then(|worker| worker.connection) {
+            self.send(connection, &ToWorker::Recorded(keys));
         }
     }
 
@@ -700,7 +684,7 @@ impl Actor {
         };
         let command = attempt.process().command().unwrap_or_default();
         let memory_bytes = self.memory_of(id, &command);
-        let task = Task { attempt, place, key, began: false, stop: None, memory_bytes };
+        let task = Task { attempt, command, place, key, began: false, stop: None, memory_bytes };
         self.by_key.insert(key, id);
         self.tasks.insert(id, task);
         match held {
@@ -778,6 +762,14 @@ impl Peer {
             Self::Worker(pod) => Holder::Worker { pod: pod.clone(), key },
             Self::Batch(job) => Holder::Batch { job: job.clone(), key },
         }
+    }
+}
+
+/// As workers are told.
+pub(super) fn stop_how(how: Stop) -> StopHow {
+    match how {
+        Stop::Terminate => StopHow::Terminate,
+        Stop::Kill => StopHow::Kill,
     }
 }
 

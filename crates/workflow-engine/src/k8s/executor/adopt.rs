@@ -3,7 +3,6 @@
 use hashbrown::HashSet;
 use k8s_apply::cluster::Kind;
 use k8s_apply::object::Object;
-use k8s_openapi::api::core::v1::Pod;
 use tokio::time::{Duration, Instant, sleep, timeout};
 use worker::protocol::TaskKey;
 
@@ -80,12 +79,10 @@ impl Actor {
         for pod in &pods {
             let Some(job) = pod.label(JOB_NAME) else { continue };
             let is_pool = self.batches.get(job).is_some_and(Batch::is_pool);
-            let state =
-                serde_json::from_value::<Pod>(pod.value().clone()).map(|pod| fault::read(&pod));
             // What a pod says of itself is seconds old: one that starts may have a worker with a task.
             let may_work = matches!(
-                state,
-                Ok(PodState::Running | PodState::Waiting { why: Waiting::Starting })
+                fault::pod(pod).map(|pod| fault::read(&pod)),
+                Some(PodState::Running | PodState::Waiting { why: Waiting::Starting })
             );
             if is_pool && may_work {
                 expected.insert(pod.name().to_owned());
@@ -152,7 +149,7 @@ impl Actor {
                     && !self.options.recorded.contains(&super::spec::id_of(*key))
             })
             .collect();
-        let is_going = job.at("/metadata/deletionTimestamp").is_some();
+        let is_going = job.is_being_deleted();
         if open.is_empty() || is_going {
             self.delete_job(&name);
             return false;

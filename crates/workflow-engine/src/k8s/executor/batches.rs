@@ -9,7 +9,7 @@ use kube::api::PropagationPolicy;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{Hello, StopHow, TaskKey, TaskSpec, ToWorker};
 
-use super::actor::{Actor, CallDone, Held, Peer, Place, job_kind};
+use super::actor::{Actor, CallDone, Peer, Place, job_kind};
 use super::spec::id_of;
 use crate::exec::{Failure, Outcome, PlatformFault, TaskId};
 use crate::k8s::hub::ConnectionId;
@@ -141,9 +141,8 @@ impl Actor {
         let mut specs: Vec<TaskSpec> = ids.iter().filter_map(|id| self.spec_of(*id)).collect();
         let Some(first) = ids.first().and_then(|id| self.tasks.get(id)) else { return };
         let process = first.attempt.process();
-        let command = process.command().unwrap_or_default();
         // As in HyperFlow, a group has the image and requests of its first task.
-        let class = self.class_of(&command, first.memory_bytes);
+        let class = self.class_of(&first.command, first.memory_bytes);
         let type_name = process.type_name();
         let engine = self.engine_address.clone().filter(|_| specs.len() > 1 || self.book.is_some());
         if engine.is_none() {
@@ -213,20 +212,18 @@ impl Actor {
             .filter(|gathering| !gathering.ids.is_empty())
             .map(|gathering| gathering.due)
             .min();
-        let pause = if self.to_make.is_empty() { None } else { self.pace.paused_until() };
-        let quota = if self.to_make.is_empty() { None } else { self.make_not_before };
-        let later = |until: &Instant| *until > Instant::now();
-        [groups, pause.filter(later), quota.filter(later), self.next_growth()]
-            .into_iter()
-            .flatten()
-            .min()
+        let now = Instant::now();
+        let pauses = [self.pace.paused_until(), self.make_not_before];
+        let pauses = pauses.into_iter().flatten().filter(|until| *until > now);
+        let pauses = pauses.filter(|_| !self.to_make.is_empty());
+        pauses.chain(groups).chain(self.next_growth()).min()
     }
 
     /// Asks the server for as many Jobs as pace and limits allow.
     pub(super) fn make_jobs(&mut self) {
         let now = Instant::now();
         self.flush_groups(now);
-        if self.make_not_before.is_some_and(|until| until > now) {
+        if self.to_make.is_empty() || self.make_not_before.is_some_and(|until| until > now) {
             return;
         }
         let mut room = self.options.max_pods.saturating_sub(self.pods_in_all());
@@ -302,12 +299,9 @@ impl Actor {
                 batch.stage = Stage::Made;
                 batch.since = now;
                 batch.object = None;
-                let is_stopped = |key: &TaskKey| {
-                    let task = self.by_key.get(key).and_then(|id| self.tasks.get(id));
-                    task.is_some_and(|task| task.stop.is_some())
-                };
+                let keys: Vec<TaskKey> = batch.keys.iter().copied().collect();
                 // Asked for while it was being made: what was deleted then was not there yet.
-                if !batch.keys.is_empty() && batch.keys.iter().all(is_stopped) {
+                if !keys.is_empty() && keys.into_iter().all(|key| self.is_stopping(key)) {
                     self.delete_job(job);
                 }
             }
@@ -357,8 +351,7 @@ impl Actor {
                 Failure::Platform { fault, .. } => *fault,
                 _ => PlatformFault::Other,
             };
-            let has_workers = self.workers.values().any(|worker| worker.pool == at);
-            if has_workers {
+            if self.has_workers(at) {
                 self.note(format!("Job {job} brings no workers: {message}"));
             } else {
                 self.give_up(at, fault, &message);
@@ -374,11 +367,8 @@ impl Actor {
         if let Some(&id) = self.by_key.get(&key) {
             self.end_task(id, &Err(failure.clone()), None);
         }
-        let firing = (key.process, key.firing);
-        if matches!(self.held.get(&firing), Some(Held::Runs { key: known, .. }) if *known == key) {
-            // Nobody has asked for it: it will be begun anew.
-            self.held.remove(&firing);
-        }
+        // Nobody has asked for it: it will be begun anew.
+        self.drop_held(key);
     }
 
     /// Fails what a Job's pod left open, the task that it was at by `first`, the others by `rest`.
@@ -387,20 +377,11 @@ impl Actor {
         let mut open: Vec<TaskKey> = batch
             .keys
             .iter()
-            .filter(|key| {
-                self.by_key.contains_key(*key)
-                    || matches!(
-                        self.held.get(&(key.process, key.firing)),
-                        Some(Held::Runs { key: known, .. }) if known == *key
-                    )
-            })
+            .filter(|key| self.by_key.contains_key(*key) || self.is_held(**key))
             .copied()
             .collect();
         // The one that had begun is the one that it was at.
-        open.sort_by_key(|key| {
-            let task = self.by_key.get(key).and_then(|id| self.tasks.get(id));
-            (!task.is_some_and(|task| task.began), *key)
-        });
+        open.sort_by_key(|key| (!self.task_of(*key).is_some_and(|task| task.began), *key));
         for (at, key) in open.into_iter().enumerate() {
             self.lose_key(key, if at == 0 { first } else { rest });
         }
@@ -436,19 +417,17 @@ impl Actor {
 
     pub(super) fn batch_joined(&mut self, id: ConnectionId, hello: Hello) {
         let job = hello.class;
-        if let Some(before) = self.batches.get(&job).and_then(|batch| batch.connection) {
-            self.uploads.forget(before);
-        }
         if let Some(batch) = self.batches.get_mut(&job) {
-            batch.connection = Some(id);
             batch.pod_seen = true;
+            if let Some(before) = batch.connection.replace(id) {
+                self.uploads.forget(before);
+            }
         }
         self.connections.insert(id, Peer::Batch(job.clone()));
         let peer = Peer::Batch(job);
         for key in hello.running {
             self.began(key);
-            let stop = self.by_key.get(&key).and_then(|id| self.tasks.get(id)?.stop);
-            if stop.is_some() {
+            if self.is_stopping(key) {
                 self.send(id, &ToWorker::Stop { key, how: StopHow::Kill });
             }
         }

@@ -114,9 +114,8 @@ impl Actor {
         if !is_known || self.uploads.failed.contains_key(&part.key) {
             return;
         }
-        // The run's own folder is nobody's to write, whatever the workflow says.
-        let is_ours = Path::new(&path).components().any(|step| step.as_os_str() == ".windlass");
-        let taken = if is_inside(&path) && !is_ours && self.may_bring(part.key, &path) {
+        // The parts that follow need their beginning.
+        let taken = if part.offset > 0 || self.may_bring(part.key, &path) {
             self.take_part(id, &work_dir, part)
         } else {
             Err(io::Error::other("it is none of the task's outputs"))
@@ -132,6 +131,11 @@ impl Actor {
 
     /// Whether a file is one that the task was to bring. Of a task that an earlier engine began only the firing is known.
     fn may_bring(&mut self, key: TaskKey, path: &str) -> bool {
+        // The run's own folder is nobody's to write, whatever the workflow says.
+        let is_ours = Path::new(path).components().any(|step| step.as_os_str() == ".windlass");
+        if is_ours || !is_inside(path) {
+            return false;
+        }
         let Some(&id) = self.by_key.get(&key) else { return self.is_held(key) };
         self.spec_of(id).is_some_and(|spec| spec.bring.iter().any(|known| known == path))
     }

@@ -3,7 +3,6 @@
 use k8s_apply::cluster::{Filter, Kind, LogTailOf};
 use k8s_apply::follow::News;
 use k8s_apply::object::Object;
-use k8s_openapi::api::core::v1::Pod;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{BatchEnd, TaskEnd, TaskResult};
 
@@ -15,6 +14,7 @@ use crate::exec::{Failure, PlatformFault};
 use crate::k8s::fault::{self, PodEnd, PodState, Waiting};
 use crate::k8s::limit::{Counts, Limit};
 use crate::k8s::objects::CONTAINER;
+use crate::store::write_log;
 
 /// A Job without a pod after this time waits for the Job controller, or for something that its events tell.
 const NO_POD: Duration = Duration::from_secs(2);
@@ -138,7 +138,7 @@ impl Actor {
     }
 
     fn pod(&mut self, object: &Object) {
-        let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { return };
+        let Some(pod) = fault::pod(object) else { return };
         let name = object.name().to_owned();
         let Some(job) = object.label(JOB_NAME).map(str::to_owned) else {
             return;
@@ -148,7 +148,7 @@ impl Actor {
         if known.is_some_and(|known| known.ended) {
             return;
         }
-        let is_going = object.at("/metadata/deletionTimestamp").is_some();
+        let is_going = object.is_being_deleted();
         if is_going && let Some(worker) = self.workers.get_mut(&name) {
             worker.leaving = true;
         }
@@ -349,7 +349,7 @@ impl Actor {
         let has_pod = self.pods.values().any(|pod| pod.job == name && !pod.ended);
         let Some(batch) = self.batches.get_mut(name) else { return };
         batch.is_listed = true;
-        if batch.uid.is_none() && job.at("/metadata/deletionTimestamp").is_none() {
+        if batch.uid.is_none() && !job.is_being_deleted() {
             batch.uid = job.uid().map(str::to_owned);
         }
         let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array);
@@ -425,10 +425,8 @@ impl Actor {
         let (Some(log_dir), false) = (&self.options.log_dir, text.is_empty()) else { return };
         let (1, Some(key)) = (batch.keys.len(), batch.keys.iter().next()) else { return };
         let Some(&id) = self.by_key.get(key) else { return };
-        let path = crate::store::log_path(log_dir, id, "err");
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        if let Err(error) = folder.and_then(|()| std::fs::write(&path, text)) {
-            self.note(format!("cannot write {}: {error}", path.display()));
+        if let Err(error) = write_log(log_dir, id, "err", text) {
+            self.note(format!("cannot keep the log of Job {job}: {error}"));
         }
     }
 
@@ -582,8 +580,7 @@ impl Actor {
             }
             let pool = self.batches.get(&job).and_then(|batch| batch.pool);
             if let Some(at) = pool {
-                let has_workers = self.workers.values().any(|worker| worker.pool == at);
-                if !has_workers {
+                if !self.has_workers(at) {
                     self.give_up(at, fault, &message);
                 }
             } else {

@@ -7,9 +7,9 @@ use k8s_apply::object::Object;
 use tokio::time::{Duration, Instant};
 use worker::protocol::{Hello, StopHow, TaskKey, TaskResult, ToWorker};
 
-use super::actor::{Actor, Held, Peer, Place};
+use super::actor::{Actor, Held, Peer, Place, stop_how};
 use super::batches::Batch;
-use crate::exec::{Failure, Outcome, PlatformFault, Stop, TaskId};
+use crate::exec::{Failure, Outcome, PlatformFault, TaskId};
 use crate::k8s::hub::ConnectionId;
 use crate::k8s::objects::Class;
 
@@ -24,7 +24,6 @@ const USELESS_PODS: u32 = 5;
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) class: Class,
-
     /// Tasks that wait, in their order.
     pub(super) queue: VecDeque<TaskId>,
     /// Pods with a free slot, those that were free last first.
@@ -143,7 +142,7 @@ impl Actor {
         if self.batches.get(&hello.class).is_some_and(|batch| !batch.is_pool()) {
             return self.batch_joined(id, hello);
         }
-        let Some(at) = self.pool_of_worker(&hello) else {
+        let Some(&at) = self.pool_of.get(&hello.class) else {
             let why = "this run has no such pool any more".to_owned();
             self.send(id, &ToWorker::Refused(why.clone()));
             if let Some(hub) = &self.hub {
@@ -204,7 +203,7 @@ impl Actor {
             if is_new && self.settling.is_some() {
                 self.held.insert(firing, Held::Runs { place: place.clone(), key });
             }
-            self.ended(key, Ok(end), Peer::Worker(pod.clone()).holder(key));
+            self.ended(key, Ok(end), peer.holder(key));
         }
         // What was on its way to it when the connection broke never came.
         for key in had.difference(&told) {
@@ -216,14 +215,6 @@ impl Actor {
             self.pools[at].free.push(pod);
         }
         self.dispatch(at);
-    }
-
-    /// The pool that a worker says it is of. One of an earlier engine has to be made known first.
-    fn pool_of_worker(&mut self, hello: &Hello) -> Option<usize> {
-        if let Some(&at) = self.pool_of.get(&hello.class) {
-            return Some(at);
-        }
-        None
     }
 
     /// A worker says that it runs this.
@@ -242,8 +233,7 @@ impl Actor {
             if let Some(task) = self.tasks.get_mut(&known) {
                 task.place = place.clone();
                 if let Some(how) = task.stop {
-                    let how = if how == Stop::Kill { StopHow::Kill } else { StopHow::Terminate };
-                    self.send(id, &ToWorker::Stop { key, how });
+                    self.send(id, &ToWorker::Stop { key, how: stop_how(how) });
                 }
             }
             self.began(key);
@@ -306,24 +296,22 @@ impl Actor {
             if let Some(&id) = self.by_key.get(&key) {
                 self.end_task(id, &Err(failure.clone()), None);
             }
-            let firing = (key.process, key.firing);
-            if matches!(self.held.get(&firing), Some(Held::Runs { key: known, .. }) if *known == key)
-            {
-                self.held.remove(&firing);
-            }
+            self.drop_held(key);
         }
         self.pools[worker.pool].grow_at.get_or_insert_with(Instant::now);
     }
 
     /// A pod of a pool ended before a worker came of it.
     pub(super) fn useless_pod(&mut self, at: usize, fault: PlatformFault, message: &str) {
-        let pool = &mut self.pools[at];
-        pool.useless += 1;
-        let has_workers = self.workers.values().any(|worker| worker.pool == at);
-        if pool.useless >= USELESS_PODS && !has_workers {
+        self.pools[at].useless += 1;
+        if self.pools[at].useless >= USELESS_PODS && !self.has_workers(at) {
             self.give_up(at, fault, message);
         }
         self.pools[at].grow_at.get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn has_workers(&self, at: usize) -> bool {
+        self.workers.values().any(|worker| worker.pool == at)
     }
 
     /// Fails all tasks that wait for a pool from which nothing will come.

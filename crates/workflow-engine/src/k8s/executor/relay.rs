@@ -7,8 +7,7 @@ use std::io::Cursor;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use k8s_apply::cluster::{Cluster, Kind};
-use k8s_apply::object::Object;
+use k8s_apply::cluster::{CallError, Cluster, Kind};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use tokio::io::AsyncReadExt;
@@ -18,6 +17,7 @@ use tokio::time::{Duration, Instant, sleep};
 
 use super::BeginError;
 use super::actor::{Actor, job_kind, object, pod_kind};
+use super::adopt::JOB_NAME;
 use crate::k8s::fault::{self, PodState};
 use crate::k8s::hub::Hub;
 use crate::k8s::objects::{RELAY_ENGINE_PORT, RELAY_WORKERS_PORT};
@@ -91,22 +91,11 @@ async fn until_running(
     job: &str,
 ) -> Result<String, BeginError> {
     let begun = Instant::now();
-    let selector = format!("batch.kubernetes.io/job-name={job}");
     loop {
-        let pods = cluster.list(&pod_kind(), Some(namespace), Some(&selector)).await?;
-        let mut waits_for = "its pod".to_owned();
-        for object in &pods {
-            let Ok(pod) = serde_json::from_value::<Pod>(object.value().clone()) else { continue };
-            match fault::read(&pod) {
-                PodState::Running if !is_going(object) => return Ok(object.name().to_owned()),
-                PodState::Waiting { why } => {
-                    waits_for = why
-                        .fault()
-                        .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string());
-                }
-                _ => {}
-            }
-        }
+        let waits_for = match look(cluster, namespace, job).await? {
+            Found::Running(pod) => return Ok(pod),
+            Found::Waiting(what) => what,
+        };
         if begun.elapsed() > START {
             let what = format!("did not run after {} s: waited for {waits_for}", START.as_secs());
             return Err(BeginError::Relay { what });
@@ -115,8 +104,31 @@ async fn until_running(
     }
 }
 
-fn is_going(pod: &Object) -> bool {
-    pod.at("/metadata/deletionTimestamp").is_some()
+/// How the relay stands.
+enum Found {
+    /// This pod runs.
+    Running(String),
+    /// None does; this is what is waited for.
+    Waiting(String),
+}
+
+async fn look(cluster: &Cluster, namespace: &str, job: &str) -> Result<Found, CallError> {
+    let selector = format!("{JOB_NAME}={job}");
+    let mut waits_for = "its pod".to_owned();
+    for object in &cluster.list(&pod_kind(), Some(namespace), Some(&selector)).await? {
+        match fault::pod(object).map(|pod| fault::read(&pod)) {
+            Some(PodState::Running) if !object.is_being_deleted() => {
+                return Ok(Found::Running(object.name().to_owned()));
+            }
+            Some(PodState::Waiting { why }) => {
+                waits_for = why
+                    .fault()
+                    .map_or_else(|| "its pod to start".to_owned(), |fault| fault.to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(Found::Waiting(waits_for))
 }
 
 /// The way to the relay's pod, whichever it is at the moment.
@@ -149,7 +161,7 @@ impl Line {
         let mut known = self.pod.lock().await;
         // Another of us may have found it.
         if *known == lost
-            && let Ok(Some(pod)) = running(&self.cluster, &self.namespace, &self.job).await
+            && let Ok(Found::Running(pod)) = look(&self.cluster, &self.namespace, &self.job).await
         {
             *known = pod;
         }
@@ -171,19 +183,4 @@ impl Line {
         });
         Some(())
     }
-}
-
-/// The relay's pod that runs, if there is one.
-async fn running(
-    cluster: &Cluster,
-    namespace: &str,
-    job: &str,
-) -> Result<Option<String>, k8s_apply::cluster::CallError> {
-    let selector = format!("batch.kubernetes.io/job-name={job}");
-    let pods = cluster.list(&pod_kind(), Some(namespace), Some(&selector)).await?;
-    let running = pods.iter().find(|object| {
-        let pod = serde_json::from_value::<Pod>(object.value().clone());
-        pod.is_ok_and(|pod| fault::read(&pod) == PodState::Running) && !is_going(object)
-    });
-    Ok(running.map(|pod| pod.name().to_owned()))
 }

@@ -1,5 +1,6 @@
 //! From an attempt to what a worker is to run, and from what a worker says of its end to an outcome.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::exec::{Attempt, Failure, Files, Outcome, TaskId};
 use crate::model::{self, Command, Process, Signal, Workflow};
-use crate::store::log_path;
+use crate::store::write_log;
 
 /// How much of the end of each stream comes back over a connection, in bytes.
 pub(super) const TAIL_BYTES: u32 = 64 << 10;
@@ -48,12 +49,7 @@ fn redirect(from: Option<&model::Redirect>) -> Option<Redirect> {
 /// The argument vector: a shell stands in it only where the task asks for one.
 fn argv(command: &Command) -> Vec<String> {
     if command.shell {
-        let mut line = command.executable.clone();
-        for arg in &command.args {
-            line.push(' ');
-            line.push_str(arg);
-        }
-        return vec!["/bin/sh".to_owned(), "-c".to_owned(), line];
+        return vec!["/bin/sh".to_owned(), "-c".to_owned(), command.shell_line()];
     }
     let mut argv = Vec::with_capacity(command.args.len() + 1);
     argv.push(command.executable.clone());
@@ -77,10 +73,8 @@ pub(super) fn spec(
         dir: command.work_dir.clone().unwrap_or_default(),
         stdout: redirect(command.stdout.as_ref()),
         stderr: redirect(command.stderr.as_ref()),
-        look_at: Vec::new(),
-        fetch: Vec::new(),
-        bring: Vec::new(),
         tail_bytes: TAIL_BYTES,
+        ..TaskSpec::default()
     };
     if files != Files::Off {
         let out_dir = folder(command, command.output_dir.as_ref());
@@ -167,20 +161,11 @@ impl FileBook {
     }
 }
 
-/// Keeps what a task wrote last. Where a file cannot be written, the log is missing and the task is not.
-fn keep(tail: &Tail, path: PathBuf, logs: &mut Vec<PathBuf>) {
-    if tail.text.is_empty() {
-        return;
-    }
-    let cut = tail.total.saturating_sub(tail.text.len() as u64);
-    let text = if cut > 0 {
-        format!("[the first {cut} bytes were not kept]\n{}", tail.text)
-    } else {
-        tail.text.clone()
-    };
-    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    if folder.and_then(|()| fs::write(&path, text)).is_ok() {
-        logs.push(path);
+/// What a task wrote last, as its log.
+fn log_of(tail: &Tail) -> Cow<'_, str> {
+    match tail.total.saturating_sub(tail.text.len() as u64) {
+        0 => Cow::Borrowed(&tail.text),
+        cut => Cow::Owned(format!("[the first {cut} bytes were not kept]\n{}", tail.text)),
     }
 }
 
@@ -208,24 +193,19 @@ pub(super) fn outcome(
     outcome.ran = Some(Duration::from_micros(end.wall_micros));
     outcome.cpu = Duration::from_micros(end.cpu_micros);
     outcome.peak_memory_bytes = end.peak_bytes;
-    if let Some(log_dir) = log_dir {
-        keep(&end.out, log_path(log_dir, id, "out"), &mut outcome.logs);
-        keep(&end.err, log_path(log_dir, id, "err"), &mut outcome.logs);
+    let tails = [(&end.out, "out"), (&end.err, "err")];
+    for (tail, suffix) in tails.into_iter().filter(|(tail, _)| !tail.text.is_empty()) {
+        // Where it cannot be written, the log is missing and the task is not.
+        let written = log_dir.map(|log_dir| write_log(log_dir, id, suffix, &log_of(tail)));
+        outcome.logs.extend(written.and_then(Result::ok));
     }
     if outcome.result.is_ok() {
         // What a worker says is not believed blindly.
         let signals = workflow.signal_count() as u32;
         let told = end.files.iter().filter(|(signal, _)| *signal < signals);
         outcome.files = told.map(|&(signal, size)| (model::SignalId(signal), size)).collect();
-        let missing: Vec<String> = outcome
-            .files
-            .iter()
-            .filter(|(_, size)| size.is_none())
-            .map(|(signal, _)| workflow.signal(*signal).name().to_owned())
-            .collect();
-        if files == Files::Require && !missing.is_empty() {
-            outcome.result = Err(Failure::MissingOutputs(missing));
-            outcome.files.clear();
+        if files == Files::Require {
+            outcome.require_files(workflow);
         }
     }
     outcome

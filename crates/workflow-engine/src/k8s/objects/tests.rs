@@ -23,14 +23,8 @@ pub(crate) fn spec(process: u32) -> TaskSpec {
         key: TaskKey { process, firing: 1, attempt: 1 },
         label: format!("mProject#{}", process + 1),
         argv: vec!["mProject".to_owned(), "a b.fits".to_owned()],
-        env: Vec::new(),
-        dir: String::new(),
-        stdout: None,
-        stderr: None,
-        look_at: Vec::new(),
-        fetch: Vec::new(),
-        bring: Vec::new(),
         tail_bytes: 1000,
+        ..TaskSpec::default()
     }
 }
 
