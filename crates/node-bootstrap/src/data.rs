@@ -1,0 +1,1 @@
+//! What is known of versions, ports, repositories, modules and chains: tables, not code.

@@ -1,0 +1,1 @@
+//! The documents that kubeadm reads, and what joining needs: tokens, hashes of keys, kubeconfig files.

@@ -1,0 +1,6 @@
+//! Prepares hosts for Kubernetes: probe, plan, apply, verify, undo.
+
+pub mod data;
+pub mod kubeadm;
+pub mod spec;
+pub mod text;

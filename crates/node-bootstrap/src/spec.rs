@@ -1,0 +1,1 @@
+//! `node.yaml`: what a host shall be.

@@ -1,0 +1,1 @@
+//! Formats of files on a host: pure functions from text to text.
