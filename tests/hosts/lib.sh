@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the scripts of this folder share. Sourced, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=tests/hosts/${0##*/}
@@ -161,7 +161,7 @@ checked_name() { # name
 
 # The first process inside of a host, as the machine numbers it.
 leader() { # name
-    process_of "$hosts/$1/process" >/dev/null && process_of "$hosts/$1/leader"
+    process_of "$hosts/hosts/$1/process" >/dev/null && process_of "$hosts/hosts/$1/leader"
 }
 
 # Runs a program in a host's namespaces, with all rights of this process: not for what is tested. `run` is.
@@ -193,7 +193,7 @@ has_booted() { # name
 }
 
 take_down() { # name
-    local folder=$hosts/$1
+    local folder=$hosts/hosts/$1
     [ -d "$folder" ] || return 0
     end_process_of "$folder/process"
     remove_control_groups "windlass-$id-$1"
