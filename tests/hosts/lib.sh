@@ -121,6 +121,18 @@ hierarchies() {
     fi
 }
 
+# Moves this process to a group, which is made.
+enter_control_group() { # hierarchy name
+    mkdir -p "$1/$2"
+    if [ -f "$1/$2/cpuset.cpus" ] && [ -f "$1/cpuset.cpus" ]; then
+        # With version 1 nothing is in a group before it has both.
+        cat "$1/cpuset.cpus" >"$1/$2/cpuset.cpus"
+        cat "$1/cpuset.mems" >"$1/$2/cpuset.mems"
+    fi
+    # 0: whoever writes.
+    echo 0 >"$1/$2/cgroup.procs"
+}
+
 remove_control_groups() { # name
     local folder deadline=$((SECONDS + 30))
     while read -r folder; do
