@@ -2,5 +2,6 @@
 
 pub mod data;
 pub mod kubeadm;
+pub mod secret;
 pub mod spec;
 pub mod text;
