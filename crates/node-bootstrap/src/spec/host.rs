@@ -286,7 +286,7 @@ pub struct Mount {
     pub options: Vec<String>,
 }
 
-/// NetworkManager.
+/// `NetworkManager`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NetworkManager {

@@ -8,6 +8,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::schema::Scalar;
+pub use crate::text::sysctl::Wish as SysctlWish;
 
 /// What a sysctl shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +17,6 @@ pub struct Sysctl {
     pub wish: SysctlWish,
     /// Whether a host that does not have this sysctl is as good.
     pub optional: bool,
-}
-
-/// The value of a sysctl.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SysctlWish {
-    /// This value. Fields are compared without regard to the white space between them.
-    Exact(String),
-    /// This number or a greater one: a greater one that is there stays.
-    AtLeast(u64),
 }
 
 impl Sysctl {
