@@ -40,11 +40,14 @@ needs_root() {
 
 # --- processes ------------------------------------------------------------------------------------------------------------
 
+# Where the machine's processes are: elsewhere in namespaces that have a /proc of their own.
+processes=/proc
+
 # When a process started, in ticks since this machine did: with its id, this names it for good. Fails where there is none,
 # and for one that has ended and only waits to be noticed.
 start_time() { # pid
     local stat fields
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    stat=$(cat "$processes/$1/stat" 2>/dev/null) || return 1
     # The second field is the name in parentheses and may contain anything.
     read -r -a fields <<<"${stat##*) }"
     [ "${fields[0]}" != Z ] || return 1

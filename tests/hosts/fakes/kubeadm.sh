@@ -76,7 +76,7 @@ no_files() {
     done
 }
 random() { # characters
-    tr -dc a-z0-9 </dev/urandom | head -c "$1"
+    head -c 4096 /dev/urandom | tr -dc a-z0-9 | cut -c "1-$1"
 }
 join_command() {
     server=$(sed -n 's/^    server: https:..//p' "$kubernetes/admin.conf")
@@ -167,7 +167,7 @@ case "${1:-} ${2:-}" in
     while read -r token; do echo "$token   23h         2030-01-01T00:00:00Z   authentication,signing"; done </var/lib/fake/tokens
     ;;
 "token delete") sed -i "/^${3%%.*}/d" /var/lib/fake/tokens ;;
-"certs certificate-key") random 64 | tr g-z 0 && echo ;;
+"certs certificate-key") random 64 | tr g-z 0 ;;
 "reset "*)
     if [ -d /run/systemd/system ]; then systemctl stop kubelet || true; fi
     rm -rf "$kubernetes"/*.conf "$kubernetes/manifests" "$kubernetes/pki" /var/lib/etcd /var/lib/kubelet/config.yaml \

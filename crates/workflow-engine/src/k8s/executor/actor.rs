@@ -469,7 +469,10 @@ impl Actor {
     /// What a worker is to run for a task. None if the task is gone.
     pub(super) fn spec_of(&mut self, id: TaskId) -> Option<worker::protocol::TaskSpec> {
         let task = self.tasks.get(&id)?;
-        Some(spec(&task.attempt, &task.command, self.options.files, self.book.as_mut()))
+        let mut spec = spec(&task.attempt, &task.command, self.options.files, self.book.as_mut());
+        // One that was taken over and waits again goes under the key by which its end is looked for.
+        spec.key = task.key;
+        Some(spec)
     }
 
     /// These are short: they count, choose and print.

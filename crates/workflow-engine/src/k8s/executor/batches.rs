@@ -425,8 +425,8 @@ impl Actor {
         }
         self.connections.insert(id, Peer::Batch(job.clone()));
         let peer = Peer::Batch(job);
+        // Those of them that run are told as begun after the welcome.
         for key in hello.running {
-            self.began(key);
             if self.is_stopping(key) {
                 self.send(id, &ToWorker::Stop { key, how: StopHow::Kill });
             }

@@ -1,0 +1,237 @@
+//! Packages of the distribution: `apt` and `dnf`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::{ACT, Command, Host, HostError, INSTALL};
+
+/// Who installs packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// Debian, Ubuntu: `apt-get`, `dpkg`.
+    Apt,
+    /// RHEL and its kin: `dnf`, `rpm`.
+    Dnf,
+}
+
+/// A package that shall be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// Its version, with `*` for any characters: `1.35.*`. `None` takes what there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, " {version}"))
+    }
+}
+
+impl Wanted {
+    /// Whether an installed version is what is wanted. A pattern without the packager's part (`-1.1`) fits any.
+    #[must_use]
+    pub fn fits(&self, installed: &str) -> bool {
+        let Some(wanted) = &self.version else { return true };
+        // The epoch is the packager's as well.
+        let plain = installed.split_once(':').map_or(installed, |(_, version)| version);
+        let upstream = plain.rsplit_once('-').map_or(plain, |(version, _)| version);
+        [installed, plain, upstream].iter().any(|version| glob(wanted, version))
+    }
+}
+
+/// Whether a text fits a pattern where `*` stands for any characters.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut last = None;
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        last = Some(part);
+    }
+    match last {
+        None => rest.is_empty(),
+        // The last part may stand more than once: the end counts.
+        Some(part) => text.ends_with(part),
+    }
+}
+
+impl Manager {
+    /// All installed packages with their versions.
+    ///
+    /// # Errors
+    /// If that cannot be learned.
+    pub fn installed(self, host: &dyn Host) -> Result<BTreeMap<String, String>, HostError> {
+        let list = match self {
+            Self::Apt => {
+                let format = "-f=${db:Status-Abbrev}\t${Package}\t${Version}\n";
+                host.check(&Command::new(["dpkg-query", "-W", format]))?
+            }
+            Self::Dnf => {
+                let format = "ii \t%{NAME}\t%{EVR}\n";
+                host.check(&Command::new(["rpm", "-qa", "--qf", format]))?
+            }
+        };
+        let mut installed = BTreeMap::new();
+        for line in list.lines() {
+            let mut fields = line.split('\t');
+            if let (Some(state), Some(name), Some(version)) =
+                (fields.next(), fields.next(), fields.next())
+                && state.as_bytes().get(1) == Some(&b'i')
+            {
+                installed.insert(name.to_owned(), version.to_owned());
+            }
+        }
+        Ok(installed)
+    }
+
+    fn named(self, package: &Wanted) -> String {
+        let Some(version) = &package.version else { return package.name.clone() };
+        match self {
+            // Without the packager's part a version is a pattern.
+            Self::Apt if version.contains('*') || version.contains('-') => {
+                format!("{}={version}", package.name)
+            }
+            Self::Apt => format!("{}={version}*", package.name),
+            Self::Dnf => format!("{}-{version}", package.name),
+        }
+    }
+
+    pub(crate) fn install(
+        self,
+        host: &dyn Host,
+        packages: &[Wanted],
+        despite_excludes: &[String],
+    ) -> Result<(), HostError> {
+        let names = packages.iter().map(|package| self.named(package));
+        match self {
+            Self::Apt => {
+                // What a killed run left half done is finished first.
+                host.check(&Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+                host.check(&apt(&["update", "-q"]))?;
+                let mut argv = vec!["install", "--yes", "-q", "--no-install-recommends"];
+                argv.extend(["--allow-downgrades", "--allow-change-held-packages", "--"]);
+                let mut command = apt(&argv);
+                command.argv.extend(names);
+                host.check(&command)?;
+            }
+            Self::Dnf => {
+                let mut command = Command::new(["dnf", "install", "--assumeyes", "--quiet"]);
+                for repository in despite_excludes {
+                    command.argv.push(format!("--disableexcludes={repository}"));
+                }
+                command.argv.push("--setopt=install_weak_deps=False".to_owned());
+                command.argv.push("--".to_owned());
+                command.argv.extend(names);
+                host.check(&command.within(INSTALL))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Of each package whether it is held.
+    pub(crate) fn held(
+        self,
+        host: &dyn Host,
+        packages: &[String],
+    ) -> Result<BTreeMap<String, bool>, HostError> {
+        let held = match self {
+            Self::Apt => host.check(&Command::new(["apt-mark", "showhold"]))?,
+            // There the repository's `exclude` is the hold.
+            Self::Dnf => String::new(),
+        };
+        let is_held = |name: &String| held.lines().any(|line| line.trim() == name);
+        Ok(packages.iter().map(|name| (name.clone(), is_held(name))).collect())
+    }
+
+    pub(crate) fn set_held(
+        self,
+        host: &dyn Host,
+        packages: &[&str],
+        hold: bool,
+    ) -> Result<(), HostError> {
+        if packages.is_empty() || self == Self::Dnf {
+            return Ok(());
+        }
+        let mut argv = vec!["apt-mark", if hold { "hold" } else { "unhold" }, "--"];
+        argv.extend(packages);
+        host.check(&Command::new(argv).within(ACT)).map(|_| ())
+    }
+
+    /// Takes away what came, and puts back what was there in another version.
+    pub(crate) fn restore(
+        self,
+        host: &dyn Host,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+    ) -> Result<(), HostError> {
+        let now = self.installed(host)?;
+        let came: Vec<&str> = after
+            .keys()
+            .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
+            .map(String::as_str)
+            .collect();
+        let back: Vec<String> = after
+            .iter()
+            .filter_map(|(name, version)| {
+                let old = before.get(name).filter(|old| *old != version)?;
+                let joint = if self == Self::Apt { '=' } else { '-' };
+                (now.get(name) != Some(old)).then(|| format!("{name}{joint}{old}"))
+            })
+            .collect();
+        if !came.is_empty() {
+            let command = match self {
+                Self::Apt => apt(&["purge", "--yes", "-q", "--allow-change-held-packages", "--"]),
+                Self::Dnf => Command::new([
+                    "dnf",
+                    "remove",
+                    "--assumeyes",
+                    "--quiet",
+                    "--noautoremove",
+                    "--",
+                ])
+                .within(INSTALL),
+            };
+            host.check(&with(command, came.into_iter().map(str::to_owned)))?;
+        }
+        if !back.is_empty() {
+            let command = match self {
+                Self::Apt => apt(&[
+                    "install",
+                    "--yes",
+                    "-q",
+                    "--no-install-recommends",
+                    "--allow-downgrades",
+                    "--allow-change-held-packages",
+                    "--",
+                ]),
+                Self::Dnf => Command::new(["dnf", "downgrade", "--assumeyes", "--quiet", "--"])
+                    .within(INSTALL),
+            };
+            host.check(&with(command, back.into_iter()))?;
+        }
+        Ok(())
+    }
+}
+
+fn with(mut command: Command, names: impl Iterator<Item = String>) -> Command {
+    command.argv.extend(names);
+    command
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut argv = vec!["apt-get"];
+    // Files that the administrator changed stay as they are; another one's lock is waited for, for a while.
+    argv.extend(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]);
+    argv.extend(["-o", "DPkg::Lock::Timeout=300"]);
+    argv.extend(arguments);
+    Command::new(argv).within(INSTALL)
+}

@@ -1,0 +1,116 @@
+//! Units of systemd.
+
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use crate::host::{ACT, Command, Host, HostError};
+
+/// Whether a unit comes at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enablement {
+    /// It does.
+    Enabled,
+    /// It does not, by itself.
+    Disabled,
+    /// It does not, and nobody can start it.
+    Masked,
+}
+
+impl Enablement {
+    /// What `systemctl` calls it.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Enabled => "enable",
+            Self::Disabled => "disable",
+            Self::Masked => "mask",
+        }
+    }
+
+    /// Whether a unit in this state, as `systemctl is-enabled` says it, is what is wanted. A unit without an install
+    /// section (`static`) cannot be enabled or disabled, and comes when another wants it.
+    #[must_use]
+    pub fn is(self, enabled: &str) -> bool {
+        match self {
+            Self::Enabled => matches!(
+                enabled,
+                "enabled" | "enabled-runtime" | "static" | "alias" | "indirect" | "generated"
+            ),
+            Self::Disabled => !matches!(enabled, "enabled" | "enabled-runtime"),
+            Self::Masked => matches!(enabled, "masked"),
+        }
+    }
+}
+
+/// A unit as it is. Of a tree only whether it is enabled is known.
+pub(crate) fn state(host: &dyn Host, unit: &str) -> Result<State, HostError> {
+    // Its exit code says the same as its words, and more codes than one mean "no".
+    let enabled = host.run(&Command::new(["systemctl", "is-enabled", "--", unit]))?.stdout;
+    let enabled = enabled.trim();
+    let enabled = if enabled == "not-found" { "" } else { enabled };
+    let active = host.is_live()
+        && host.run(&Command::new(["systemctl", "is-active", "--quiet", "--", unit]))?.is_ok();
+    Ok(State::Unit { enabled: enabled.to_owned(), active })
+}
+
+fn systemctl(host: &dyn Host, verb: &str, unit: &str) -> Result<(), HostError> {
+    host.check(&Command::new(["systemctl", verb, "--", unit]).within(ACT)).map(|_| ())
+}
+
+/// Enables and starts a unit, or the opposite.
+pub(crate) fn set(
+    host: &dyn Host,
+    unit: &str,
+    enablement: Option<Enablement>,
+    active: Option<bool>,
+) -> Result<(), HostError> {
+    // What is to stop does so before it is masked, what is to start is unmasked before.
+    if active == Some(false) && host.is_live() {
+        systemctl(host, "stop", unit)?;
+    }
+    if let Some(wanted) = enablement {
+        let State::Unit { enabled, .. } = state(host, unit)? else { return Ok(()) };
+        if wanted != Enablement::Masked && enabled == "masked" {
+            systemctl(host, "unmask", unit)?;
+        }
+        systemctl(host, wanted.verb(), unit)?;
+    }
+    if active == Some(true) && host.is_live() {
+        systemctl(host, "start", unit)?;
+    }
+    Ok(())
+}
+
+/// Makes a unit what it was.
+pub(crate) fn restore(
+    host: &dyn Host,
+    unit: &str,
+    wanted: Option<Enablement>,
+    enabled: &str,
+    active: Option<bool>,
+) -> Result<(), HostError> {
+    let State::Unit { enabled: now, .. } = state(host, unit)? else { return Ok(()) };
+    if now.is_empty() && enabled.is_empty() {
+        return Ok(());
+    }
+    if active == Some(false) {
+        systemctl(host, "stop", unit)?;
+    }
+    if wanted.is_some() && now != enabled {
+        if now == "masked" {
+            systemctl(host, "unmask", unit)?;
+        }
+        match enabled {
+            "enabled" | "enabled-runtime" => systemctl(host, "enable", unit)?,
+            "masked" => systemctl(host, "mask", unit)?,
+            "disabled" => systemctl(host, "disable", unit)?,
+            // What has no install section has nothing to restore.
+            _ => {}
+        }
+    }
+    if active == Some(true) {
+        systemctl(host, "start", unit)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,419 @@
+//! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
+
+mod programs;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::host::{Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of};
+
+/// A unit of a host in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FakeUnit {
+    /// As `systemctl is-enabled` says.
+    pub enabled: String,
+    /// Whether it runs.
+    pub active: bool,
+}
+
+/// A package that a host in memory can install.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FakePackage {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Units that come with it.
+    pub units: Vec<String>,
+    /// Files that come with it: path and content.
+    pub files: Vec<(String, String)>,
+    /// Packages that come along.
+    pub depends: Vec<String>,
+}
+
+/// What a host in memory is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct World {
+    /// What stands at which path. Folders above are there.
+    pub files: BTreeMap<String, Entry>,
+    /// Units by name.
+    pub units: BTreeMap<String, FakeUnit>,
+    /// Installed packages with their versions.
+    pub packages: BTreeMap<String, String>,
+    /// Packages that are held.
+    pub held: BTreeSet<String>,
+    /// Packages that can be had.
+    pub available: Vec<FakePackage>,
+    /// What is mounted: path and what.
+    pub mounts: BTreeMap<String, String>,
+    /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
+    /// counts.
+    pub answers: Vec<(Vec<String>, Output)>,
+}
+
+/// How much of the fatal change is still made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Nothing.
+    Before,
+    /// A part: the new file stands beside the old, the line is cut.
+    Within,
+    /// All of it, and nothing after it.
+    After,
+}
+
+/// A host in memory.
+#[derive(Debug)]
+pub struct FakeHost {
+    world: RefCell<World>,
+    live: bool,
+    calls: RefCell<Vec<String>>,
+    /// After how many changes it dies, and how.
+    fatal: Cell<Option<(usize, Death)>>,
+    writes: Cell<usize>,
+    dead: Cell<bool>,
+}
+
+impl FakeHost {
+    /// A host that runs, with what every Debian host has.
+    #[must_use]
+    pub fn new() -> Self {
+        let host = Self::bare(true);
+        for folder in [
+            "/etc",
+            "/etc/sysctl.d",
+            "/etc/modules-load.d",
+            "/var/lib",
+            "/run",
+            "/proc/sys",
+            "/root",
+        ] {
+            host.set_folder(folder);
+        }
+        host.set("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n");
+        host.set("/proc/self/mounts", "/dev/vda1 / ext4 rw 0 0\n");
+        host.set("/proc/sys/kernel/hostname", "localhost\n");
+        host
+    }
+
+    /// An empty one.
+    #[must_use]
+    pub fn bare(live: bool) -> Self {
+        let host = Self {
+            world: RefCell::default(),
+            live,
+            calls: RefCell::default(),
+            fatal: Cell::new(None),
+            writes: Cell::new(0),
+            dead: Cell::new(false),
+        };
+        host.set_folder("/");
+        host
+    }
+
+    /// The same files as a tree that does not run.
+    #[must_use]
+    pub fn as_tree(&self) -> Self {
+        let tree = Self::bare(false);
+        *tree.world.borrow_mut() = self.world.borrow().clone();
+        tree
+    }
+
+    /// A file with mode 0644, with the folders above it.
+    pub fn set(&self, path: &str, content: &str) {
+        self.set_entry(path, Entry { kind: Kind::File(content.into()), meta: Meta::root(0o644) });
+    }
+
+    /// A folder, with those above it.
+    pub fn set_folder(&self, path: &str) {
+        self.set_entry(path, Entry { kind: Kind::Folder, meta: Meta::root(0o755) });
+    }
+
+    /// A symbolic link.
+    pub fn set_link(&self, path: &str, target: &str) {
+        let kind = Kind::Link(target.to_owned());
+        self.set_entry(path, Entry { kind, meta: Meta::root(0o777) });
+    }
+
+    /// Anything, with the folders above it.
+    pub fn set_entry(&self, path: &str, entry: Entry) {
+        let mut world = self.world.borrow_mut();
+        let mut above = folder_of(path).to_owned();
+        while above != "/" {
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            world.files.entry(above.clone()).or_insert(folder);
+            above = folder_of(&above).to_owned();
+        }
+        world.files.insert(path.to_owned(), entry);
+    }
+
+    /// A unit.
+    pub fn set_unit(&self, name: &str, enabled: &str, active: bool) {
+        let unit = FakeUnit { enabled: enabled.to_owned(), active };
+        self.world.borrow_mut().units.insert(name.to_owned(), unit);
+    }
+
+    /// What a program answers whose argument vector begins so.
+    pub fn answer(&self, argv: &[&str], code: i32, stdout: &str) {
+        let argv = argv.iter().map(ToString::to_string).collect();
+        let output = Output { code: Some(code), stdout: stdout.to_owned(), stderr: String::new() };
+        self.world.borrow_mut().answers.push((argv, output));
+    }
+
+    /// Changes anything.
+    pub fn with(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world.borrow_mut());
+    }
+
+    /// All of it, but for the journal: to compare before and after.
+    #[must_use]
+    pub fn snapshot(&self) -> World {
+        let mut world = self.world.borrow().clone();
+        world.files.retain(|path, _| !path.starts_with(crate::journal::FOLDER));
+        world
+    }
+
+    /// Programs that were run so far, and forgets them.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.take()
+    }
+
+    /// How many changes were made so far: files, values, programs that change something.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes.get()
+    }
+
+    /// It dies at the change with this number, from now on, from 0.
+    pub fn kill_at(&self, change: usize, death: Death) {
+        self.writes.set(0);
+        self.fatal.set(Some((change, death)));
+    }
+
+    /// It lives again, with what it was left with. Answers whether it had died.
+    pub fn revive(&self) -> bool {
+        self.fatal.set(None);
+        self.dead.replace(false)
+    }
+
+    fn alive(&self, path: &str) -> Result<(), HostError> {
+        if self.dead.get() { Err(killed(path)) } else { Ok(()) }
+    }
+
+    /// Before a change: whether it is made at all, and whether only a part of it.
+    fn mortal(&self, path: &str) -> Result<Option<Death>, HostError> {
+        self.alive(path)?;
+        let now = self.writes.get();
+        self.writes.set(now + 1);
+        match self.fatal.get() {
+            Some((at, death)) if at == now => {
+                self.dead.set(true);
+                if death == Death::Before { Err(killed(path)) } else { Ok(Some(death)) }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Where a path leads, links in it followed.
+    fn real(&self, path: &str) -> String {
+        let world = self.world.borrow();
+        let mut rest: Vec<String> =
+            path.split('/').rev().filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let mut real = String::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop() {
+            match part.as_str() {
+                "." => continue,
+                ".." => {
+                    real.truncate(real.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let next = format!("{real}/{part}");
+            match world.files.get(&next).map(|entry| &entry.kind) {
+                Some(Kind::Link(target)) if links < 40 => {
+                    links += 1;
+                    if target.starts_with('/') {
+                        real.clear();
+                    }
+                    rest.extend(
+                        target.split('/').rev().filter(|part| !part.is_empty()).map(str::to_owned),
+                    );
+                }
+                _ => real = next,
+            }
+        }
+        if real.is_empty() { "/".to_owned() } else { real }
+    }
+
+    /// Folders are followed, the last part is not.
+    fn place(&self, path: &str) -> String {
+        if path == "/" {
+            return path.to_owned();
+        }
+        let folder = self.real(folder_of(path));
+        format!("{}/{}", folder.trim_end_matches('/'), name_of(path))
+    }
+}
+
+impl Default for FakeHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn killed(path: &str) -> HostError {
+    HostError::Write { path: path.to_owned(), source: io::Error::other("killed") }
+}
+
+fn refused(path: &str, kind: io::ErrorKind) -> HostError {
+    HostError::Write { path: path.to_owned(), source: io::Error::from(kind) }
+}
+
+#[derive(Debug)]
+struct NoLock;
+
+impl Lock for NoLock {}
+
+impl Host for FakeHost {
+    fn is_live(&self) -> bool {
+        self.live
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry>, HostError> {
+        self.alive(path)?;
+        Ok(self.world.borrow().files.get(&self.place(path)).cloned())
+    }
+
+    fn resolve(&self, path: &str) -> Result<String, HostError> {
+        self.alive(path)?;
+        let real = self.real(path);
+        let is_there = self.world.borrow().files.contains_key(&real);
+        Ok(if is_there { real } else { path.to_owned() })
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
+        self.alive(path)?;
+        Ok(match self.world.borrow().files.get(&self.real(path)).map(|entry| &entry.kind) {
+            Some(Kind::File(content)) => Some(content.clone()),
+            _ => None,
+        })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        self.alive(folder)?;
+        let folder = self.real(folder);
+        let world = self.world.borrow();
+        let within = world.files.keys().filter(|path| *path != "/" && folder_of(path) == folder);
+        Ok(within.map(|path| name_of(path).to_owned()).collect())
+    }
+
+    fn put(&self, path: &str, entry: &Entry) -> Result<(), HostError> {
+        let death = self.mortal(path)?;
+        let place = self.place(path);
+        let mut world = self.world.borrow_mut();
+        let above = world.files.get(folder_of(&place)).map(|entry| &entry.kind);
+        if above != Some(&Kind::Folder) && place != "/" {
+            return Err(refused(path, io::ErrorKind::NotFound));
+        }
+        let standing = world.files.get(&place).map(|entry| &entry.kind);
+        if let (Some(Kind::Folder), Kind::File(_) | Kind::Link(_)) = (standing, &entry.kind) {
+            return Err(refused(path, io::ErrorKind::IsADirectory));
+        }
+        if death == Some(Death::Within) {
+            if let Kind::File(content) = &entry.kind {
+                let half = Kind::File(content[..content.len() / 2].to_vec());
+                let stage = format!("{}/.{}.node-prep-new", folder_of(&place), name_of(&place));
+                world.files.insert(stage, Entry { kind: half, meta: Meta::root(0o600) });
+            }
+            return Err(killed(path));
+        }
+        world.files.insert(place, entry.clone());
+        drop(world);
+        if death.is_some() { Err(killed(path)) } else { Ok(()) }
+    }
+
+    fn remove(&self, path: &str) -> Result<(), HostError> {
+        let place = self.place(path);
+        if !self.world.borrow().files.contains_key(&place) {
+            return self.alive(path);
+        }
+        if !self.list(path)?.is_empty()
+            && self.entry(path)?.is_some_and(|entry| entry.kind == Kind::Folder)
+        {
+            return Err(refused(path, io::ErrorKind::DirectoryNotEmpty));
+        }
+        let death = self.mortal(path)?;
+        self.world.borrow_mut().files.remove(&place);
+        if death.is_some() { Err(killed(path)) } else { Ok(()) }
+    }
+
+    fn tidy(&self, path: &str) -> Result<(), HostError> {
+        let stage =
+            format!("{}/.{}.node-prep-new", folder_of(path).trim_end_matches('/'), name_of(path));
+        self.remove(&stage)
+    }
+
+    fn append(&self, path: &str, bytes: &[u8]) -> Result<(), HostError> {
+        let death = self.mortal(path)?;
+        let place = self.place(path);
+        let mut world = self.world.borrow_mut();
+        if !world.files.contains_key(folder_of(&place)) {
+            return Err(refused(path, io::ErrorKind::NotFound));
+        }
+        let new = Entry { kind: Kind::File(Vec::new()), meta: Meta::root(0o600) };
+        let entry = world.files.entry(place).or_insert(new);
+        if let Kind::File(content) = &mut entry.kind {
+            let written =
+                if death == Some(Death::Within) { &bytes[..bytes.len() / 2] } else { bytes };
+            content.extend_from_slice(written);
+        }
+        drop(world);
+        if death.is_some() { Err(killed(path)) } else { Ok(()) }
+    }
+
+    fn set_value(&self, path: &str, value: &str) -> Result<(), HostError> {
+        let death = self.mortal(path)?;
+        let mut world = self.world.borrow_mut();
+        let Some(entry) = world.files.get_mut(path) else {
+            return Err(refused(path, io::ErrorKind::NotFound));
+        };
+        if entry.meta.mode & 0o200 == 0 {
+            return Err(refused(path, io::ErrorKind::PermissionDenied));
+        }
+        entry.kind = Kind::File(format!("{value}\n").into_bytes());
+        drop(world);
+        if death.is_some() { Err(killed(path)) } else { Ok(()) }
+    }
+
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let shown = command.to_string();
+        self.alive(&shown)?;
+        self.calls.borrow_mut().push(shown.clone());
+        let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
+        let death = if programs::only_looks(&argv) { None } else { self.mortal(&shown)? };
+        let answer = {
+            let world = self.world.borrow();
+            let fits = |known: &&(Vec<String>, Output)| {
+                known.0.len() <= argv.len() && known.0.iter().zip(&argv).all(|(a, b)| a == b)
+            };
+            world.answers.iter().rev().find(fits).map(|(_, output)| output.clone())
+        };
+        let output =
+            answer.or_else(|| programs::run(&mut self.world.borrow_mut(), self.live, &argv));
+        if death.is_some() {
+            return Err(killed(&shown));
+        }
+        output.ok_or_else(|| HostError::Run {
+            command: shown,
+            source: io::Error::from(io::ErrorKind::NotFound),
+        })
+    }
+
+    fn lock(&self) -> Result<Box<dyn Lock>, HostError> {
+        self.alive("lock")?;
+        Ok(Box::new(NoLock))
+    }
+}

@@ -1,0 +1,219 @@
+//! Programs of a host in memory, as far as this crate calls them.
+
+use super::{FakePackage, FakeUnit, World};
+use crate::change::Wanted;
+use crate::host::{Entry, Kind, Meta, Output};
+
+fn said(code: i32, stdout: impl Into<String>) -> Output {
+    Output { code: Some(code), stdout: stdout.into(), stderr: String::new() }
+}
+
+fn failed(stderr: impl Into<String>) -> Output {
+    Output { code: Some(1), stdout: String::new(), stderr: stderr.into() }
+}
+
+/// Whether a program changes nothing.
+pub(super) fn only_looks(argv: &[&str]) -> bool {
+    match argv {
+        ["systemctl", verb, ..] => {
+            matches!(*verb, "is-enabled" | "is-active" | "show" | "list-unit-files")
+        }
+        [
+            "dpkg-query" | "rpm" | "findmnt" | "getent" | "id" | "getenforce" | "timedatectl"
+            | "modinfo",
+            ..,
+        ]
+        | ["apt-mark", "showhold"]
+        | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
+        | ["firewall-cmd", "--state"]
+        | ["ufw", "status", ..] => true,
+        ["nft", rest @ ..] => rest.contains(&"list"),
+        _ => false,
+    }
+}
+
+/// What a program does and says; `None` where there is no such program.
+pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
+    let plain: Vec<&str> = argv.iter().copied().filter(|word| *word != "--").collect();
+    Some(match plain.as_slice() {
+        ["systemctl", rest @ ..] => systemctl(world, live, rest)?,
+        ["modprobe", "-r", name] => {
+            world.files.remove(&format!("/sys/module/{}", name.replace('-', "_")));
+            said(0, "")
+        }
+        ["modprobe", name] => {
+            let path = format!("/sys/module/{}", name.replace('-', "_"));
+            world.files.insert(path, Entry { kind: Kind::Folder, meta: Meta::root(0o755) });
+            said(0, "")
+        }
+        ["swapoff", device] => swaps(world, |lines| lines.retain(|line| !line.starts_with(device))),
+        ["swapon", device] => swaps(world, |lines| lines.push(format!("{device} file 1024 0 -2"))),
+        ["mount", .., what, path] => {
+            world.mounts.insert((*path).to_owned(), (*what).to_owned());
+            mounts(world)
+        }
+        ["umount", path] => {
+            world.mounts.remove(*path);
+            mounts(world)
+        }
+        ["dpkg-query", ..] | ["rpm", "-qa", ..] => said(0, packages(world)),
+        ["dpkg", ..] => said(0, ""),
+        ["apt-mark", "showhold"] => {
+            said(0, world.held.iter().flat_map(|name| [name, "\n"]).collect::<String>())
+        }
+        ["apt-mark", verb, names @ ..] => {
+            for name in names {
+                if *verb == "hold" {
+                    world.held.insert((*name).to_owned());
+                } else {
+                    world.held.remove(*name);
+                }
+            }
+            said(0, "")
+        }
+        ["apt-get" | "dnf", ..] => install(world, argv),
+        _ => return None,
+    })
+}
+
+fn swaps(world: &mut World, change: impl FnOnce(&mut Vec<String>)) -> Output {
+    lines(world, "/proc/swaps", change);
+    said(0, "")
+}
+
+fn mounts(world: &mut World) -> Output {
+    let all: Vec<String> =
+        world.mounts.iter().map(|(path, what)| format!("{what} {path} none rw 0 0")).collect();
+    lines(world, "/proc/self/mounts", |lines| {
+        lines.truncate(1);
+        lines.extend(all);
+    });
+    said(0, "")
+}
+
+fn lines(world: &mut World, path: &str, change: impl FnOnce(&mut Vec<String>)) {
+    if let Some(Entry { kind: Kind::File(content), .. }) = world.files.get_mut(path) {
+        let mut lines: Vec<String> =
+            String::from_utf8_lossy(content).lines().map(str::to_owned).collect();
+        change(&mut lines);
+        *content = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into();
+    }
+}
+
+fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
+    let mut words: Vec<&str> =
+        argv.iter().copied().filter(|word| !word.starts_with("--")).collect();
+    if words == ["daemon-reload"] {
+        return Some(said(0, ""));
+    }
+    let name = words.pop()?;
+    let verb = words.first()?;
+    let Some(unit) = world.units.get_mut(name) else {
+        return Some(match *verb {
+            "is-enabled" => said(4, "not-found\n"),
+            "is-active" => said(4, ""),
+            "mask" => {
+                let unit = FakeUnit { enabled: "masked".to_owned(), active: false };
+                world.units.insert(name.to_owned(), unit);
+                said(0, "")
+            }
+            "try-restart" | "unmask" => said(0, ""),
+            _ => failed(format!("Unit {name} could not be found.")),
+        });
+    };
+    match *verb {
+        "is-enabled" => {
+            let code = i32::from(matches!(unit.enabled.as_str(), "disabled" | "masked"));
+            return Some(said(code, format!("{}\n", unit.enabled)));
+        }
+        "is-active" => return Some(said(if unit.active { 0 } else { 3 }, "")),
+        "enable" | "disable" | "start" | "restart" if unit.enabled == "masked" => {
+            return Some(failed(format!("Unit {name} is masked.")));
+        }
+        "enable" => "enabled".clone_into(&mut unit.enabled),
+        "disable" | "unmask" => "disabled".clone_into(&mut unit.enabled),
+        "mask" => "masked".clone_into(&mut unit.enabled),
+        "start" | "restart" if live => unit.active = true,
+        "stop" if live => unit.active = false,
+        _ => {}
+    }
+    Some(said(0, ""))
+}
+
+fn packages(world: &World) -> String {
+    let lines =
+        world.packages.iter().flat_map(|(name, version)| ["ii \t", name, "\t", version, "\n"]);
+    lines.collect()
+}
+
+fn install(world: &mut World, argv: &[&str]) -> Output {
+    let end = argv.iter().position(|word| *word == "--");
+    let names = end.map_or(&[][..], |end| &argv[end + 1..]);
+    if argv.contains(&"update") {
+        return said(0, "");
+    }
+    if argv.contains(&"purge") || argv.contains(&"remove") {
+        for name in names {
+            remove(world, name);
+        }
+        return said(0, "");
+    }
+    for named in names {
+        let Some(package) =
+            world.available.iter().rev().find(|package| is_named(package, named)).cloned()
+        else {
+            return failed(format!("E: Unable to locate package {named}"));
+        };
+        add(world, &package);
+    }
+    said(0, "")
+}
+
+fn is_named(package: &FakePackage, named: &str) -> bool {
+    let Some(rest) = named.strip_prefix(package.name.as_str()) else { return false };
+    let Some(version) = rest.strip_prefix(['=', '-']) else { return rest.is_empty() };
+    let wanted = Wanted { name: package.name.clone(), version: Some(version.to_owned()) };
+    wanted.fits(&package.version)
+}
+
+fn add(world: &mut World, package: &FakePackage) {
+    for name in &package.depends {
+        if !world.packages.contains_key(name)
+            && let Some(other) =
+                world.available.iter().rev().find(|other| other.name == *name).cloned()
+        {
+            add(world, &other);
+        }
+    }
+    world.packages.insert(package.name.clone(), package.version.clone());
+    for unit in &package.units {
+        let new = FakeUnit { enabled: "disabled".to_owned(), active: false };
+        world.units.entry(unit.clone()).or_insert(new);
+    }
+    for (path, content) in &package.files {
+        let entry =
+            Entry { kind: Kind::File(content.clone().into_bytes()), meta: Meta::root(0o644) };
+        let mut above = crate::host::folder_of(path).to_owned();
+        while !world.files.contains_key(&above) {
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            world.files.insert(above.clone(), folder);
+            above = crate::host::folder_of(&above).to_owned();
+        }
+        world.files.entry(path.clone()).or_insert(entry);
+    }
+}
+
+fn remove(world: &mut World, name: &str) {
+    world.packages.remove(name);
+    world.held.remove(name);
+    let gone: Vec<FakePackage> =
+        world.available.iter().filter(|package| package.name == name).cloned().collect();
+    for package in gone {
+        for unit in &package.units {
+            world.units.remove(unit);
+        }
+        for (path, _) in &package.files {
+            world.files.remove(path);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Wishes about a host, one for each concern.
+
+pub(crate) mod feature;
+mod modules;
+mod sysctls;
+
+use crate::plan::Step;
+
+/// All steps, in the order in which they are carried out.
+#[must_use]
+pub fn all() -> &'static [&'static dyn Step] {
+    &[&modules::Modules, &sysctls::Sysctls]
+}

@@ -1,0 +1,94 @@
+//! Kernel modules: loaded now, and at every boot.
+
+use crate::change::{Change, ChangeError};
+use crate::edit::Edit;
+use crate::host::HostError;
+use crate::plan::{Planning, Step};
+use crate::text::modules;
+
+/// The file that has the modules loaded at boot.
+const FILE: &str = "/etc/modules-load.d/node-prep.conf";
+
+/// Kernel modules.
+#[derive(Debug)]
+pub(super) struct Modules;
+
+/// How a kernel has a module.
+enum Presence {
+    /// It works now.
+    Works,
+    /// It can be loaded.
+    Loadable,
+    /// There is none.
+    Missing,
+}
+
+impl Step for Modules {
+    fn id(&self) -> &'static str {
+        "modules"
+    }
+
+    fn why(&self) -> &'static str {
+        "Containers need overlay, bridged pods br_netfilter, and kube-proxy its own. They are loaded now and, by \
+         /etc/modules-load.d/node-prep.conf, at every boot."
+    }
+
+    fn plan(&self, planning: &mut Planning<'_>) -> Result<(), ChangeError> {
+        let Some(wish) = &planning.node.modules else { return Ok(()) };
+        if wish.load.is_empty() {
+            return Ok(());
+        }
+        let text = modules::render(wish.load.iter().map(String::as_str));
+        planning.write(FILE, Edit::Content(text), Some(0o644))?;
+        for name in &wish.load {
+            if !planning.is_live() {
+                planning.live(Change::LoadModule { name: name.clone() });
+                continue;
+            }
+            match presence(planning, name)? {
+                Presence::Works => {}
+                Presence::Loadable => planning.live(Change::LoadModule { name: name.clone() }),
+                Presence::Missing => {
+                    let kernel = &planning.facts.kernel;
+                    planning.refuse(format!(
+                        "the kernel {kernel} has no module {name}: it is neither built in nor below \
+                         /lib/modules/{kernel}. Install the package with it (on RHEL 10 and its kin \
+                         kernel-modules-extra-{kernel}), or take it out of `modules`"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the kernel says. Some have modules built in and no list of them, so what a module brings is looked at first.
+fn presence(planning: &Planning<'_>, name: &str) -> Result<Presence, HostError> {
+    let name = modules::normalise(name);
+    for feature in super::feature::files(&name) {
+        let works = match feature.strip_prefix("filesystem:") {
+            Some(kind) => {
+                let all = planning.text("/proc/filesystems")?.unwrap_or_default();
+                all.lines().any(|line| line.split_whitespace().next_back() == Some(kind))
+            }
+            None => planning.exists(feature)?,
+        };
+        if works {
+            return Ok(Presence::Works);
+        }
+    }
+    if planning.exists(&format!("/sys/module/{name}"))? {
+        return Ok(Presence::Works);
+    }
+    let folder = format!("/lib/modules/{}", planning.facts.kernel);
+    let built_in = planning.text(&format!("{folder}/modules.builtin"))?.unwrap_or_default();
+    if modules::built_in(&built_in).contains(&name) {
+        return Ok(Presence::Works);
+    }
+    let known = planning.look(&["modinfo", "-n", "--", &name]);
+    Ok(if known.is_ok_and(|output| output.is_ok()) {
+        Presence::Loadable
+    } else {
+        Presence::Missing
+    })
+}

@@ -1,0 +1,244 @@
+//! What was changed is taken back, the last change first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::apply::{Event, Watch};
+use crate::change::{Change, ChangeError, Poke, State};
+use crate::host::{Host, HostError};
+use crate::journal::{By, Journal, JournalError, Made, Work};
+
+/// What is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// Everything that stands.
+    #[default]
+    All,
+    /// What the last runs changed, from this one on.
+    SinceRun(u32),
+    /// What this step changed.
+    Step(String),
+}
+
+/// How it is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// What.
+    pub extent: Extent,
+    /// Whether to restore also what someone else has changed since.
+    pub force: bool,
+}
+
+/// Something that is not as it was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Foreign {
+    /// What it is: a path, the name of a unit.
+    pub resource: String,
+    /// The step that had changed it.
+    pub step: String,
+    /// How it differs.
+    pub why: String,
+}
+
+impl std::fmt::Display for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}): {}", self.resource, self.step, self.why)
+    }
+}
+
+/// Why something could not be taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// The host refused.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Someone else has changed things since. Nothing was taken back.
+    #[error("someone else has changed this since; nothing was taken back:\n{}", lines(.0))]
+    Changed(Vec<Foreign>),
+    /// One could not be taken back. Those before it were.
+    #[error("{step}: failed to take back: {what}")]
+    Change {
+        /// The step that had wished it.
+        step: String,
+        /// What had been done.
+        what: String,
+        /// How many were taken back before it.
+        taken_back: usize,
+        /// What went wrong.
+        source: Box<ChangeError>,
+    },
+}
+
+fn lines(all: &[Foreign]) -> String {
+    all.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n")
+}
+
+/// What became of it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// How many changes were taken back.
+    pub changes: usize,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// The changes that would be taken back, in that order.
+#[must_use]
+pub fn plan<'j>(journal: &'j Journal<'_>, extent: &Extent) -> Vec<&'j Made> {
+    let is_meant = |made: &&Made| match extent {
+        Extent::All => true,
+        Extent::SinceRun(run) => made.run >= *run,
+        Extent::Step(step) => made.step == *step,
+    };
+    journal.standing().rev().filter(is_meant).collect()
+}
+
+/// What of it is not as it was left, so that taking it back would lose someone else's work.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn foreign(
+    host: &dyn Host,
+    journal: &Journal<'_>,
+    extent: &Extent,
+) -> Result<Vec<Foreign>, HostError> {
+    // Of several changes to one thing, what the last of them left should stand there, whichever are meant.
+    let mut last = BTreeMap::new();
+    for made in journal.standing() {
+        last.insert(made.change.resource(), made);
+    }
+    let meant: BTreeSet<String> =
+        plan(journal, extent).iter().map(|made| made.change.resource()).collect();
+    let mut found = Vec::new();
+    for made in last.values().filter(|made| meant.contains(&made.change.resource())) {
+        // Where taking it back was begun, what stands there is ours.
+        let Some(after) = made.after.as_ref().filter(|_| !made.taking_back) else { continue };
+        let now = made.change.probe(host)?;
+        if let Some(why) = difference(&made.before, after, &now) {
+            let (resource, step) = (made.change.resource(), made.step.clone());
+            found.push(Foreign { resource, step, why });
+        }
+    }
+    Ok(found)
+}
+
+/// How what is there differs from what was left; `None` if it does not, or is back already.
+fn difference(before: &State, after: &State, now: &State) -> Option<String> {
+    if now == after || now == before {
+        return None;
+    }
+    match (after, now) {
+        (State::Path(Some(left)), State::Path(Some(now))) if left.what == now.what => {
+            Some("its mode, owner or attributes have changed".to_owned())
+        }
+        (State::Path(Some(_)), State::Path(None)) => Some("it is gone".to_owned()),
+        (State::Path(None), State::Path(Some(_))) => Some("it is there again".to_owned()),
+        (State::Path(_), _) => Some("its content has changed".to_owned()),
+        (State::Value(left), State::Value(now)) => {
+            let shown =
+                |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+            Some(format!("it was left at {} and is {}", shown(left), shown(now)))
+        }
+        // Whether a unit runs at this moment is no one's decision.
+        (State::Unit { enabled: left, .. }, State::Unit { enabled: now, .. }) => {
+            (left != now).then(|| format!("it was left {left} and is {now}"))
+        }
+        (State::Packages(left), State::Packages(now)) => {
+            let State::Packages(before) = before else { return None };
+            let changed = left.iter().filter(|(name, version)| before.get(*name) != Some(*version));
+            let other: Vec<String> = changed
+                .filter(|(name, version)| {
+                    // Gone, or back to what it was, is what is wished.
+                    now.get(*name)
+                        .is_some_and(|now| now != *version && Some(now) != before.get(*name))
+                })
+                .map(|(name, version)| format!("{name} was left at {version}"))
+                .collect();
+            (!other.is_empty()).then(|| other.join(", "))
+        }
+        (State::Held(_), State::Held(_)) => Some("other packages are held now".to_owned()),
+        _ => None,
+    }
+}
+
+/// Takes changes back, the last first. What someone else has changed since is refused before anything is done, unless
+/// `force` says otherwise. A killed run is finished by the next.
+///
+/// # Errors
+/// If another one changes this host, something was changed since, the journal cannot be written, or the host refuses.
+pub fn undo(
+    host: &dyn Host,
+    options: &Options,
+    by: By,
+    watch: &mut Watch<'_>,
+) -> Result<Undone, UndoError> {
+    let _lock = host.lock()?;
+    let mut journal = Journal::open(host)?;
+    for made in journal.settle()? {
+        (watch.tell)(&Event::Settled(&made));
+    }
+    let foreign = foreign(host, &journal, &options.extent)?;
+    if !foreign.is_empty() && !options.force {
+        return Err(UndoError::Changed(foreign));
+    }
+    let plan: Vec<Made> = plan(&journal, &options.extent).into_iter().cloned().collect();
+    let mut undone = Undone::default();
+    if plan.is_empty() {
+        return Ok(undone);
+    }
+    let pokes = plan.iter().filter_map(|made| match &made.change {
+        Change::Poke(poke) => Some(poke.clone()),
+        _ => None,
+    });
+    let run = journal.begin(Work::Undo, by, pokes.collect())?;
+    for made in &plan {
+        if (watch.stop)() {
+            undone.stopped = true;
+            break;
+        }
+        journal.taking_back(made.number)?;
+        let empty = State::Unknown;
+        let after = made.after.as_ref().unwrap_or(&empty);
+        match made.change.take_back(host, &made.before, after, &journal) {
+            Ok(None) => {}
+            Ok(Some(note)) => (watch.tell)(&Event::Warning(note)),
+            Err(source) => {
+                journal.end(run, false)?;
+                return Err(UndoError::Change {
+                    step: made.step.clone(),
+                    what: made.change.to_string(),
+                    taken_back: undone.changes,
+                    source: Box::new(source),
+                });
+            }
+        }
+        journal.taken_back(made.number)?;
+        undone.changes += 1;
+        (watch.tell)(&Event::TakenBack(made));
+    }
+    if host.is_live() && !undone.stopped {
+        poke_again(host, &mut journal, watch)?;
+    }
+    journal.end(run, !undone.stopped)?;
+    Ok(undone)
+}
+
+/// Who read the files reads them again. That one has gone by now is no fault.
+fn poke_again(
+    host: &dyn Host,
+    journal: &mut Journal<'_>,
+    watch: &mut Watch<'_>,
+) -> Result<(), JournalError> {
+    let owed: Vec<Poke> = journal.owed().cloned().collect();
+    for poke in owed {
+        if let Err(error) = poke.make_again(host) {
+            (watch.tell)(&Event::Warning(format!("failed to {poke}: {error}")));
+        }
+        journal.poked(poke)?;
+    }
+    Ok(())
+}
