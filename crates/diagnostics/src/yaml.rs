@@ -16,6 +16,11 @@ use crate::nearest::nearest;
 use crate::path::{DataPath, Step};
 use crate::problem::{Place, Problem};
 
+mod fault;
+mod tree;
+
+pub use tree::{Reading, Tree};
+
 /// A text that is not what was expected of it. The first fault ends the reading, so there is one problem.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[error("{problem}")]
