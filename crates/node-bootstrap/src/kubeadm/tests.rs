@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -251,6 +252,175 @@ fn reset_and_an_external_etcd_are_written_too() {
         certFile: /etc/etcd/client.crt
         keyFile: /etc/etcd/client.key
     ");
+}
+
+#[test]
+fn a_real_kubeadm_takes_every_document() {
+    let Ok(version) = Command::new("kubeadm").args(["version", "-o", "short"]).output() else {
+        println!("skipped: kubeadm is not installed here");
+        return;
+    };
+    let version = String::from_utf8(version.stdout).unwrap().trim().to_owned();
+    let every = argument("v", "2");
+    let timeouts = || {
+        let wait = || Some("3m0s".to_owned());
+        Some(Timeouts {
+            control_plane_component_health_check: wait(),
+            kubelet_health_check: wait(),
+            kubernetes_api_call: wait(),
+            etcd_api_call: wait(),
+            tls_bootstrap: wait(),
+            discovery: wait(),
+        })
+    };
+    let endpoint = || {
+        Some(LocalApiEndpoint {
+            advertise_address: Some("10.0.0.1".to_owned()),
+            bind_port: Some(6443),
+        })
+    };
+    let patches = || Some(Patches { directory: Some("/etc/patches".to_owned()) });
+    let registration = || {
+        Some(NodeRegistration {
+            taints: Some(vec![Taint {
+                key: "a".to_owned(),
+                value: Some("b".to_owned()),
+                effect: "NoSchedule".to_owned(),
+            }]),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            image_pull_serial: Some(false),
+            ..node()
+        })
+    };
+    let key = || Some(CertificateKey::from_bytes(&[3; 32]));
+    let init = InitConfiguration {
+        bootstrap_tokens: vec![BootstrapToken {
+            token: token(),
+            ttl: Some("24h0m0s".to_owned()),
+            description: Some("x".to_owned()),
+        }],
+        local_api_endpoint: endpoint(),
+        node_registration: registration(),
+        certificate_key: key(),
+        skip_phases: vec!["addon/kube-proxy".to_owned()],
+        patches: patches(),
+        timeouts: timeouts(),
+    };
+    let component =
+        || Some(ControlPlaneComponent { extra_args: vec![every.clone()], cert_sans: Vec::new() });
+    let cluster = ClusterConfiguration {
+        cluster_name: Some("one".to_owned()),
+        kubernetes_version: Some(version.clone()),
+        control_plane_endpoint: Some("api.example:6443".to_owned()),
+        networking: Some(Networking {
+            service_subnet: Some("10.96.0.0/12".to_owned()),
+            pod_subnet: Some("10.244.0.0/16".to_owned()),
+            dns_domain: Some("cluster.local".to_owned()),
+        }),
+        api_server: Some(ControlPlaneComponent {
+            extra_args: vec![every.clone()],
+            cert_sans: vec!["a.example".to_owned()],
+        }),
+        controller_manager: component(),
+        scheduler: component(),
+        etcd: Some(Etcd::Local(LocalEtcd {
+            data_dir: Some("/var/lib/etcd".to_owned()),
+            extra_args: vec![every.clone()],
+            server_cert_sans: vec!["a.example".to_owned()],
+            peer_cert_sans: vec!["a.example".to_owned()],
+        })),
+        dns: Some(Switch::default()),
+        proxy: Some(Switch { disabled: true }),
+        certificates_dir: Some("/etc/kubernetes/pki".to_owned()),
+        image_repository: Some("registry.example".to_owned()),
+        encryption_algorithm: Some("ECDSA-P256".to_owned()),
+        certificate_validity_period: Some("8760h0m0s".to_owned()),
+        ca_certificate_validity_period: Some("87600h0m0s".to_owned()),
+        feature_gates: None,
+    };
+    let kubelet = KubeletConfiguration {
+        cgroup_driver: Some(CgroupDriver::Systemd),
+        resolv_conf: Some("/etc/resolv.conf".to_owned()),
+        fail_swap_on: Some(false),
+        memory_swap: Some(MemorySwap { swap_behavior: "LimitedSwap".to_owned() }),
+        fail_cgroup_v1: Some(false),
+        protect_kernel_defaults: Some(true),
+        extra: Some(BTreeMap::from([("maxPods".to_owned(), json!(250))])),
+    };
+    let proxy = KubeProxyConfiguration {
+        mode: Some("nftables".to_owned()),
+        cluster_cidr: Some("10.244.0.0/16".to_owned()),
+        extra: None,
+    };
+    let external = ClusterConfiguration {
+        kubernetes_version: Some(version),
+        etcd: Some(Etcd::External(ExternalEtcd {
+            endpoints: vec!["https://10.0.0.5:2379".to_owned()],
+            ca_file: "/etc/etcd/ca.crt".to_owned(),
+            cert_file: "/etc/etcd/client.crt".to_owned(),
+            key_file: "/etc/etcd/client.key".to_owned(),
+        })),
+        ..ClusterConfiguration::default()
+    };
+    let join = JoinConfiguration {
+        discovery: Some(Discovery {
+            bootstrap_token: Some(TokenDiscovery {
+                token: token(),
+                api_server_endpoint: "api.example:6443".to_owned(),
+                ca_cert_hashes: vec![format!("sha256:{}", "ab".repeat(32))],
+            }),
+            file: None,
+            tls_bootstrap_token: Some(token()),
+        }),
+        node_registration: registration(),
+        control_plane: Some(JoinControlPlane {
+            local_api_endpoint: endpoint(),
+            certificate_key: key(),
+        }),
+        ca_cert_path: Some("/etc/kubernetes/pki/ca.crt".to_owned()),
+        skip_phases: vec!["preflight".to_owned()],
+        patches: patches(),
+        timeouts: timeouts(),
+    };
+    let reset = ResetConfiguration {
+        force: Some(true),
+        cri_socket: Some("unix:///run/containerd/containerd.sock".to_owned()),
+        certificates_dir: Some("/etc/kubernetes/pki".to_owned()),
+        cleanup_tmp_dir: Some(true),
+        ignore_preflight_errors: vec!["all".to_owned()],
+        skip_phases: vec!["cleanup-node".to_owned()],
+        unmount_flags: vec!["MNT_DETACH".to_owned()],
+        timeouts: timeouts(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let whole = [
+        Document::Init(&init),
+        Document::Cluster(&cluster),
+        Document::Kubelet(&kubelet),
+        Document::KubeProxy(&proxy),
+    ];
+    for documents in [
+        &whole[..],
+        &[Document::Cluster(&external)],
+        &[Document::Join(&join)],
+        &[Document::Reset(&reset)],
+    ] {
+        let text = render(documents).unwrap();
+        let file = folder.path().join("kubeadm.yaml");
+        std::fs::write(&file, text.expose()).unwrap();
+        let said = Command::new("kubeadm")
+            .args(["config", "validate", "--config"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&said.stderr).into_owned();
+        // A field that is not known is only a warning to kubeadm.
+        assert!(
+            said.status.success() && !words.contains("unknown field"),
+            "{words}\n{}",
+            text.expose()
+        );
+    }
 }
 
 #[test]
