@@ -388,9 +388,6 @@ document! {
     }
 }
 
-/// The role of a joining host.
-pub type ControlPlane = Option<JoinControlPlane>;
-
 document! {
     /// A host that joins: a worker, or a control plane if `control_plane` is there.
     JoinConfiguration {
@@ -399,7 +396,7 @@ document! {
         /// The node.
         node_registration: Option<NodeRegistration>,
         /// Only of a control plane.
-        control_plane: ControlPlane,
+        control_plane: Option<JoinControlPlane>,
         /// Where the CA's certificate is written.
         ca_cert_path: Option<String>,
         /// Phases to leave out.
