@@ -11,9 +11,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use package::{Manager, Wanted};
+pub use package::Wanted;
 pub use unit::Enablement;
 
+use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
 use crate::text::{swaps, sysctl};
@@ -108,7 +109,7 @@ pub enum Change {
     /// Packages are there, in these versions.
     Install {
         /// Who installs.
-        manager: Manager,
+        manager: PackageManager,
         /// Which.
         packages: Vec<Wanted>,
         /// Repositories whose `exclude` does not count.
@@ -118,7 +119,7 @@ pub enum Change {
     /// Packages are not changed by upgrades of the system.
     Hold {
         /// Who installs.
-        manager: Manager,
+        manager: PackageManager,
         /// Which.
         packages: Vec<String>,
     },

@@ -76,10 +76,17 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    /// A host that runs, with what every Debian host has.
+    /// A Debian host that runs.
     #[must_use]
     pub fn new() -> Self {
+        Self::of("debian", "12")
+    }
+
+    /// A host of a distribution, by its `ID` and `VERSION_ID`, that runs.
+    #[must_use]
+    pub fn of(id: &str, version: &str) -> Self {
         let host = Self::bare(true);
+        host.set("/etc/os-release", &format!("ID={id}\nVERSION_ID=\"{version}\"\n"));
         for folder in [
             "/etc",
             "/etc/sysctl.d",

@@ -11,9 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use crate::change::{
-    Change, ChangeError, Enablement, Manager, Poke, State, Wanted, one_line, written,
-};
+use crate::change::{Change, ChangeError, Enablement, Poke, State, Wanted, one_line, written};
+use crate::data::{self, distribution::PackageManager};
 use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
@@ -318,7 +317,7 @@ impl<'h> Planning<'h> {
     #[must_use]
     pub fn will_come(&self, key: &str) -> bool {
         let brings = |change: &Change| match change {
-            Change::LoadModule { name } => crate::steps::feature::brings(name, key),
+            Change::LoadModule { name } => data::modules::brings(name, key),
             _ => false,
         };
         self.plan.changes().any(|(_, change)| brings(change))
@@ -367,8 +366,8 @@ impl<'h> Planning<'h> {
 
     /// Who installs packages here.
     #[must_use]
-    pub fn manager(&self) -> Manager {
-        self.facts.manager
+    pub fn manager(&self) -> PackageManager {
+        self.facts.distribution.package_manager
     }
 
     // --- what shall be -------------------------------------------------------------------------------------------------
@@ -586,7 +585,7 @@ impl<'h> Planning<'h> {
     /// If that cannot be learned.
     pub fn want_held(&mut self, packages: &[&str]) -> Result<(), HostError> {
         let manager = self.manager();
-        if manager == Manager::Dnf {
+        if manager == PackageManager::Dnf {
             return Ok(());
         }
         let packages = packages.iter().map(ToString::to_string).collect();

@@ -27,7 +27,7 @@ fn text(facts: &Facts) -> String {
     };
     let yes = |is: bool| if is { "yes" } else { "no" };
     let rows = [
-        ("distribution", facts.os.pretty_name.clone()),
+        ("distribution", facts.distribution.name.clone()),
         ("host name", facts.hostname.clone()),
         ("kernel", facts.kernel.clone()),
         ("processors", facts.processors.to_string()),

@@ -5,17 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::distribution::PackageManager;
 use crate::host::{ACT, Command, Host, HostError, INSTALL};
-
-/// Who installs packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Manager {
-    /// Debian, Ubuntu: `apt-get`, `dpkg`.
-    Apt,
-    /// RHEL and its kin: `dnf`, `rpm`.
-    Dnf,
-}
 
 /// A package that shall be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +55,7 @@ fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
-impl Manager {
+impl PackageManager {
     /// All installed packages with their versions.
     ///
     /// # Errors

@@ -65,6 +65,14 @@ pub fn find(name: &str) -> Option<&'static KernelModule> {
     all().iter().find(|module| module.name == name.replace('-', "_"))
 }
 
+/// Whether a module brings a key of `/proc/sys`: the one that shows it, or another beside that.
+#[must_use]
+pub fn brings(module: &str, key: &str) -> bool {
+    let file = find(module).and_then(|known| known.feature.as_ref()).map(|feature| &feature.file);
+    let folder = file.and_then(|file| file.strip_prefix("/proc/sys/")?.rsplit_once('/'));
+    folder.is_some_and(|(folder, _)| key.replace('.', "/").starts_with(&format!("{folder}/")))
+}
+
 /// The modules that a purpose needs.
 pub fn of(purpose: Purpose) -> impl Iterator<Item = &'static KernelModule> {
     all().iter().filter(move |module| module.purposes.contains(&purpose))
