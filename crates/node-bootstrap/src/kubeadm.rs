@@ -8,10 +8,10 @@ mod tests;
 mod token;
 
 pub use documents::{
-    Argument, BootstrapToken, CgroupDriver, ClusterConfiguration, ControlPlane,
-    ControlPlaneComponent, Discovery, Document, Etcd, ExternalEtcd, FileDiscovery,
-    InitConfiguration, JoinConfiguration, JoinControlPlane, KubeProxyConfiguration,
-    KubeletConfiguration, LocalApiEndpoint, LocalEtcd, MemorySwap, Networking, NodeRegistration,
-    Patches, ResetConfiguration, Switch, Taint, Timeouts, TokenDiscovery, render, render_redacted,
+    Argument, BootstrapToken, CgroupDriver, ClusterConfiguration, ControlPlaneComponent, Discovery,
+    Document, Etcd, ExternalEtcd, FileDiscovery, InitConfiguration, JoinConfiguration,
+    JoinControlPlane, KubeProxyConfiguration, KubeletConfiguration, LocalApiEndpoint, LocalEtcd,
+    MemorySwap, Networking, NodeRegistration, Patches, ResetConfiguration, Switch, Taint, Timeouts,
+    TokenDiscovery, render, render_redacted,
 };
 pub use token::{CertificateKey, InvalidSecret, Token};
