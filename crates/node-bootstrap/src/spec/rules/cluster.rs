@@ -351,7 +351,6 @@ fn networks(rules: &mut Rules, node: &Node) {
             );
         }
     }
-    let named = |name: &str| if pods.is_empty() { root("kubeadm") } else { path.join(name) };
     let hosts =
         node.hosts.iter().enumerate().map(|(at, entry)| (root("hosts").join(at), entry.address));
     let mut addresses: Vec<(DataPath, IpAddr)> =
@@ -369,7 +368,7 @@ fn networks(rules: &mut Rules, node: &Node) {
                     "overlap",
                     at.clone(),
                     format!("{address} is among the addresses of {what}, {network}"),
-                    &format!("give {} another network", named(key)),
+                    &format!("give another address, or kubeadm.{key} another network"),
                 );
             }
         }
