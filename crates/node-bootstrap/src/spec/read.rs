@@ -134,10 +134,13 @@ impl Node {
         let own = Tree::parse(file, text).map_err(|fault| Problems(vec![*fault.problem]))?;
         // A profile that is not known is found again, with its place, when the whole is read.
         let named = own.text(&DataPath::from(["profile"])).map(str::parse::<Profile>);
+        let strange = named.as_ref().is_some_and(Result::is_err);
         let profile = named.map_or(profile, Result::ok);
         let tree = over_profile(own, profile)?;
         let reading = tree.read::<Self>();
         let mut problems = reading.problems;
+        // What is missing may be in the profile that was meant.
+        problems.retain(|problem| !(strange && problem.code == "missing"));
         if let Some(node) = &reading.value {
             // What was left out would be missed by the rules, which is no news.
             let known =

@@ -118,6 +118,7 @@ swap: of
 firewal: {mode: manage}
 containerd: {source: dokcer, sandboximage: x}
 time: {daemon: ntpd}
+kubernetes: {hold: false}
 "), @r"
     node.yaml:1:10: error: profile: `kubeadn` is not known here [unknown-value]
      1 | profile: kubeadn
@@ -184,9 +185,10 @@ singleNode: perhaps
     node.yaml:3:13: error: kubernetes.packages: a list is expected, not `kubelet` [value]
      3 |   packages: kubelet
        |             ^
-    node.yaml:5:15: error: hosts[0].address: invalid IP address syntax [value]
+    node.yaml:5:15: error: hosts[0].address: `10.0.0.300` is no IP address [value]
      5 |   - {address: 10.0.0.300, names: [a]}
        |               ^
+       help: give one such as 10.0.0.5
     node.yaml:6:5: error: hosts[1]: `address` is missing [missing]
      6 |   - {names: [b]}
        |     ^
@@ -354,7 +356,7 @@ mounts:
      21 | packages: [{name: vim=9}, {name: {}}, {name: {rhel: [-y]}, version: '1 2'}]
         |                                                            ^
        help: give one word without quotes, spaces and #
-    node.yaml:25:10: error: nfs.server.exports[0].path: `srv/data` is no absolute path [path]
+    node.yaml:25:10: error: nfs.server.exports[0].path: `srv/data` is no plain absolute path [path]
      25 |       - {path: srv/data, clients: []}
         |          ^
        help: begin with /, and leave out . and .. and double slashes
@@ -362,7 +364,7 @@ mounts:
      25 |       - {path: srv/data, clients: []}
         |                          ^
        help: say who, such as 10.0.0.0/8
-    node.yaml:26:10: error: nfs.server.exports[1].path: `/srv/../etc` is no absolute path [path]
+    node.yaml:26:10: error: nfs.server.exports[1].path: `/srv/../etc` is no plain absolute path [path]
      26 |       - {path: /srv/../etc, clients: [{to: 'a b', options: ['rw,sync']}]}
         |          ^
        help: begin with /, and leave out . and .. and double slashes
@@ -446,7 +448,7 @@ cni: {file: cni.yaml, url: ftp://x}
      4 |   repository: {baseUrl: mirror, keyUrl: http://mirror/key, keyFile: key.asc, keySha256: abc}
        |                ^
        help: give one that begins with https:// or http://
-    node.yaml:4:60: error: kubernetes.repository.keyFile: `key.asc` is no absolute path [path]
+    node.yaml:4:60: error: kubernetes.repository.keyFile: `key.asc` is no plain absolute path [path]
      4 |   repository: {baseUrl: mirror, keyUrl: http://mirror/key, keyFile: key.asc, keySha256: abc}
        |                                                            ^
        help: begin with /, and leave out . and .. and double slashes
@@ -470,7 +472,7 @@ cni: {file: cni.yaml, url: ftp://x}
      8 | containerd: {systemdCgroup: false, registryConfigPath: etc, source: none, version: '2.1'}
        |              ^
        help: give systemdCgroup: true with cgroupDriver: systemd
-    node.yaml:8:36: error: containerd.registryConfigPath: `etc` is no absolute path [path]
+    node.yaml:8:36: error: containerd.registryConfigPath: `etc` is no plain absolute path [path]
      8 | containerd: {systemdCgroup: false, registryConfigPath: etc, source: none, version: '2.1'}
        |                                    ^
        help: begin with /, and leave out . and .. and double slashes
@@ -486,7 +488,7 @@ cni: {file: cni.yaml, url: ftp://x}
      9 | kubelet: {failSwapOn: true, nodeIp: 127.0.0.1, resolvConf: resolv.conf, extraArgs: [{name: --v, value: 2}]}
        |                             ^
        help: give an address of a link of this host
-    node.yaml:9:48: error: kubelet.resolvConf: `resolv.conf` is no absolute path [path]
+    node.yaml:9:48: error: kubelet.resolvConf: `resolv.conf` is no plain absolute path [path]
      9 | kubelet: {failSwapOn: true, nodeIp: 127.0.0.1, resolvConf: resolv.conf, extraArgs: [{name: --v, value: 2}]}
        |                                                ^
        help: begin with /, and leave out . and .. and double slashes
@@ -621,9 +623,9 @@ fn a_text_that_is_no_yaml_has_one_problem() {
     1 error, 0 warnings
     ");
     assert_snapshot!(report("- role\n"), @r"
-    node.yaml:1:3: error: [0]: a whole number from 0 to 4294967295 is expected, not `role` [value]
+    node.yaml:1:1: error: a mapping is expected, not a list [value]
      1 | - role
-       |   ^
+       | ^
     1 error, 0 warnings
     ");
 }

@@ -65,7 +65,7 @@ roof: {width: wide, locked: perhaps}
     doors.yaml:5:49: error: back.hinges[3]: a whole number from 0 to 255 is expected, not 999 [value]
      5 | back: {name: 1.50, width: 80, hinges: [1, x, 3, 999], locked: ~}
        |                                                 ^
-    doors.yaml:6:7: error: side: invalid length 1, expected struct Door with 5 elements [value]
+    doors.yaml:6:7: error: side: a mapping is expected, not a list [value]
      6 | side: [1]
        |       ^
     doors.yaml:7:1: error: roof: `name` is missing [missing]
