@@ -194,3 +194,6 @@ pub enum Role {
     #[default]
     None,
 }
+
+#[cfg(test)]
+mod tests;

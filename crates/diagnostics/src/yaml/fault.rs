@@ -202,10 +202,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             }
             Content::Scalar { text, kind: Kind::Text } => visitor.visit_str(text),
             Content::List(items) => {
-                visitor.visit_seq(Items { items: items.iter().enumerate(), path, left_out })
+                visitor.visit_seq(Items { rest: items.iter().enumerate(), path, left_out })
             }
             Content::Mapping(entries) => {
-                visitor.visit_map(Entries { entries: entries.iter(), value: None, path, left_out })
+                visitor.visit_map(Entries { rest: entries.iter(), value: None, path, left_out })
             }
         };
         read.map_err(|fault| fault.at(|| at))
@@ -246,6 +246,19 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// A list is no mapping, though serde would take its items for fields.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Content::List(_) = self.tree.content else { return self.deserialize_any(visitor) };
+        let wanted = format!("struct {name}");
+        let fault: Fault = de::Error::invalid_type(Unexpected::Seq, &wanted.as_str());
+        Err(fault.at(|| self.path))
+    }
+
     /// Of enums, those without data: a word each.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -264,13 +277,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct ignored_any
+        tuple tuple_struct map ignored_any
     }
 }
 
 /// The items of a list.
 struct Items<'t> {
-    items: std::iter::Enumerate<std::slice::Iter<'t, Tree>>,
+    rest: std::iter::Enumerate<std::slice::Iter<'t, Tree>>,
     path: DataPath,
     left_out: &'t BTreeSet<DataPath>,
 }
@@ -282,7 +295,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Fault> {
-        for (index, tree) in self.items.by_ref() {
+        for (index, tree) in self.rest.by_ref() {
             let path = self.path.join(index);
             if !self.left_out.contains(&path) {
                 let at = path.clone();
@@ -296,7 +309,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
 /// The entries of a mapping.
 struct Entries<'t> {
-    entries: std::slice::Iter<'t, Entry>,
+    rest: std::slice::Iter<'t, Entry>,
     value: Option<(&'t Tree, DataPath)>,
     path: DataPath,
     left_out: &'t BTreeSet<DataPath>,
@@ -309,7 +322,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
-        for entry in self.entries.by_ref() {
+        for entry in self.rest.by_ref() {
             let path = self.path.join(entry.key.as_str());
             if !self.left_out.contains(&path) {
                 self.value = Some((&entry.value, path.clone()));

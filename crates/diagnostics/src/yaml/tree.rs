@@ -143,10 +143,13 @@ impl Tree {
         merge(self, Some(under), &DataPath::root(), whole)
     }
 
-    /// This tree without the entries of mappings that are `null`: they are as good as absent.
+    /// This tree without the entries of mappings that are `null`: they are as good as absent. So an empty document is
+    /// an empty mapping.
     #[must_use]
     pub fn without_nulls(self) -> Self {
-        merge(self, None, &DataPath::root(), &|_| true)
+        let Self { place, content } = self;
+        let content = if content == Content::Null { Content::Mapping(Vec::new()) } else { content };
+        merge(Self { place, content }, None, &DataPath::root(), &|_| true)
     }
 }
 

@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn others_are_refused_by_name() {
-        insta::assert_snapshot!(Distribution::find("fedora", "43").unwrap_err(), @"");
+        insta::assert_snapshot!(Distribution::find("fedora", "43").unwrap_err(), @r"fedora 43 is not supported; supported are Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04, RHEL 9, RHEL 10, Rocky Linux 9, Rocky Linux 10, AlmaLinux 9, AlmaLinux 10, CentOS Stream 9, CentOS Stream 10");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use diagnostics::{DataPath, Problem, Source, Step, nearest, render};
 use thiserror::Error;
 
 use super::rules;
-use super::{Node, Profile};
+use super::{Node, Profile, Sysctl, SysctlWish};
 
 /// All that is wrong with a `node.yaml`: at least one error, and warnings with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -134,10 +134,13 @@ impl Node {
         let own = Tree::parse(file, text).map_err(|fault| Problems(vec![*fault.problem]))?;
         // A profile that is not known is found again, with its place, when the whole is read.
         let named = own.text(&DataPath::from(["profile"])).map(str::parse::<Profile>);
+        let strange = named.as_ref().is_some_and(Result::is_err);
         let profile = named.map_or(profile, Result::ok);
         let tree = over_profile(own, profile)?;
         let reading = tree.read::<Self>();
         let mut problems = reading.problems;
+        // What is missing may be in the profile that was meant.
+        problems.retain(|problem| !(strange && problem.code == "missing"));
         if let Some(node) = &reading.value {
             // What was left out would be missed by the rules, which is no news.
             let known =
@@ -147,7 +150,8 @@ impl Node {
         tree.settle(&mut problems);
         match reading.value {
             Some(node) if !problems.iter().any(Problem::is_error) => {
-                Ok((Self { profile: node.profile.or(profile), ..node }, problems))
+                // A profile may be over another one; the one that was asked for counts.
+                Ok((Self { profile, ..node }, problems))
             }
             _ => Err(Problems(problems)),
         }
@@ -159,6 +163,19 @@ impl Node {
     /// If the profile is not sound by itself; the tests see to it that each is.
     pub fn from_profile(profile: Profile) -> Result<Self, Problems> {
         Self::read_over(Some(profile), "node.yaml", "").map(|(node, _)| node)
+    }
+
+    /// Wishes a sysctl to be at least so much, as well. What is wished for already and is enough stays.
+    pub fn raise(&mut self, key: &str, least: u64) {
+        let enough = self.sysctls.get(key).is_some_and(|sysctl| match &sysctl.wish {
+            SysctlWish::Exact(value) => {
+                value.trim().parse::<u64>().is_ok_and(|value| value >= least)
+            }
+            SysctlWish::AtLeast(value) => *value >= least,
+        });
+        if !enough {
+            self.sysctls.insert(key.to_owned(), Sysctl::at_least(least));
+        }
     }
 
     /// Everything that is wrong, in the order of the parts. Each problem names the path of the value, what was

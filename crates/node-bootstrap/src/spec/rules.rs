@@ -60,7 +60,7 @@ impl Rules {
             self.error(
                 "path",
                 path,
-                format!("`{}` is no absolute path", text.escape_debug()),
+                format!("`{}` is no plain absolute path", text.escape_debug()),
                 "begin with /, and leave out . and .. and double slashes",
             );
         }

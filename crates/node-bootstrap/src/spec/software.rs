@@ -119,6 +119,7 @@ pub enum ContainerdSource {
 pub struct Kubelet {
     /// The address of the node, where it is not that of the default route.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "super::value::address::maybe")]
     pub node_ip: Option<IpAddr>,
     /// Who makes the control groups.
     pub cgroup_driver: CgroupDriver,

@@ -44,7 +44,41 @@ side: [1]
 roof: {width: wide, locked: perhaps}
 ";
     let reading = tree(text).read::<BTreeMap<String, Door>>();
-    assert_snapshot!(render(&reading.problems, &[Source { file: "doors.yaml", text }]), @"");
+    assert_snapshot!(render(&reading.problems, &[Source { file: "doors.yaml", text }]), @r"
+    doors.yaml:1:1: error: front: `name` is missing [missing]
+     1 | front:
+       | ^
+    doors.yaml:2:3: error: front.nam: `nam` is not known here [unknown-key]
+     2 |   nam: a
+       |   ^
+       help: did you mean `name`?
+    doors.yaml:3:10: error: front.width: a whole number from 0 to 65535 is expected, not 70000 [value]
+     3 |   width: 70000
+       |          ^
+    doors.yaml:4:11: error: front.colour: `gren` is not known here [unknown-value]
+     4 |   colour: gren
+       |           ^
+       help: did you mean `green`?
+    doors.yaml:5:43: error: back.hinges[1]: a whole number from 0 to 255 is expected, not `x` [value]
+     5 | back: {name: 1.50, width: 80, hinges: [1, x, 3, 999], locked: ~}
+       |                                           ^
+    doors.yaml:5:49: error: back.hinges[3]: a whole number from 0 to 255 is expected, not 999 [value]
+     5 | back: {name: 1.50, width: 80, hinges: [1, x, 3, 999], locked: ~}
+       |                                                 ^
+    doors.yaml:6:7: error: side: a mapping is expected, not a list [value]
+     6 | side: [1]
+       |       ^
+    doors.yaml:7:1: error: roof: `name` is missing [missing]
+     7 | roof: {width: wide, locked: perhaps}
+       | ^
+    doors.yaml:7:15: error: roof.width: a whole number from 0 to 65535 is expected, not `wide` [value]
+     7 | roof: {width: wide, locked: perhaps}
+       |               ^
+    doors.yaml:7:29: error: roof.locked: true or false is expected, not `perhaps` [value]
+     7 | roof: {width: wide, locked: perhaps}
+       |                             ^
+    10 errors, 0 warnings
+    ");
     let doors = reading.value.unwrap();
     assert_eq!(doors.keys().collect::<Vec<_>>(), ["back"]);
     assert_eq!((doors["back"].name.as_str(), doors["back"].width), ("1.50", 80));

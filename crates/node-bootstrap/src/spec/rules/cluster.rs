@@ -8,7 +8,7 @@ use super::{Rules, host_and_port, is_host_name, root};
 use crate::data::{kubernetes, preflight};
 use crate::spec::{
     Argument, CgroupDriver, Cidr, ContainerdSource, EncryptionAlgorithm, Etcd, FirewallMode,
-    Kubeadm, Minor, Node, Repository, Role,
+    Kubeadm, Minor, Node, Repository, Role, Subnets,
 };
 
 pub(super) fn check(rules: &mut Rules, node: &Node) {
@@ -263,7 +263,7 @@ fn check_kubeadm(rules: &mut Rules, kubeadm: &Kubeadm, path: &DataPath) {
 fn check_etcd(rules: &mut Rules, etcd: &Etcd, path: &DataPath) {
     match (&etcd.local, &etcd.external) {
         (Some(local), None) => {
-            arguments(rules, &local.extra_args, &path.join("local").join("extraArgs"))
+            arguments(rules, &local.extra_args, &path.join("local").join("extraArgs"));
         }
         (None, Some(external)) => {
             let path = path.join("external");
@@ -317,7 +317,7 @@ fn networks(rules: &mut Rules, node: &Node) {
     let path = root("kubeadm");
     // kubeadm's own, where none is given.
     let usual = Cidr { address: IpAddr::from([10, 96, 0, 0]), prefix: 12 };
-    let pods = kubeadm.pod_subnet.iter().flat_map(|subnets| subnets.networks());
+    let pods = kubeadm.pod_subnet.iter().flat_map(Subnets::networks);
     let services: Vec<Cidr> = match &kubeadm.service_subnet {
         Some(subnets) => subnets.networks().to_vec(),
         None => vec![usual],
@@ -351,7 +351,6 @@ fn networks(rules: &mut Rules, node: &Node) {
             );
         }
     }
-    let named = |name: &str| if pods.is_empty() { root("kubeadm") } else { path.join(name) };
     let hosts =
         node.hosts.iter().enumerate().map(|(at, entry)| (root("hosts").join(at), entry.address));
     let mut addresses: Vec<(DataPath, IpAddr)> =
@@ -369,7 +368,7 @@ fn networks(rules: &mut Rules, node: &Node) {
                     "overlap",
                     at.clone(),
                     format!("{address} is among the addresses of {what}, {network}"),
-                    &format!("give {} another network", named(key)),
+                    &format!("give another address, or kubeadm.{key} another network"),
                 );
             }
         }
