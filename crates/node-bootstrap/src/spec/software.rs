@@ -104,7 +104,7 @@ impl Default for Containerd {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContainerdSource {
-    /// The distribution.
+    /// The distribution; Docker where it packs none, as in the family of RHEL.
     #[default]
     Distribution,
     /// Docker: the package containerd.io.
