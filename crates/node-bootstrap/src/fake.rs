@@ -15,6 +15,8 @@ pub struct FakeUnit {
     pub enabled: String,
     /// Whether it runs.
     pub active: bool,
+    /// While it is masked: as it was before.
+    pub beneath: Option<String>,
 }
 
 /// A package that a host in memory can install.
@@ -157,7 +159,7 @@ impl FakeHost {
 
     /// A unit.
     pub fn set_unit(&self, name: &str, enabled: &str, active: bool) {
-        let unit = FakeUnit { enabled: enabled.to_owned(), active };
+        let unit = FakeUnit { enabled: enabled.to_owned(), active, beneath: None };
         self.world.borrow_mut().units.insert(name.to_owned(), unit);
     }
 

@@ -237,6 +237,14 @@ impl<'h> Planning<'h> {
         }
     }
 
+    /// Where a path leads in the end, links followed.
+    ///
+    /// # Errors
+    /// If the links cannot be followed.
+    pub fn resolve(&self, path: &str) -> Result<String, HostError> {
+        if self.files.contains_key(path) { Ok(path.to_owned()) } else { self.host.resolve(path) }
+    }
+
     /// Whether something will stand at a path.
     ///
     /// # Errors
@@ -372,7 +380,7 @@ impl<'h> Planning<'h> {
 
     // --- what shall be -------------------------------------------------------------------------------------------------
 
-    /// How many changes this step has planned.
+    /// Whether this step has planned anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.step.changes.is_empty()
@@ -535,6 +543,31 @@ impl<'h> Planning<'h> {
             self.push(Change::Unit { unit, enablement, active }, None);
         }
         Ok(())
+    }
+
+    /// Every boot shall have this word on the kernel's command line. Answers whether the boot loader is known.
+    ///
+    /// # Errors
+    /// If it cannot be looked at.
+    pub fn want_kernel_word(&mut self, word: &str) -> Result<bool, ChangeError> {
+        const GRUB: &str = "/etc/default/grub";
+        if self.exists("/usr/sbin/grubby")? {
+            // There the entries themselves have the words, and the file counts only for new ones: grubby knows.
+            let change = Change::KernelWord { word: word.to_owned() };
+            if !self.is_live() || change.probe(self.host)? != State::Is(true) {
+                self.push(change, None);
+            }
+            return Ok(true);
+        }
+        if !self.exists(GRUB)? || !self.exists("/usr/sbin/update-grub")? {
+            return Ok(false);
+        }
+        let before = self.text(GRUB)?;
+        self.write(GRUB, Edit::KernelWord(word.to_owned()), None)?;
+        if self.text(GRUB)? != before {
+            self.poke(Poke::Program(vec!["update-grub".to_owned()]));
+        }
+        Ok(true)
     }
 
     /// Packages shall be there, in these versions.

@@ -170,13 +170,12 @@ impl PackageManager {
             .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
             .map(String::as_str)
             .collect();
-        let back: Vec<String> = after
+        let joint = if self == Self::Apt { '=' } else { '-' };
+        // Changed, or gone, as one that cannot be beside what came.
+        let back: Vec<String> = before
             .iter()
-            .filter_map(|(name, version)| {
-                let old = before.get(name).filter(|old| *old != version)?;
-                let joint = if self == Self::Apt { '=' } else { '-' };
-                (now.get(name) != Some(old)).then(|| format!("{name}{joint}{old}"))
-            })
+            .filter(|(name, old)| after.get(*name) != Some(*old) && now.get(*name) != Some(*old))
+            .map(|(name, old)| format!("{name}{joint}{old}"))
             .collect();
         if !came.is_empty() {
             let command = match self {
