@@ -1,6 +1,7 @@
 //! What end-to-end tests share: finding and starting our programs, tiers, scratch folders.
 
 pub mod cluster;
+pub mod hosts;
 pub mod images;
 pub mod proxy;
 

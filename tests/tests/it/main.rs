@@ -10,5 +10,6 @@ mod k8s_apply;
 mod k8s_faults;
 mod kill;
 mod montage;
+mod node_prep;
 mod proxy;
 mod wf_k8s;

@@ -1,0 +1,3 @@
+//! `node-prep` on hosts of the tests' own, and those hosts themselves.
+
+mod hosts;
