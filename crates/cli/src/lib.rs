@@ -20,6 +20,7 @@ mod words;
 
 pub use exit::{Exit, InvalidInput, finish, invalid};
 pub use output::{
-    OutputFormat, colours, error, is_broken_pipe, note, print_completions, printable, say,
+    OutputFormat, colours, confirmed, error, is_broken_pipe, note, print_completions, printable,
+    say,
 };
 pub use words::{bytes, counted, seconds};

@@ -1,10 +1,12 @@
 //! Standard output for data, standard error for people.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+
+use crate::exit::invalid;
 
 /// How results are printed: the values of `-o`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +48,21 @@ pub fn note(text: &str) {
 /// A line for people that may hold what stood in a file: see [`printable`].
 pub fn say(text: &str) {
     note(&printable(text));
+}
+
+/// Asks a person whether to go on with `what` ("delete 3 objects"). Where nobody can be asked, `verb` has to be allowed
+/// by `--yes`.
+///
+/// # Errors
+/// If standard input is no terminal: [`InvalidInput`](crate::InvalidInput).
+pub fn confirmed(what: &str, verb: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Err(invalid(format!("say --yes to {verb} without being asked")));
+    }
+    note(&format!("{what}? [y/N]"));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Text without control characters but line breaks and tabs: what comes from files must not command a terminal.

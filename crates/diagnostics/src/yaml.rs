@@ -1,4 +1,4 @@
-//! Reading YAML, and JSON as a part of it, with places.
+//! Reading YAML, and JSON as a part of it, with places; writing it.
 //!
 //! Reading is fast and keeps no places. When a check of the data finds something, [`Places`] reads the text a
 //! second time and knows the line of every key and item.
@@ -7,14 +7,19 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter, Options, Spanned};
 use thiserror::Error as ThisError;
 
 use crate::nearest::nearest;
 use crate::path::{DataPath, Step};
 use crate::problem::{Place, Problem};
+
+mod fault;
+mod tree;
+
+pub use tree::{Reading, Tree};
 
 /// A text that is not what was expected of it. The first fault ends the reading, so there is one problem.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
@@ -44,6 +49,30 @@ pub struct Unreadable {
 /// If the text is no YAML or does not fit the type, with the place where that shows.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Unreadable> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| unreadable(file, &error))
+}
+
+/// A value that YAML cannot hold, such as a map whose keys are lists.
+#[derive(Debug, ThisError)]
+#[error("the value cannot be written as YAML")]
+pub struct Unwritable(#[source] serde_saphyr::ser::Error);
+
+/// Writes one document in block style, keys in the order of the value. Texts that a reader of YAML 1.1 would take
+/// for something else are quoted.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// let text = diagnostics::yaml::write(&BTreeMap::from([("mode", "0644"), ("switch", "on")]))?;
+/// assert_eq!(text, "mode: \"0644\"\nswitch: \"on\"\n");
+/// # Ok::<(), diagnostics::yaml::Unwritable>(())
+/// ```
+///
+/// # Errors
+/// If the value has a part that YAML cannot hold.
+pub fn write<T: Serialize>(value: &T) -> Result<String, Unwritable> {
+    // Never folded: base64 is easier to compare in one line.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).map_err(Unwritable)
 }
 
 fn options() -> Options {

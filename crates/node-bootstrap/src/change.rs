@@ -11,12 +11,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use package::{Manager, Wanted};
+pub use package::Wanted;
 pub use unit::Enablement;
 
+use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
-use crate::text::{swaps, sysctl};
+use crate::text::{kernel_command_line, swaps, sysctl};
 
 /// One change to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,11 @@ pub enum Change {
         /// Options, such as `ro`.
         options: Vec<String>,
     },
+    /// All boot entries have this word on the kernel's command line, by `grubby`.
+    KernelWord {
+        /// The word, such as `systemd.swap=0`.
+        word: String,
+    },
     /// A unit of systemd is enabled or runs.
     Unit {
         /// Its name with its type, such as `kubelet.service`.
@@ -108,7 +114,7 @@ pub enum Change {
     /// Packages are there, in these versions.
     Install {
         /// Who installs.
-        manager: Manager,
+        manager: PackageManager,
         /// Which.
         packages: Vec<Wanted>,
         /// Repositories whose `exclude` does not count.
@@ -118,7 +124,7 @@ pub enum Change {
     /// Packages are not changed by upgrades of the system.
     Hold {
         /// Who installs.
-        manager: Manager,
+        manager: PackageManager,
         /// Which.
         packages: Vec<String>,
     },
@@ -294,6 +300,7 @@ impl Change {
             Self::SetHostname { .. } => "host name".to_owned(),
             Self::SetSelinux { .. } => "SELinux".to_owned(),
             Self::Mount { path, .. } => format!("mount at {path}"),
+            Self::KernelWord { word } => format!("kernel command line {word}"),
             Self::Unit { unit, .. } => unit.clone(),
             Self::Install { .. } => "packages".to_owned(),
             Self::Hold { .. } => "held packages".to_owned(),
@@ -312,6 +319,7 @@ impl Change {
             | Self::SetHostname { .. }
             | Self::SetSelinux { .. }
             | Self::Mount { .. }
+            | Self::KernelWord { .. }
             | Self::Poke(_)
             | Self::Run { .. } => true,
             Self::Unit { active, .. } => active.is_some(),
@@ -343,12 +351,12 @@ impl Change {
                 State::Is(host.entry(&format!("/sys/module/{}", name.replace('-', "_")))?.is_some())
             }
             Self::SwapOff { device } => {
-                let swaps = host.text("/proc/swaps")?.unwrap_or_default();
-                State::Is(swaps::parse_swaps(&swaps).iter().any(|swap| swap.path == *device))
+                State::Value(swap_on(host, device)?.map(|swap| swap.priority.to_string()))
             }
             Self::SetHostname { .. } => State::Value(value(host, HOSTNAME)?),
             Self::SetSelinux { .. } => State::Value(value(host, ENFORCE)?),
             Self::Mount { path, .. } => State::Is(is_mounted(host, path)?),
+            Self::KernelWord { word } => State::Is(boots_have(host, word)?),
             Self::Unit { unit, .. } => unit::state(host, unit)?,
             Self::Install { manager, .. } => State::Packages(manager.installed(host)?),
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
@@ -383,8 +391,11 @@ impl Change {
                 host.check(&Command::new(["modprobe", "--", name]).within(ACT))?;
             }
             Self::SwapOff { device } => {
-                // What is swapped out comes back to memory: that takes its time.
-                host.check(&Command::new(["swapoff", "--", device]).within(ACT * 5))?;
+                // One that its service has taken away meanwhile is off.
+                if swap_on(host, device)?.is_some() {
+                    // What is swapped out comes back to memory: that takes its time.
+                    host.check(&Command::new(["swapoff", "--", device]).within(ACT * 5))?;
+                }
             }
             Self::SetHostname { name } => host.set_value(HOSTNAME, name)?,
             Self::SetSelinux { enforcing } => {
@@ -399,6 +410,7 @@ impl Change {
                 argv.extend(["--", what, path]);
                 host.check(&Command::new(argv).within(ACT))?;
             }
+            Self::KernelWord { word } => grubby(host, "args", word)?,
             Self::Unit { unit, enablement, active } => {
                 unit::set(host, unit, *enablement, *active)?;
             }
@@ -441,9 +453,19 @@ impl Change {
             (Self::LoadModule { name }, State::Is(false)) => {
                 host.check(&Command::new(["modprobe", "-r", "--", name]).within(ACT))?;
             }
-            (Self::SwapOff { device }, State::Is(true)) => {
-                host.check(&Command::new(["swapon", "--", device]).within(ACT))?;
+            (Self::SwapOff { device }, State::Value(Some(priority))) => {
+                // Its service may have turned it on again.
+                if swap_on(host, device)?.is_none() {
+                    let mut argv = vec!["swapon"];
+                    // Those below 0 are the kernel's own choice, and cannot be given.
+                    if !priority.starts_with('-') {
+                        argv.extend(["-p", priority]);
+                    }
+                    argv.extend(["--", device]);
+                    host.check(&Command::new(argv).within(ACT))?;
+                }
             }
+            (Self::KernelWord { word }, State::Is(false)) => grubby(host, "remove-args", word)?,
             (Self::Mount { path, .. }, State::Is(false)) => {
                 host.check(&Command::new(["umount", "--", path]).within(ACT))?;
             }
@@ -523,6 +545,26 @@ fn set_sysctl(host: &dyn Host, key: &str, wanted: &str) -> Result<(), ChangeErro
 /// A value with one space between its fields.
 pub(crate) fn one_line(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The area of swap on a device or file, if it is in use.
+fn swap_on(host: &dyn Host, device: &str) -> Result<Option<swaps::Swap>, HostError> {
+    let swaps = swaps::parse_swaps(&host.text("/proc/swaps")?.unwrap_or_default());
+    Ok(swaps.into_iter().find(|swap| swap.path == device))
+}
+
+/// Whether the command lines of all boot entries have a word, as `grubby` shows them (`args="..."`).
+fn boots_have(host: &dyn Host, word: &str) -> Result<bool, HostError> {
+    let all = host.check(&Command::new(["grubby", "--info=ALL"]))?;
+    let mut lines = all.lines().filter_map(|line| line.strip_prefix("args=")).peekable();
+    let is_any = lines.peek().is_some();
+    Ok(is_any && lines.all(|line| kernel_command_line::has(line.trim_matches('"'), word)))
+}
+
+fn grubby(host: &dyn Host, verb: &str, word: &str) -> Result<(), HostError> {
+    let words = format!("--{verb}={word}");
+    let command = Command::new(["grubby", "--update-kernel=ALL", words.as_str()]);
+    host.check(&command.within(ACT)).map(|_| ())
 }
 
 /// Whether something is mounted there, from the kernel's own list.
@@ -624,6 +666,7 @@ impl fmt::Display for Change {
             }
             Self::SetSelinux { enforcing: false } => f.write_str("have SELinux only tell, now"),
             Self::Mount { what, path, kind, .. } => write!(f, "mount {what} at {path} ({kind})"),
+            Self::KernelWord { word } => write!(f, "have the kernel boot with {word}"),
             Self::Unit { unit, enablement, active } => {
                 let active = active.map(|active| if active { "start" } else { "stop" });
                 let verbs: Vec<&str> =

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
-use crate::text::block;
+use crate::spec::HostEntry;
+use crate::text::{block, fstab, hosts, kernel_command_line, key_value};
 
 /// A wish about the content of a file. Applied to content that fulfils it, it changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,36 @@ pub enum Edit {
     Block(Vec<String>),
     /// No lines of ours are in it.
     NoBlock,
+    /// Each line of swap in `/etc/fstab` is a comment.
+    NoSwap,
+    /// `/etc/fstab` has this mount, in the place of another one at the same mount point.
+    Mount {
+        /// What is mounted.
+        source: String,
+        /// Where.
+        target: String,
+        /// The type of the file system.
+        kind: String,
+        /// Options, with commas between them.
+        options: String,
+    },
+    /// A file of `KEY=value` lines has this value.
+    KeyValue {
+        /// The key.
+        key: String,
+        /// The value, without quotes.
+        value: String,
+    },
+    /// `/etc/default/grub` has this word on the kernel's command line of every boot.
+    KernelWord(String),
+    /// `/etc/hosts` has these entries, and the host's own name no other.
+    Hosts(Vec<HostEntry>),
+}
+
+impl From<&HostEntry> for hosts::Entry {
+    fn from(entry: &HostEntry) -> Self {
+        Self { address: entry.address, names: entry.names.clone() }
+    }
 }
 
 /// Why a wish cannot be fulfilled.
@@ -46,6 +77,29 @@ impl Edit {
             Self::Secret(content) => Ok(content.expose().to_owned()),
             Self::Block(lines) => block::upsert(text, &lines.join("\n")).map_err(EditError::new),
             Self::NoBlock => block::remove(text).map_err(EditError::new),
+            Self::NoSwap => Ok(fstab::comment_swap(text)),
+            Self::Mount { source, target, kind, options } => {
+                let entry = fstab::Entry {
+                    source: source.clone(),
+                    target: target.clone(),
+                    kind: kind.clone(),
+                    options: options.clone(),
+                    dump: 0,
+                    pass: 0,
+                };
+                fstab::set_mount(text, &entry).map_err(EditError::new)
+            }
+            Self::KeyValue { key, value } => {
+                key_value::set(text, key, value).map_err(EditError::new)
+            }
+            Self::KernelWord(word) => {
+                let key = kernel_command_line::GRUB_KEY;
+                kernel_command_line::add(text, key, word).map_err(EditError::new)
+            }
+            Self::Hosts(entries) => {
+                let entries: Vec<hosts::Entry> = entries.iter().map(Into::into).collect();
+                hosts::manage(text, &entries).map(|managed| managed.text).map_err(EditError::new)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::change::Manager;
+use crate::data::distribution::{Distribution, Unsupported};
 use crate::host::{Host, HostError};
 use crate::text::os_release::OsRelease;
 use crate::text::swaps::Memory;
@@ -25,10 +25,11 @@ pub enum Cgroups {
 pub struct Facts {
     /// Whether it runs; a tree does not.
     pub live: bool,
-    /// Its distribution.
+    /// What it says of its distribution.
     pub os: OsRelease,
-    /// Who installs packages.
-    pub manager: Manager,
+    /// What is known of this distribution.
+    #[serde(skip)]
+    pub distribution: &'static Distribution,
     /// The kernel that runs, such as `6.1.0-18-amd64`; empty for a tree.
     pub kernel: String,
     /// Its name now.
@@ -45,12 +46,23 @@ pub struct Facts {
     pub own_network: bool,
 }
 
+/// Why nothing can be said of a host.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// It cannot be looked at.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// Its distribution is not one of those that are known.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+}
+
 impl Facts {
     /// Looks at a host.
     ///
     /// # Errors
-    /// If it cannot be looked at.
-    pub fn of(host: &dyn Host) -> Result<Self, HostError> {
+    /// If it cannot be looked at, or has a distribution that is not supported.
+    pub fn of(host: &dyn Host) -> Result<Self, FactsError> {
         let text = |path: &str| host.text(path).map(Option::unwrap_or_default);
         let os = match host.text("/etc/os-release")? {
             Some(text) => text,
@@ -58,12 +70,13 @@ impl Facts {
         };
         let os = OsRelease::parse(&os);
         let live = host.is_live();
-        let is_rpm = os.id_like.iter().chain([&os.id]).any(|id| id == "rhel" || id == "fedora");
+        let distribution =
+            Distribution::find(&os.id, os.version_id.as_deref().unwrap_or_default())?;
         let live_text = |path: &str| if live { text(path) } else { Ok(String::new()) };
         let name = if live { "/proc/sys/kernel/hostname" } else { "/etc/hostname" };
         Ok(Self {
             live,
-            manager: if is_rpm { Manager::Dnf } else { Manager::Apt },
+            distribution,
             kernel: live_text("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             hostname: text(name)?.trim().to_owned(),
             processors: processors(live_text("/sys/devices/system/cpu/online")?.trim()),

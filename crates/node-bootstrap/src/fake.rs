@@ -15,6 +15,8 @@ pub struct FakeUnit {
     pub enabled: String,
     /// Whether it runs.
     pub active: bool,
+    /// While it is masked: as it was before.
+    pub beneath: Option<String>,
 }
 
 /// A package that a host in memory can install.
@@ -76,10 +78,17 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    /// A host that runs, with what every Debian host has.
+    /// A Debian host that runs.
     #[must_use]
     pub fn new() -> Self {
+        Self::of("debian", "12")
+    }
+
+    /// A host of a distribution, by its `ID` and `VERSION_ID`, that runs.
+    #[must_use]
+    pub fn of(id: &str, version: &str) -> Self {
         let host = Self::bare(true);
+        host.set("/etc/os-release", &format!("ID={id}\nVERSION_ID=\"{version}\"\n"));
         for folder in [
             "/etc",
             "/etc/sysctl.d",
@@ -150,7 +159,7 @@ impl FakeHost {
 
     /// A unit.
     pub fn set_unit(&self, name: &str, enabled: &str, active: bool) {
-        let unit = FakeUnit { enabled: enabled.to_owned(), active };
+        let unit = FakeUnit { enabled: enabled.to_owned(), active, beneath: None };
         self.world.borrow_mut().units.insert(name.to_owned(), unit);
     }
 

@@ -11,9 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use crate::change::{
-    Change, ChangeError, Enablement, Manager, Poke, State, Wanted, one_line, written,
-};
+use crate::change::{Change, ChangeError, Enablement, Poke, State, Wanted, one_line, written};
+use crate::data::{self, distribution::PackageManager};
 use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
@@ -238,6 +237,14 @@ impl<'h> Planning<'h> {
         }
     }
 
+    /// Where a path leads in the end, links followed.
+    ///
+    /// # Errors
+    /// If the links cannot be followed.
+    pub fn resolve(&self, path: &str) -> Result<String, HostError> {
+        if self.files.contains_key(path) { Ok(path.to_owned()) } else { self.host.resolve(path) }
+    }
+
     /// Whether something will stand at a path.
     ///
     /// # Errors
@@ -318,7 +325,7 @@ impl<'h> Planning<'h> {
     #[must_use]
     pub fn will_come(&self, key: &str) -> bool {
         let brings = |change: &Change| match change {
-            Change::LoadModule { name } => crate::steps::feature::brings(name, key),
+            Change::LoadModule { name } => data::modules::brings(name, key),
             _ => false,
         };
         self.plan.changes().any(|(_, change)| brings(change))
@@ -367,13 +374,13 @@ impl<'h> Planning<'h> {
 
     /// Who installs packages here.
     #[must_use]
-    pub fn manager(&self) -> Manager {
-        self.facts.manager
+    pub fn manager(&self) -> PackageManager {
+        self.facts.distribution.package_manager
     }
 
     // --- what shall be -------------------------------------------------------------------------------------------------
 
-    /// How many changes this step has planned.
+    /// Whether this step has planned anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.step.changes.is_empty()
@@ -538,6 +545,31 @@ impl<'h> Planning<'h> {
         Ok(())
     }
 
+    /// Every boot shall have this word on the kernel's command line. Answers whether the boot loader is known.
+    ///
+    /// # Errors
+    /// If it cannot be looked at.
+    pub fn want_kernel_word(&mut self, word: &str) -> Result<bool, ChangeError> {
+        const GRUB: &str = "/etc/default/grub";
+        if self.exists("/usr/sbin/grubby")? {
+            // There the entries themselves have the words, and the file counts only for new ones: grubby knows.
+            let change = Change::KernelWord { word: word.to_owned() };
+            if !self.is_live() || change.probe(self.host)? != State::Is(true) {
+                self.push(change, None);
+            }
+            return Ok(true);
+        }
+        if !self.exists(GRUB)? || !self.exists("/usr/sbin/update-grub")? {
+            return Ok(false);
+        }
+        let before = self.text(GRUB)?;
+        self.write(GRUB, Edit::KernelWord(word.to_owned()), None)?;
+        if self.text(GRUB)? != before {
+            self.poke(Poke::Program(vec!["update-grub".to_owned()]));
+        }
+        Ok(true)
+    }
+
     /// Packages shall be there, in these versions.
     ///
     /// # Errors
@@ -586,7 +618,7 @@ impl<'h> Planning<'h> {
     /// If that cannot be learned.
     pub fn want_held(&mut self, packages: &[&str]) -> Result<(), HostError> {
         let manager = self.manager();
-        if manager == Manager::Dnf {
+        if manager == PackageManager::Dnf {
             return Ok(());
         }
         let packages = packages.iter().map(ToString::to_string).collect();

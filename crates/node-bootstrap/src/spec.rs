@@ -18,6 +18,8 @@
 mod cluster;
 mod host;
 mod package;
+mod read;
+mod rules;
 mod schema;
 mod software;
 mod sysctl;
@@ -37,6 +39,7 @@ pub use host::{
     TimeDaemon,
 };
 pub use package::{FamilyNames, PackageName};
+pub use read::{Problems, UnknownProfile};
 pub use schema::node_schema;
 pub use software::{
     Argument, CgroupDriver, Cni, Containerd, ContainerdSource, Kubeconfig, Kubelet, Kubernetes,
@@ -191,3 +194,6 @@ pub enum Role {
     #[default]
     None,
 }
+
+#[cfg(test)]
+mod tests;

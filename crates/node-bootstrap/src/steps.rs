@@ -1,6 +1,5 @@
 //! Wishes about a host, one for each concern.
 
-pub(crate) mod feature;
 mod modules;
 mod sysctls;
 

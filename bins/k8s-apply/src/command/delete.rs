@@ -1,9 +1,8 @@
 //! `delete`: removes objects, dependents first.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal};
 
-use ::cli::{Exit, counted, invalid, note, say};
+use ::cli::{Exit, confirmed, counted, note, say};
 use anyhow::Result;
 use k8s_apply::ObjectKey;
 use k8s_apply::apply_set::PART_OF;
@@ -82,7 +81,10 @@ pub(super) fn delete(
             return Ok(Exit::Ok);
         }
         let count = removals.len();
-        if !asked.yes && !aside(move || confirmed(count)).await? {
+        if !asked.yes
+            && !aside(move || confirmed(&format!("delete {}", counted(count, "object")), "delete"))
+                .await?
+        {
             say("nothing was deleted");
             return Ok(Exit::Failed);
         }
@@ -112,15 +114,4 @@ pub(super) fn delete(
         Ok(Exit::Ok)
     })?;
     Ok(exit.unwrap_or(Exit::Interrupted))
-}
-
-/// Asks whether to go on. Only a person can be asked.
-fn confirmed(count: usize) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Err(invalid("say --yes to delete without being asked"));
-    }
-    note(&format!("delete {}? [y/N]", counted(count, "object")));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

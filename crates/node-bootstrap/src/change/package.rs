@@ -5,17 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::distribution::PackageManager;
 use crate::host::{ACT, Command, Host, HostError, INSTALL};
-
-/// Who installs packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Manager {
-    /// Debian, Ubuntu: `apt-get`, `dpkg`.
-    Apt,
-    /// RHEL and its kin: `dnf`, `rpm`.
-    Dnf,
-}
 
 /// A package that shall be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +55,7 @@ fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
-impl Manager {
+impl PackageManager {
     /// All installed packages with their versions.
     ///
     /// # Errors
@@ -179,13 +170,12 @@ impl Manager {
             .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
             .map(String::as_str)
             .collect();
-        let back: Vec<String> = after
+        let joint = if self == Self::Apt { '=' } else { '-' };
+        // Changed, or gone, as one that cannot be beside what came.
+        let back: Vec<String> = before
             .iter()
-            .filter_map(|(name, version)| {
-                let old = before.get(name).filter(|old| *old != version)?;
-                let joint = if self == Self::Apt { '=' } else { '-' };
-                (now.get(name) != Some(old)).then(|| format!("{name}{joint}{old}"))
-            })
+            .filter(|(name, old)| after.get(*name) != Some(*old) && now.get(*name) != Some(*old))
+            .map(|(name, old)| format!("{name}{joint}{old}"))
             .collect();
         if !came.is_empty() {
             let command = match self {

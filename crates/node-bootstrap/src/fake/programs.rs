@@ -24,6 +24,7 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
             ..,
         ]
         | ["apt-mark", "showhold"]
+        | ["grubby", "--info=ALL"]
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]
         | ["ufw", "status", ..] => true,
@@ -46,8 +47,30 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             world.files.insert(path, Entry { kind: Kind::Folder, meta: Meta::root(0o755) });
             said(0, "")
         }
-        ["swapoff", device] => swaps(world, |lines| lines.retain(|line| !line.starts_with(device))),
+        ["swapoff", device] => swaps(world, |lines| {
+            lines.retain(|line| line.split_whitespace().next() != Some(device));
+        }),
         ["swapon", device] => swaps(world, |lines| lines.push(format!("{device} file 1024 0 -2"))),
+        ["swapon", "-p", priority, device] => swaps(world, |lines| {
+            lines.push(format!("{device} partition 1024 0 {priority}"));
+        }),
+        ["update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..] => said(0, ""),
+        ["grubby", "--info=ALL"] => said(0, entries(world)),
+        ["grubby", "--update-kernel=ALL", words] => {
+            if let Some(word) = words.strip_prefix("--args=") {
+                lines(world, ENTRIES, |lines| {
+                    lines.iter_mut().for_each(|line| *line = format!("{line} {word}"));
+                });
+            } else if let Some(word) = words.strip_prefix("--remove-args=") {
+                lines(world, ENTRIES, |lines| {
+                    for line in lines {
+                        let kept: Vec<&str> = line.split(' ').filter(|it| *it != word).collect();
+                        *line = kept.join(" ");
+                    }
+                });
+            }
+            said(0, "")
+        }
         ["mount", .., what, path] => {
             world.mounts.insert((*path).to_owned(), (*what).to_owned());
             mounts(world)
@@ -74,6 +97,19 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
         ["apt-get" | "dnf", ..] => install(world, argv),
         _ => return None,
     })
+}
+
+/// Stands for the boot entries: the words of one in each line.
+const ENTRIES: &str = "/boot/loader/entries";
+
+fn entries(world: &World) -> String {
+    match world.files.get(ENTRIES).map(|entry| &entry.kind) {
+        Some(Kind::File(content)) => String::from_utf8_lossy(content)
+            .lines()
+            .map(|line| format!("index=0\nargs=\"{line}\"\n"))
+            .collect(),
+        _ => String::new(),
+    }
 }
 
 fn swaps(world: &mut World, change: impl FnOnce(&mut Vec<String>)) -> Output {
@@ -113,11 +149,12 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             "is-enabled" => said(4, "not-found\n"),
             "is-active" => said(4, ""),
             "mask" => {
-                let unit = FakeUnit { enabled: "masked".to_owned(), active: false };
+                let unit =
+                    FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
                 world.units.insert(name.to_owned(), unit);
                 said(0, "")
             }
-            "try-restart" | "unmask" => said(0, ""),
+            "try-restart" | "try-reload-or-restart" | "unmask" => said(0, ""),
             _ => failed(format!("Unit {name} could not be found.")),
         });
     };
@@ -131,8 +168,18 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             return Some(failed(format!("Unit {name} is masked.")));
         }
         "enable" => "enabled".clone_into(&mut unit.enabled),
-        "disable" | "unmask" => "disabled".clone_into(&mut unit.enabled),
-        "mask" => "masked".clone_into(&mut unit.enabled),
+        "disable" => "disabled".clone_into(&mut unit.enabled),
+        "mask" if unit.enabled != "masked" => {
+            unit.beneath = Some(std::mem::replace(&mut unit.enabled, "masked".to_owned()));
+        }
+        // One that is only its mask goes with it.
+        "unmask" => match unit.beneath.take() {
+            Some(beneath) => unit.enabled = beneath,
+            None if unit.enabled == "masked" => {
+                world.units.remove(name);
+            }
+            None => {}
+        },
         "start" | "restart" if live => unit.active = true,
         "stop" if live => unit.active = false,
         _ => {}
@@ -187,7 +234,7 @@ fn add(world: &mut World, package: &FakePackage) {
     }
     world.packages.insert(package.name.clone(), package.version.clone());
     for unit in &package.units {
-        let new = FakeUnit { enabled: "disabled".to_owned(), active: false };
+        let new = FakeUnit { enabled: "disabled".to_owned(), active: false, beneath: None };
         world.units.entry(unit.clone()).or_insert(new);
     }
     for (path, content) in &package.files {

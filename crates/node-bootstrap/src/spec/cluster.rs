@@ -21,6 +21,7 @@ pub struct Kubeadm {
     pub control_plane_endpoint: Option<String>,
     /// The address of this control plane; without it, that of the default route.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "super::value::address::maybe")]
     pub advertise_address: Option<IpAddr>,
     /// The port of the API server.
     #[schemars(range(min = 1))]

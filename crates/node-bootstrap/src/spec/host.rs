@@ -12,6 +12,7 @@ use super::value::{Cidr, FileMode, PortRange};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HostEntry {
     /// The address.
+    #[serde(deserialize_with = "super::value::address::one")]
     pub address: IpAddr,
     /// Its names, the full one first.
     #[schemars(length(min = 1))]
@@ -65,6 +66,7 @@ pub struct Firewall {
     pub extra_ports: Vec<ExtraPort>,
     /// The addresses of the control planes: only they reach etcd. Without any, only this host does.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "super::value::address::list")]
     pub control_planes: Vec<IpAddr>,
     /// The port of ssh, which stays open whatever happens. Without it, the one that sshd listens on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -226,6 +228,7 @@ pub struct ClusterDns {
     /// The domain of the cluster.
     pub domain: String,
     /// The address of the cluster's DNS service.
+    #[serde(deserialize_with = "super::value::address::one")]
     pub server: IpAddr,
     /// Domains that are tried for short names, such as svc.cluster.local.
     #[serde(skip_serializing_if = "Vec::is_empty")]

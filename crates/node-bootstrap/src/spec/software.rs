@@ -104,7 +104,7 @@ impl Default for Containerd {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContainerdSource {
-    /// The distribution.
+    /// The distribution; Docker where it packs none, as in the family of RHEL.
     #[default]
     Distribution,
     /// Docker: the package containerd.io.
@@ -119,6 +119,7 @@ pub enum ContainerdSource {
 pub struct Kubelet {
     /// The address of the node, where it is not that of the default route.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "super::value::address::maybe")]
     pub node_ip: Option<IpAddr>,
     /// Who makes the control groups.
     pub cgroup_driver: CgroupDriver,

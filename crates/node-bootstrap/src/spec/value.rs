@@ -327,3 +327,41 @@ impl FromStr for FileMode {
         }
     }
 }
+
+/// Reading addresses with an error that says what was written.
+pub(super) mod address {
+    use std::net::IpAddr;
+
+    use serde::{Deserialize, Deserializer, de};
+
+    use super::ValueError;
+
+    struct Address(IpAddr);
+
+    impl<'de> Deserialize<'de> for Address {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            let wrong = |_| de::Error::custom(ValueError::new(&text, "IP address", "10.0.0.5"));
+            text.parse().map(Self).map_err(wrong)
+        }
+    }
+
+    pub(in super::super) fn one<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<IpAddr, D::Error> {
+        Address::deserialize(deserializer).map(|address| address.0)
+    }
+
+    pub(in super::super) fn maybe<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<IpAddr>, D::Error> {
+        Option::<Address>::deserialize(deserializer).map(|address| address.map(|address| address.0))
+    }
+
+    pub(in super::super) fn list<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<IpAddr>, D::Error> {
+        let addresses = Vec::<Address>::deserialize(deserializer)?;
+        Ok(addresses.into_iter().map(|address| address.0).collect())
+    }
+}

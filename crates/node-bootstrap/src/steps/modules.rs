@@ -1,6 +1,7 @@
 //! Kernel modules: loaded now, and at every boot.
 
 use crate::change::{Change, ChangeError};
+use crate::data;
 use crate::edit::Edit;
 use crate::host::HostError;
 use crate::plan::{Planning, Step};
@@ -65,17 +66,10 @@ impl Step for Modules {
 /// What the kernel says. Some have modules built in and no list of them, so what a module brings is looked at first.
 fn presence(planning: &Planning<'_>, name: &str) -> Result<Presence, HostError> {
     let name = modules::normalise(name);
-    for feature in super::feature::files(&name) {
-        let works = match feature.strip_prefix("filesystem:") {
-            Some(kind) => {
-                let all = planning.text("/proc/filesystems")?.unwrap_or_default();
-                all.lines().any(|line| line.split_whitespace().next_back() == Some(kind))
-            }
-            None => planning.exists(feature)?,
-        };
-        if works {
-            return Ok(Presence::Works);
-        }
+    if let Some(feature) = data::modules::find(&name).and_then(|known| known.feature.as_ref())
+        && feature.is_shown(planning.text(&feature.file)?.as_deref())
+    {
+        return Ok(Presence::Works);
     }
     if planning.exists(&format!("/sys/module/{name}"))? {
         return Ok(Presence::Works);

@@ -48,7 +48,7 @@ pub enum Note {
         /// Path of the setting.
         path: String,
     },
-    /// `registry.mirrors` or `registry.configs` stand beside `config_path`: containerd refuses to start.
+    /// `registry.mirrors` or the `tls` of a registry stand beside `config_path`: containerd refuses to start.
     RegistryConflict {
         /// Path of the other setting.
         path: String,
@@ -134,11 +134,19 @@ pub fn apply(
     notes.extend(ignored(&document, wish, schema));
     if wish.registry_config_path.is_some() {
         let registry = registry(schema);
-        notes.extend(["mirrors", "configs"].into_iter().filter_map(|key| {
-            let path = [registry.as_slice(), &[key]].concat();
-            let there = look(&document, &path)?.as_table_like()?;
-            (!there.is_empty()).then(|| Note::RegistryConflict { path: dotted(&path) })
-        }));
+        let below = |key| [registry.as_slice(), &[key]].concat();
+        let entries = |path: &[&str]| look(&document, path).and_then(Item::as_table_like);
+        if entries(&below("mirrors")).is_some_and(|mirrors| !mirrors.is_empty()) {
+            notes.push(Note::RegistryConflict { path: dotted(&below("mirrors")) });
+        }
+        for (host, item) in
+            entries(&below("configs")).into_iter().flat_map(toml_edit::TableLike::iter)
+        {
+            if item.as_table_like().is_some_and(|config| config.contains_key("tls")) {
+                let path = [below("configs").as_slice(), &[host, "tls"]].concat();
+                notes.push(Note::RegistryConflict { path: dotted(&path) });
+            }
+        }
     }
     let text = document.to_string();
     // What did not change is given back as it was, line endings included.

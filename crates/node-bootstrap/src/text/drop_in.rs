@@ -52,4 +52,47 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn systemd_reads_the_same_files_in_the_same_order() {
+        let files = [
+            "etc/sysctl.d/50-a.conf",
+            "usr/lib/sysctl.d/50-a.conf",
+            "run/sysctl.d/10-b.conf",
+            "usr/lib/sysctl.d/10-B.conf",
+            "usr/local/lib/sysctl.d/9-c.conf",
+            "usr/lib/sysctl.d/9-c.conf",
+            "usr/lib/sysctl.d/99-d.conf",
+            "etc/sysctl.d/notes",
+        ];
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "a.b = 1\n").unwrap();
+        }
+        let mut analyze = std::process::Command::new("systemd-analyze");
+        let said = analyze
+            .arg("--root")
+            .arg(root.path())
+            .args(["--no-pager", "cat-config", "sysctl.d"])
+            .output();
+        let Ok(said) = said
+            .map_err(drop)
+            .and_then(|said| if said.status.success() { Ok(said) } else { Err(()) })
+        else {
+            println!("skipped: no systemd-analyze that can show sysctl.d of a folder");
+            return;
+        };
+        let said = String::from_utf8(said.stdout).unwrap();
+        let prefix = format!("# {}", root.path().display());
+        let theirs: Vec<&str> =
+            said.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        let paths: Vec<String> = files.iter().map(|file| format!("/{file}")).collect();
+        let texts: Vec<(&str, &str)> =
+            paths.iter().map(|path| (path.as_str(), "a.b = 1\n")).collect();
+        let ours: Vec<&str> =
+            ordered("sysctl.d", &texts).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(ours, theirs);
+    }
 }

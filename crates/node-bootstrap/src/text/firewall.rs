@@ -211,6 +211,38 @@ COMMIT
         assert_eq!(nft_removal("table ip nat\n"), None);
     }
 
+    #[test]
+    fn a_real_iptables_deletes_what_is_ours_and_keeps_the_rest() {
+        // In a network namespace of its own, which ends with the shell.
+        let run = |script: &str, files: &std::path::Path| {
+            let shell = ["--net", "sh", "-ec", script];
+            std::process::Command::new("unshare").args(shell).current_dir(files).output()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        match run("iptables-save", folder.path()) {
+            Ok(said) if said.status.success() => {}
+            _ => {
+                println!("skipped: no iptables, or no right to a network namespace");
+                return;
+            }
+        }
+        let rules = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:KUBE-A - [0:0]\n\
+                     :KUBE-B - [0:0]\n:OTHER - [0:0]\n-A INPUT -s 10.0.0.1/32 -j KUBE-A\n-A INPUT -j OTHER\n\
+                     -A FORWARD -g KUBE-B\n-A KUBE-A -j KUBE-B\n-A OTHER -s 10.0.0.2/32 -j DROP\n\
+                     -A OTHER -j KUBE-B\nCOMMIT\n";
+        std::fs::write(folder.path().join("before"), rules).unwrap();
+        let saved = run("iptables-restore <before; iptables-save -c", folder.path()).unwrap();
+        assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+        let saved = String::from_utf8(saved.stdout).unwrap();
+        std::fs::write(folder.path().join("removal"), removal(&saved, &PREFIXES).unwrap()).unwrap();
+        let script = "iptables-restore <before; iptables-restore --noflush <removal; iptables-save";
+        let left = run(script, folder.path()).unwrap();
+        assert!(left.status.success(), "{}", String::from_utf8_lossy(&left.stderr));
+        let left = parse(&String::from_utf8(left.stdout).unwrap());
+        assert_eq!(left[0].chains, ["INPUT", "FORWARD", "OUTPUT", "OTHER"]);
+        assert_eq!(left[0].rules, ["-A INPUT -j OTHER", "-A OTHER -s 10.0.0.2/32 -j DROP"]);
+    }
+
     proptest! {
         #[test]
         fn nothing_of_others_is_named_in_what_is_deleted(

@@ -56,6 +56,15 @@ impl Repository {
     fn is_at_any(&self, hosts: &[&str]) -> bool {
         hosts.iter().any(|host| self.is_at(host))
     }
+
+    /// Whether it has addresses, and all of them are at these hosts.
+    fn is_only_at(&self, hosts: &[&str]) -> bool {
+        let known = |uri: &String| {
+            host_of(uri)
+                .is_some_and(|there| hosts.iter().any(|host| host.eq_ignore_ascii_case(there)))
+        };
+        !self.uris.is_empty() && self.uris.iter().all(known)
+    }
 }
 
 fn host_of(uri: &str) -> Option<&str> {
@@ -93,7 +102,8 @@ pub fn in_use_at(format: Format, text: &str, hosts: &[&str]) -> Vec<Repository> 
 }
 
 /// Switches the repositories at these hosts off: a one-line entry becomes a comment, others get `Enabled: no` or
-/// `enabled=0`. All else stays.
+/// `enabled=0`. All else stays. One that has other addresses too is left on, as these may be needed;
+/// [`in_use_at`] still names it.
 ///
 /// ```
 /// use node_bootstrap::text::sources::{Format, STALE_HOSTS, disable};
@@ -107,7 +117,7 @@ pub fn disable(format: Format, text: &str, hosts: &[&str]) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     for found in find(format, &lines) {
-        if !found.repository.enabled || !found.repository.is_at_any(hosts) {
+        if !found.repository.enabled || !found.repository.is_only_at(hosts) {
             continue;
         }
         let off = match format {

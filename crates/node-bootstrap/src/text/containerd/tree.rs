@@ -46,7 +46,11 @@ pub(super) fn put(
     }
     match table.get_mut(last) {
         None => {
+            let indent = indent(table);
             table.insert(last, Item::Value(value));
+            if let (Some(indent), Some(mut key)) = (indent, table.key_mut(last)) {
+                key.leaf_decor_mut().set_prefix(indent);
+            }
         }
         Some(Item::Value(standing)) => {
             if !same(standing, &value) {
@@ -61,6 +65,17 @@ pub(super) fn put(
         }
     }
     Ok(())
+}
+
+/// The blanks before the keys of a table with a header of its own.
+fn indent(table: &dyn TableLike) -> Option<String> {
+    if table.is_dotted() {
+        return None;
+    }
+    let (name, _) = table.iter().find(|(_, item)| item.is_value())?;
+    let prefix = table.key(name)?.leaf_decor().prefix()?.as_str()?;
+    let indent = prefix.rsplit('\n').next()?;
+    (indent.len() > 1 && indent.trim().is_empty()).then(|| indent.to_owned())
 }
 
 fn same(one: &Value, other: &Value) -> bool {

@@ -1,0 +1,46 @@
+//! One file a command.
+
+mod apply;
+mod explain;
+mod facts;
+mod plan;
+mod status;
+mod undo;
+mod verify;
+
+use ::cli::Exit;
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::session::Session;
+
+/// Carries out what the command line says.
+pub(crate) fn run(cli: &Cli) -> Result<Exit> {
+    let session = || Session::new(cli);
+    match &cli.command {
+        Command::Plan { wish, save } => plan::plan(&session()?, wish, save.as_deref()),
+        Command::Apply { wish, plan, yes } => {
+            apply::apply(&session()?, wish, plan.as_deref(), *yes)
+        }
+        Command::Verify { wish } => verify::verify(&session()?, wish),
+        Command::Undo { since, step, force, forget, dry_run, yes } => {
+            let asked = undo::Asked {
+                since: *since,
+                step: step.as_deref(),
+                force: *force,
+                forget: *forget,
+                dry_run: *dry_run,
+                yes: *yes,
+            };
+            undo::undo(&session()?, &asked)
+        }
+        Command::Status => status::status(&session()?),
+        Command::Facts => facts::facts(&session()?),
+        Command::Explain { step } => explain::explain(step.as_deref()),
+        Command::Completions { shell } => {
+            ::cli::print_completions(*shell, Cli::command())?;
+            Ok(Exit::Ok)
+        }
+    }
+}
