@@ -5,12 +5,14 @@
 pub mod block;
 pub mod containerd;
 pub mod drop_in;
+pub mod exports;
 pub mod firewall;
 pub mod fstab;
 pub mod hosts;
 pub mod kernel_command_line;
 pub mod key_value;
 pub mod modules;
+pub mod mounts;
 pub mod os_release;
 pub mod ports;
 pub mod resolv;

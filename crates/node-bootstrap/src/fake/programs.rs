@@ -54,12 +54,14 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
         ["swapon", "-p", priority, device] => swaps(world, |lines| {
             lines.push(format!("{device} partition 1024 0 {priority}"));
         }),
-        ["update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..] => said(0, ""),
         ["grubby", "--info=ALL"] => said(0, entries(world)),
         ["grubby", "--update-kernel=ALL", words] => {
             if let Some(word) = words.strip_prefix("--args=") {
                 lines(world, ENTRIES, |lines| {
-                    lines.iter_mut().for_each(|line| *line = format!("{line} {word}"));
+                    for line in lines {
+                        line.push(' ');
+                        line.push_str(word);
+                    }
                 });
             } else if let Some(word) = words.strip_prefix("--remove-args=") {
                 lines(world, ENTRIES, |lines| {
@@ -80,7 +82,9 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             mounts(world)
         }
         ["dpkg-query", ..] | ["rpm", "-qa", ..] => said(0, packages(world)),
-        ["dpkg", ..] => said(0, ""),
+        ["dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..] => {
+            said(0, "")
+        }
         ["apt-mark", "showhold"] => {
             said(0, world.held.iter().flat_map(|name| [name, "\n"]).collect::<String>())
         }
@@ -106,7 +110,7 @@ fn entries(world: &World) -> String {
     match world.files.get(ENTRIES).map(|entry| &entry.kind) {
         Some(Kind::File(content)) => String::from_utf8_lossy(content)
             .lines()
-            .map(|line| format!("index=0\nargs=\"{line}\"\n"))
+            .flat_map(|line| ["index=0\nargs=\"", line, "\"\n"].map(str::to_owned))
             .collect(),
         _ => String::new(),
     }
@@ -149,8 +153,7 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             "is-enabled" => said(4, "not-found\n"),
             "is-active" => said(4, ""),
             "mask" => {
-                let unit =
-                    FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
+                let unit = FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
                 world.units.insert(name.to_owned(), unit);
                 said(0, "")
             }
