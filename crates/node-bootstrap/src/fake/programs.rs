@@ -149,8 +149,7 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             "is-enabled" => said(4, "not-found\n"),
             "is-active" => said(4, ""),
             "mask" => {
-                let unit =
-                    FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
+                let unit = FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
                 world.units.insert(name.to_owned(), unit);
                 said(0, "")
             }
