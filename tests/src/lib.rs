@@ -39,6 +39,16 @@ pub fn k8s_apply() -> &'static Path {
     BUILT.get_or_init(|| build("k8s-apply-cli", "k8s-apply"))
 }
 
+/// The `node-prep` of this checkout, built if it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn node_prep() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("node-prep", "node-prep"))
+}
+
 /// Builds one of our programs, of this package. Answers where it is.
 #[expect(clippy::panic, reason = "a test cannot go on without the program")]
 fn build(package: &str, program: &str) -> PathBuf {

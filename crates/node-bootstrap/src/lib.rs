@@ -1,8 +1,8 @@
 //! Prepares hosts for Kubernetes: probe, plan, apply, verify, undo.
 //!
 //! A [`Node`](spec::Node) says what a host shall be, [`Facts`](facts::Facts) what it is. [`plan`](plan::plan) asks
-//! [steps](steps) what has to be done; [`apply`](apply::apply) does that, change by change, with a
-//! [journal](journal), and [`undo`](undo::undo) takes it back. All of it goes through the port [`Host`](host::Host).
+//! [`steps`] what has to be done; [`apply`](apply::apply) does that, change by change, with a
+//! [`journal`], and [`undo`](undo::undo) takes it back. All of it goes through the port [`Host`](host::Host).
 
 pub mod apply;
 pub mod change;

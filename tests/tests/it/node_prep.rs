@@ -1,3 +1,4 @@
 //! `node-prep` on hosts of the tests' own, and those hosts themselves.
 
 mod hosts;
+mod tree;
