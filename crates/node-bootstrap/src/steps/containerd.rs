@@ -75,11 +75,9 @@ impl Step for Containerd {
         }
         for path in matching(planning, &patterns)? {
             let Some(text) = planning.text(&path)? else { continue };
-            let others = containerd::overridden(&text, &settings, version)
-                .map_err(|fault| ChangeError::Edit {
-                    path: path.clone(),
-                    source: EditError::new(fault),
-                })?;
+            let others = containerd::overridden(&text, &settings, version).map_err(|fault| {
+                ChangeError::Edit { path: path.clone(), source: EditError::new(fault) }
+            })?;
             for other in others {
                 planning.refuse(format!(
                     "{path} sets {other} to something else, and is read after {FILE}: take it out there"
@@ -107,10 +105,7 @@ fn package<'h>(planning: &Planning<'h>) -> Result<Option<(&'h str, bool)>, HostE
 }
 
 /// The version that will read the configuration.
-fn known_version(
-    planning: &mut Planning<'_>,
-    wish: &Wished,
-) -> Result<Option<Version>, HostError> {
+fn known_version(planning: &mut Planning<'_>, wish: &Wished) -> Result<Option<Version>, HostError> {
     if let Some((name, _)) = package(planning)? {
         if let Some(version) = planning.version_of(name)?.as_deref().and_then(Version::parse) {
             return Ok(Some(version));
@@ -148,7 +143,7 @@ fn is_taken(planning: &mut Planning<'_>, wish: &Wished, version: Version) -> boo
     let mend = match distribution.containerd_package(wish.source) {
         None => format!("install containerd {major}.{minor} or newer"),
         Some((_, ContainerdSource::Docker)) => {
-            format!("say `containerd: {{version: \"{major}.{minor}\"}}` or newer, or leave `version` out")
+            format!("say `containerd: {{version: \"{major}\"}}`")
         }
         Some(_) => format!(
             "{} packs no newer one, Docker does: say `containerd: {{source: docker}}`",

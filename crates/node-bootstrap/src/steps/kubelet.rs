@@ -47,9 +47,10 @@ impl Step for Kubelet {
         let is_changed = planning.has_changes();
         let unit = format!("{}.service", distribution.services.kubelet);
         let (enabled, is_active) = planning.unit(&unit)?;
-        let comes = node.kubernetes.as_ref().is_some_and(|kubernetes| {
-            kubernetes.packages.contains(&distribution.services.kubelet)
-        });
+        let comes = node
+            .kubernetes
+            .as_ref()
+            .is_some_and(|kubernetes| kubernetes.packages.contains(&distribution.services.kubelet));
         if enabled.is_empty() && !comes {
             planning.refuse(format!(
                 "there is no {unit}. Install the kubelet, or have it installed: `kubernetes: {{version: \"1.35\"}}`"

@@ -50,10 +50,10 @@ impl Step for Packages {
         }
         if let Some(kubernetes) = &node.kubernetes {
             let version = pattern(kubernetes.version);
-            let own = kubernetes.packages.iter().map(|name| Wanted {
-                name: name.clone(),
-                version: Some(version.clone()),
-            });
+            let own = kubernetes
+                .packages
+                .iter()
+                .map(|name| Wanted { name: name.clone(), version: Some(version.clone()) });
             if is_step(planning, kubernetes.version)? {
                 planning.want_packages(&own.collect::<Vec<_>>(), &["kubernetes"])?;
             }
@@ -102,7 +102,10 @@ fn containerd(planning: &mut Planning<'_>) -> Result<Option<Wanted>, HostError> 
     let Some((name, packer)) = distribution.containerd_package(wish.source) else {
         return Ok(None);
     };
-    let rivals = [distribution.packages.containerd.as_deref(), Some(&*distribution.packages.docker_containerd)];
+    let rivals = [
+        distribution.packages.containerd.as_deref(),
+        Some(&*distribution.packages.docker_containerd),
+    ];
     for rival in rivals.into_iter().flatten().filter(|rival| *rival != name) {
         if planning.installed(rival)?.is_some() {
             let (source, is) = match packer {
