@@ -40,10 +40,10 @@ fn wishes(node: &Node, facts: &Facts) -> Vec<Wish> {
     let distribution = facts.distribution;
     let manager = distribution.package_manager;
     let is_apt = manager == PackageManager::Apt;
-    let none = Repository::default();
+    let without = Repository::default();
     let mut wishes = Vec::new();
     if let Some(kubernetes) = node.kubernetes.as_ref().filter(|wish| !wish.packages.is_empty()) {
-        let mirror = kubernetes.repository.as_ref().unwrap_or(&none);
+        let mirror = kubernetes.repository.as_ref().unwrap_or(&without);
         let base = mirror.base_url.as_deref();
         let urls = data::kubernetes(manager, base, kubernetes.version.minor);
         let excluded = data::kubernetes_exclude().iter().map(String::as_str);
