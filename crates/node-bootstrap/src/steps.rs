@@ -1,6 +1,7 @@
 //! Wishes about a host, one for each concern.
 
 mod containerd;
+mod firewall;
 mod kubelet;
 mod modules;
 mod packages;
@@ -23,6 +24,7 @@ pub fn all() -> &'static [&'static dyn Step] {
         &sysctls::Sysctls,
         &repositories::Repositories,
         &packages::Packages,
+        &firewall::Firewall,
         &containerd::Containerd,
         &kubelet::Kubelet,
     ]

@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod kernel_command_line;
 pub mod key_value;
 pub mod modules;
+pub mod nft;
 pub mod os_release;
 pub mod ports;
 pub mod resolv;
