@@ -86,3 +86,23 @@ kernel/net/netfilter/ipvs/ip_vs.ko /proc/net/ip_vs
 kernel/net/ipv4/netfilter/ip_tables.ko /proc/net/ip_tables_names
 TEXT
 }
+
+# What makes a host one that can run pods, too: see --node in `host`. The control groups are its own, and still cannot be written
+# until somebody says so.
+write_node() { # folder-of-the-host
+    local units=$1/upper/usr/lib/systemd/system
+    mkdir -p "$1"/var/{containerd,kubelet,etcd} "$units/sysinit.target.wants"
+    cat >"$units/windlass-node.service" <<'UNIT'
+[Unit]
+Description=Control groups that can be written, for pods
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -ec 'for each in /sys/fs/cgroup /sys/fs/cgroup/*; do if mountpoint -q "$each" && [ ! -L "$each" ] && [ -f "$each/cgroup.procs" ]; then mount -o remount,bind,rw "$each"; fi; done'
+[Install]
+WantedBy=sysinit.target
+UNIT
+    ln -s ../windlass-node.service "$units/sysinit.target.wants/windlass-node.service"
+}

@@ -216,3 +216,21 @@ take_down() { # name
     if [ -f "$folder/console.log" ]; then mv "$folder/console.log" "$hosts/logs/$1.log"; fi
     rm -rf --one-file-system "${folder:?}"
 }
+
+# --- packages --------------------------------------------------------------------------------------------------------------
+
+# Where this machine has Debian's packages from, as lines of a sources.list for the suite.
+debian_sources() { # suite
+    local suite=$1 uri release
+    while read -r uri release; do
+        if [[ $uri == *security* ]]; then
+            echo "deb $uri $suite-security main"
+        elif [[ $release != *-* ]]; then
+            echo "deb $uri $suite main"
+        fi
+    done < <(
+        # shellcheck disable=SC2016 # apt's own variables
+        apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+            sed -n 's/ main$//p' | grep -E ' (bullseye|bookworm|trixie|forky)(-security)?$' | sort -u
+    ) | sort -u
+}

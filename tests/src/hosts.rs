@@ -70,7 +70,6 @@ impl Hosts {
     /// # Panics
     /// When it does not come up.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "it shows that there can be hosts")]
     pub fn boot_with(&self, kind: &str, options: &[&str]) -> Option<Host> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +91,6 @@ impl Hosts {
     /// When they cannot be made.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without them")]
-    #[expect(clippy::unused_self, reason = "it shows that there can be hosts")]
     pub fn repositories(&self) -> &'static Repositories {
         static MADE: OnceLock<Repositories> = OnceLock::new();
         MADE.get_or_init(|| {
@@ -108,7 +106,6 @@ impl Hosts {
     /// # Panics
     /// When it does not end.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "it shows that there can be hosts")]
     pub fn chroot(&self, kind: &str, binds: &[(&Path, &str)], command: &[&str]) -> Output {
         let mut args = vec![kind.to_owned()];
         for (folder, path) in binds {
@@ -190,7 +187,6 @@ impl Host {
     ///
     /// # Panics
     /// When it fails.
-    #[expect(clippy::must_use_candidate, reason = "mostly it is run for what it does")]
     pub fn done<A: AsRef<OsStr>>(&self, command: &[A]) -> String {
         let said = self.run(command);
         let out = String::from_utf8_lossy(&said.stdout);

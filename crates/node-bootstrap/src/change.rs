@@ -510,17 +510,17 @@ impl Change {
             (Self::LoadModule { name }, State::Is(false)) => {
                 host.check(&Command::new(["modprobe", "-r", "--", name]).within(ACT))?;
             }
-            (Self::SwapOff { device }, State::Value(Some(priority))) => {
-                // Its service may have turned it on again.
-                if swap_on(host, device)?.is_none() {
-                    let mut argv = vec!["swapon"];
-                    // Those below 0 are the kernel's own choice, and cannot be given.
-                    if !priority.starts_with('-') {
-                        argv.extend(["-p", priority]);
-                    }
-                    argv.extend(["--", device]);
-                    host.check(&Command::new(argv).within(ACT))?;
+            // Its service may have turned it on again.
+            (Self::SwapOff { device }, State::Value(Some(priority)))
+                if swap_on(host, device)?.is_none() =>
+            {
+                let mut argv = vec!["swapon"];
+                // Those below 0 are the kernel's own choice, and cannot be given.
+                if !priority.starts_with('-') {
+                    argv.extend(["-p", priority]);
                 }
+                argv.extend(["--", device]);
+                host.check(&Command::new(argv).within(ACT))?;
             }
             (Self::KernelWord { word }, State::Is(false)) => grubby(host, "remove-args", word)?,
             (Self::Mount { path, .. }, State::Is(false)) => {

@@ -1,14 +1,23 @@
 //! Wishes about a host, one for each concern.
 
 mod containerd;
+mod directories;
 mod firewall;
+mod hostname;
+mod hosts;
 mod kubelet;
 mod modules;
+mod mounts;
+mod network_manager;
+mod nfs;
 mod packages;
 mod repositories;
+mod selinux;
+mod swap;
 mod sysctls;
 #[cfg(test)]
 pub(crate) mod testing;
+mod time;
 
 use crate::facts::Facts;
 use crate::fetch::Need;
@@ -20,11 +29,22 @@ use crate::spec::Node;
 #[must_use]
 pub fn all() -> &'static [&'static dyn Step] {
     &[
+        &hostname::Hostname,
+        &hosts::Hosts,
+        &repositories::Repositories,
+        // Before the modules: some are in packages.
+        &packages::Packages,
         &modules::Modules,
         &sysctls::Sysctls,
-        &repositories::Repositories,
-        &packages::Packages,
+        &swap::Swap,
+        &selinux::Selinux,
+        // Before what listens.
         &firewall::Firewall,
+        &directories::Directories,
+        &time::Time,
+        &nfs::Nfs,
+        &mounts::Mounts,
+        &network_manager::NetworkManager,
         &containerd::Containerd,
         &kubelet::Kubelet,
     ]

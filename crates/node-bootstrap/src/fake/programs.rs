@@ -54,12 +54,14 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
         ["swapon", "-p", priority, device] => swaps(world, |lines| {
             lines.push(format!("{device} partition 1024 0 {priority}"));
         }),
-        ["update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..] => said(0, ""),
         ["grubby", "--info=ALL"] => said(0, entries(world)),
         ["grubby", "--update-kernel=ALL", words] => {
             if let Some(word) = words.strip_prefix("--args=") {
                 lines(world, ENTRIES, |lines| {
-                    lines.iter_mut().for_each(|line| *line = format!("{line} {word}"));
+                    for line in lines {
+                        line.push(' ');
+                        line.push_str(word);
+                    }
                 });
             } else if let Some(word) = words.strip_prefix("--remove-args=") {
                 lines(world, ENTRIES, |lines| {
@@ -80,7 +82,8 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             mounts(world)
         }
         ["dpkg-query", ..] | ["rpm", "-qa", ..] => said(0, packages(world)),
-        ["dpkg", ..] | ["firewall-cmd", "--reload"] => said(0, ""),
+        ["dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..]
+        | ["firewall-cmd", "--reload"] => said(0, ""),
         ["ufw", words @ ..] => ufw(world, words),
         ["nft", words @ ..] => nft(world, words),
         ["apt-mark", "showhold"] => {
@@ -108,7 +111,7 @@ fn entries(world: &World) -> String {
     match world.files.get(ENTRIES).map(|entry| &entry.kind) {
         Some(Kind::File(content)) => String::from_utf8_lossy(content)
             .lines()
-            .map(|line| format!("index=0\nargs=\"{line}\"\n"))
+            .flat_map(|line| ["index=0\nargs=\"", line, "\"\n"].map(str::to_owned))
             .collect(),
         _ => String::new(),
     }

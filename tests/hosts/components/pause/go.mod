@@ -1,0 +1,3 @@
+module windlass.test/hosts/pause
+
+go 1.24.0
