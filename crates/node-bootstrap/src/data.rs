@@ -3,6 +3,7 @@
 //! The tables are JSON files under `data/`, built in, and parsed once when they are first asked for.
 
 pub mod distribution;
+pub mod host;
 pub mod kubernetes;
 pub mod leftovers;
 pub mod modules;

@@ -1,12 +1,59 @@
 //! Wishes about a host, one for each concern.
 
+mod containerd;
+mod directories;
+mod firewall;
+mod hostname;
+mod hosts;
+mod kubelet;
 mod modules;
+mod mounts;
+mod network_manager;
+mod nfs;
+mod packages;
+mod repositories;
+mod selinux;
+mod swap;
 mod sysctls;
+#[cfg(test)]
+pub(crate) mod testing;
+mod time;
 
+use crate::facts::Facts;
+use crate::fetch::Need;
+use crate::host::{Host, HostError};
 use crate::plan::Step;
+use crate::spec::Node;
 
 /// All steps, in the order in which they are carried out.
 #[must_use]
 pub fn all() -> &'static [&'static dyn Step] {
-    &[&modules::Modules, &sysctls::Sysctls]
+    &[
+        &hostname::Hostname,
+        &hosts::Hosts,
+        &repositories::Repositories,
+        // Before the modules: some are in packages.
+        &packages::Packages,
+        &modules::Modules,
+        &sysctls::Sysctls,
+        &swap::Swap,
+        &selinux::Selinux,
+        // Before what listens.
+        &firewall::Firewall,
+        &directories::Directories,
+        &time::Time,
+        &nfs::Nfs,
+        &mounts::Mounts,
+        &network_manager::NetworkManager,
+        &containerd::Containerd,
+        &kubelet::Kubelet,
+    ]
+}
+
+/// What has to be fetched before [`plan_with`](crate::plan::plan_with): keys of repositories that are not on the host yet.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn needs(host: &dyn Host, node: &Node, facts: &Facts) -> Result<Vec<Need>, HostError> {
+    repositories::needs(host, node, facts)
 }

@@ -2,21 +2,27 @@
 //!
 //! Every function that changes a text is idempotent, and leaves all that it does not mean byte for byte.
 
+pub mod arguments;
 pub mod block;
 pub mod containerd;
+pub mod crictl;
 pub mod drop_in;
+pub mod exports;
 pub mod firewall;
 pub mod fstab;
 pub mod hosts;
 pub mod kernel_command_line;
 pub mod key_value;
 pub mod modules;
+pub mod mounts;
+pub mod nft;
 pub mod os_release;
 pub mod ports;
 pub mod resolv;
 pub mod sources;
 pub mod swaps;
 pub mod sysctl;
+pub mod zone;
 
 use thiserror::Error;
 

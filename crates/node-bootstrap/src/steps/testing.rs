@@ -17,7 +17,10 @@ pub(crate) fn debian() -> FakeHost {
     host.set("/proc/meminfo", "MemTotal: 2048000 kB\nMemAvailable: 1024000 kB\n");
     host.set("/etc/hostname", "localhost\n");
     host.set("/etc/hosts", "127.0.0.1 localhost\n");
-    host.set("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1001::/home/ann:/bin/sh\n");
+    host.set(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1001::/home/ann:/bin/sh\n",
+    );
     host.set("/etc/group", "root:x:0:\nusers:x:100:ann\nann:x:1001:\n");
     host
 }
@@ -25,7 +28,10 @@ pub(crate) fn debian() -> FakeHost {
 /// A Rocky Linux 9 that runs.
 pub(crate) fn rocky() -> FakeHost {
     let host = debian();
-    host.set("/etc/os-release", "ID=\"rocky\"\nVERSION_ID=\"9.4\"\nID_LIKE=\"rhel centos fedora\"\n");
+    host.set(
+        "/etc/os-release",
+        "ID=\"rocky\"\nVERSION_ID=\"9.4\"\nID_LIKE=\"rhel centos fedora\"\n",
+    );
     host.set_folder("/etc/sysconfig");
     host
 }
