@@ -97,7 +97,7 @@ fn a_node_of_a_cluster_goes_one_minor_at_a_time() {
 fn containerd_of_another_packer_is_not_thrown_out() {
     let host = with_packages(debian());
     host.with(|world| {
-        drop(world.packages.insert("containerd.io".to_owned(), "2.1.4-1".to_owned()))
+        drop(world.packages.insert("containerd.io".to_owned(), "2.1.4-1".to_owned()));
     });
     let plan = shown(&plan_of(&host, &node(&serde_json::json!({})), &Packages));
     assert!(plan.contains("Say `containerd: {source: docker}` to keep Docker's"), "{plan}");
