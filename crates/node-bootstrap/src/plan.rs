@@ -437,6 +437,12 @@ impl<'h> Planning<'h> {
         }
     }
 
+    /// Whether the machine has to be started again afterwards.
+    #[must_use]
+    pub fn will_reboot(&self) -> bool {
+        !self.plan.reboot.is_empty()
+    }
+
     fn push(&mut self, change: Change, diff: Option<String>) {
         if change.is_live() && !self.is_live() {
             self.step.at_first_boot.push(change);

@@ -24,6 +24,7 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
             ..,
         ]
         | ["apt-mark", "showhold"]
+        | ["dnf", "--quiet", "repoquery", ..]
         | ["grubby", "--info=ALL"]
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]
