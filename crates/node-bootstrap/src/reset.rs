@@ -19,6 +19,8 @@ use serde::Serialize;
 
 pub use run::{Event, ResetError, Watch, run};
 
+use crate::check::{Finding, Ignore, Purpose, Verdict, check};
+use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
 use crate::secret::Secret;
 use crate::spec::Node;
@@ -165,6 +167,43 @@ pub fn plan(host: &dyn Host, node: &Node, options: Options) -> Result<ResetPlan,
             .push("a tree has no links, rules and mounts: only files were looked at".to_owned());
     }
     Ok(plan)
+}
+
+/// Whether a host is clean: what a reset would still do, and the ports, files and folders that kubeadm wants free. The
+/// data of etcd that was kept on purpose is a warning.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn verify(
+    host: &dyn Host,
+    facts: &Facts,
+    node: &Node,
+    options: Options,
+) -> Result<Vec<Finding>, HostError> {
+    let left = |action: &Action| Finding {
+        name: "Reset".to_owned(),
+        verdict: Verdict::Fail,
+        ignored: false,
+        message: format!("left to do: {action}"),
+        help: Some("`node-prep reset` does it".to_owned()),
+    };
+    let mut found: Vec<Finding> = plan(host, node, options)?.actions.iter().map(left).collect();
+    for purpose in [Purpose::Init, Purpose::Join { control_plane: false }] {
+        for mut finding in check(host, facts, node, purpose, &Ignore::default()) {
+            let wanted = ["Port-", "FileAvailable-", "DirAvailable-"];
+            if !wanted.iter().any(|prefix| finding.name.starts_with(prefix))
+                || found.iter().any(|known| known.name == finding.name)
+            {
+                continue;
+            }
+            let is_data = finding.name.starts_with("DirAvailable-");
+            if is_data && !options.with_data && finding.verdict == Verdict::Fail {
+                finding.verdict = Verdict::Warn;
+            }
+            found.push(finding);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a program is in a folder of programs.

@@ -96,13 +96,8 @@ fn broken(error: &TextError) -> Outcome {
     fail(format!("{CONFIG} or a file that it imports: {error}"), "mend it, and restart containerd")
 }
 
-fn version(looker: &Looker<'_>) -> Result<Option<Version>, HostError> {
-    let asked = looker.ask(&["containerd", "--version"])?;
-    Ok(asked.and_then(|output| Version::of_program(&output.stdout)))
-}
-
 fn containerd_version(looker: &Looker<'_>) -> Looked {
-    let Some(found) = version(looker)? else {
+    let Some(found) = looker.containerd()? else {
         let told = "there is no containerd, or it does not tell its version";
         return Ok(if looker.has("crio") { pass("CRI-O is the runtime") } else { skip(told) });
     };
@@ -152,7 +147,7 @@ fn cgroup_driver_match(looker: &Looker<'_>) -> Looked {
         format!("set SystemdCgroup of runc to {of_kubelet} in {CONFIG}, and restart containerd");
     Ok(if of_containerd == of_kubelet {
         pass(message)
-    } else if version(looker)?.is_some_and(Version::tells_cgroup_driver) {
+    } else if looker.containerd()?.is_some_and(Version::tells_cgroup_driver) {
         warn(format!("{message}; the kubelet will follow containerd"), help)
     } else {
         fail(message, help)

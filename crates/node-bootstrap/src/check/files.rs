@@ -7,7 +7,7 @@ use super::look::Looker;
 use super::{Findings, Looked, Outcome, Purpose, Verdict, fail, pass, skip, warn};
 use crate::data::preflight;
 use crate::host::HostError;
-use crate::spec::Minor;
+use crate::spec::{ExternalEtcd, Minor};
 use crate::text::ports;
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
@@ -27,6 +27,13 @@ pub(super) fn add(looker: &Looker<'_>, found: &mut Findings) {
     if looker.has_etcd() {
         found.add("DirAvailable--var-lib-etcd", is_empty(looker, "/var/lib/etcd"));
     }
+    if let Some(etcd) = external_etcd(looker) {
+        found.add(
+            "ExternalEtcdVersion",
+            Ok(skip("it is not asked: kubeadm itself does so at init")),
+        );
+        found.add("ExternalEtcdClientCertificates", client_certificates(looker, etcd));
+    }
     let minor = looker.minor().unwrap_or(Minor::new(u32::MAX));
     for program in preflight::get().programs_of(minor) {
         let there = looker.has(&program.name);
@@ -41,6 +48,27 @@ pub(super) fn add(looker: &Looker<'_>, found: &mut Findings) {
         found.add(format!("FileExisting-{}", program.name), Ok(Outcome { verdict, message, help }));
     }
     found.live(looker, "DiskSpace", disk_space);
+}
+
+/// The etcd elsewhere that a control plane shall use.
+fn external_etcd<'l>(looker: &'l Looker<'_>) -> Option<&'l ExternalEtcd> {
+    let etcd = looker.node.kubeadm.as_ref()?.etcd.as_ref()?;
+    etcd.external.as_ref().filter(|_| looker.becomes_control_plane())
+}
+
+fn client_certificates(looker: &Looker<'_>, etcd: &ExternalEtcd) -> Looked {
+    let mut missing = Vec::new();
+    for path in [&etcd.ca_file, &etcd.cert_file, &etcd.key_file] {
+        if !looker.exists(path)? {
+            missing.push(path.as_str());
+        }
+    }
+    Ok(if missing.is_empty() {
+        pass("the certificates for etcd are there")
+    } else {
+        let help = "copy them from a machine of etcd (`etcd.external`)";
+        fail(format!("{} is not there", missing.join(", ")), help)
+    })
 }
 
 fn add_ports(looker: &Looker<'_>, found: &mut Findings) {

@@ -1,5 +1,6 @@
 //! What the checks share: the host, what it is checked for, and what was learned already.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::Purpose;
@@ -7,6 +8,7 @@ use crate::facts::Facts;
 use crate::host::{Command, Host, HostError, Kind, Output, folder_of, name_of};
 use crate::plan::Planning;
 use crate::spec::{Minor, Node};
+use crate::text::containerd::Version;
 
 /// Where programs of a host are.
 const PROGRAMS: [&str; 6] =
@@ -27,6 +29,7 @@ pub(super) struct Looker<'h> {
     pub(super) node: &'h Node,
     pub(super) purpose: Purpose,
     programs: BTreeSet<String>,
+    containerd: OnceCell<Option<Version>>,
 }
 
 /// How the files say that a unit is.
@@ -55,7 +58,7 @@ impl<'h> Looker<'h> {
                 looked.push(real);
             }
         }
-        Self { host, facts, node, purpose, programs }
+        Self { host, facts, node, purpose, programs, containerd: OnceCell::new() }
     }
 
     /// The text of a file; empty where there is none.
@@ -81,6 +84,16 @@ impl<'h> Looker<'h> {
             return Ok(None);
         }
         self.host.run(&Command::new(argv.iter().copied())).map(Some)
+    }
+
+    /// The version of containerd, asked once; `None` where there is none that tells it.
+    pub(super) fn containerd(&self) -> Result<Option<Version>, HostError> {
+        if let Some(known) = self.containerd.get() {
+            return Ok(*known);
+        }
+        let asked = self.ask(&["containerd", "--version"])?;
+        let version = asked.and_then(|output| Version::of_program(&output.stdout));
+        Ok(*self.containerd.get_or_init(|| version))
     }
 
     /// The files of a folder of drop-ins, in all the places where it may be.

@@ -116,7 +116,7 @@ fn accepts_v1(looker: &Looker<'_>) -> bool {
 
 /// As the system-validators of kubeadm: the kernel's version, its configuration, the controllers of control groups.
 fn system_verification(looker: &Looker<'_>) -> Looked {
-    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let (mut errors, mut warnings, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let table = preflight::get();
     let kernel = &looker.facts.kernel;
     match version(kernel) {
@@ -130,7 +130,8 @@ fn system_verification(looker: &Looker<'_>) -> Looked {
             for option in table.options_of(cgroup) {
                 let names = option.aliases.iter().chain([&option.name]);
                 if !{ names }.any(|name| config.contains(name.as_str())) {
-                    let list = if option.required { &mut errors } else { &mut warnings };
+                    // What is not required no kernel has all of: kubeadm does not warn of it either.
+                    let list = if option.required { &mut errors } else { &mut notes };
                     list.push(format!("the kernel has no CONFIG_{}", option.name));
                 }
             }
@@ -150,7 +151,8 @@ fn system_verification(looker: &Looker<'_>) -> Looked {
     } else if !warnings.is_empty() {
         warn(all.join("; "), help)
     } else {
-        pass(format!("the kernel {kernel} has what containers need"))
+        notes.insert(0, format!("the kernel {kernel} has what containers need"));
+        pass(notes.join("; "))
     })
 }
 

@@ -1,6 +1,4 @@
 use super::*;
-use crate::check::{Ignore, Purpose, Verdict, check};
-use crate::facts::Facts;
 use crate::fake::FakeHost;
 
 const SAVED: &str = "*nat\n:PREROUTING ACCEPT [0:0]\n:DOCKER - [0:0]\n:KUBE-SERVICES - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n\
@@ -163,24 +161,32 @@ fn the_data_of_etcd_goes_only_when_that_is_said() {
 }
 
 #[test]
-fn a_host_is_clean_for_init_after_a_reset() {
-    let host = control_plane();
-    let node = Node::default();
-    let bad = |host: &FakeHost| -> Vec<String> {
+fn a_host_is_clean_after_a_reset_and_data_that_was_kept_is_told() {
+    let bad = |host: &FakeHost, options: Options| -> Vec<String> {
         let facts = Facts::of(host).unwrap();
-        check(host, &facts, &node, Purpose::Init, &Ignore::default())
-            .into_iter()
-            .filter(|finding| finding.verdict == Verdict::Fail)
-            .map(|finding| finding.name)
-            .filter(|name| name.starts_with("FileAvailable") || name.starts_with("DirAvailable"))
+        let all = verify(host, &facts, &Node::default(), options).unwrap().into_iter();
+        all.filter(|finding| !matches!(finding.verdict, Verdict::Pass | Verdict::Skip))
+            .map(|finding| format!("{} {}", finding.verdict, finding.name))
             .collect()
     };
-    assert_eq!(
-        bad(&host),
-        ["FileAvailable--etc-kubernetes-manifests-etcd.yaml", "DirAvailable--var-lib-etcd"]
-    );
-    reset(&host, Options { with_data: true });
-    assert_eq!(bad(&host), [""; 0]);
+    let host = control_plane();
+    let before = bad(&host, Options::default());
+    for name in [
+        "FAIL Reset",
+        "FAIL FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+        "FAIL FileAvailable--etc-kubernetes-kubelet.conf",
+        "FAIL FileAvailable--etc-kubernetes-pki-ca.crt",
+        "WARN DirAvailable--var-lib-etcd",
+    ] {
+        assert!(before.iter().any(|line| line == name), "{name}: {before:?}");
+    }
+    reset(&host, Options::default());
+    host.answer(&["crictl"], 0, "");
+    assert_eq!(bad(&host, Options::default()), ["WARN DirAvailable--var-lib-etcd"]);
+    let all = Options { with_data: true };
+    assert_eq!(bad(&host, all), ["FAIL Reset", "FAIL DirAvailable--var-lib-etcd"]);
+    reset(&host, all);
+    assert_eq!(bad(&host, all), [""; 0]);
 }
 
 #[test]

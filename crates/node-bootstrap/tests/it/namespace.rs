@@ -205,3 +205,22 @@ fn only_rules_and_links_of_kubernetes_vanish() {
     let again = plan(&host, &Node::default(), Options::default()).unwrap();
     assert_eq!(again.actions, [], "{again}");
 }
+
+#[test]
+fn this_machine_can_be_checked() {
+    use node_bootstrap::check::{Ignore, Purpose, check};
+    use node_bootstrap::facts::Facts;
+
+    let host = LocalHost::machine().unwrap();
+    let facts = Facts::of(&host).unwrap();
+    for purpose in [Purpose::Init, Purpose::Join { control_plane: false }, Purpose::Host] {
+        let found = check(&host, &facts, &Node::default(), purpose, &Ignore::default());
+        let mut names: Vec<&str> = found.iter().map(|finding| finding.name.as_str()).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "each name once");
+        let broken = |message: &str| message.starts_with("failed to ");
+        assert!(!found.iter().any(|finding| broken(&finding.message)), "{found:?}");
+    }
+}
