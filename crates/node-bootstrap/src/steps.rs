@@ -2,6 +2,7 @@
 
 mod containerd;
 mod directories;
+mod firewall;
 mod hostname;
 mod hosts;
 mod kubelet;
@@ -37,6 +38,8 @@ pub fn all() -> &'static [&'static dyn Step] {
         &sysctls::Sysctls,
         &swap::Swap,
         &selinux::Selinux,
+        // Before what listens.
+        &firewall::Firewall,
         &directories::Directories,
         &time::Time,
         &nfs::Nfs,
