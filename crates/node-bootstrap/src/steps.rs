@@ -1,5 +1,6 @@
 //! Wishes about a host, one for each concern.
 
+pub(crate) mod cluster_dns;
 mod directories;
 mod hostname;
 mod hosts;
@@ -31,5 +32,6 @@ pub fn all() -> &'static [&'static dyn Step] {
         &nfs::Nfs,
         &mounts::Mounts,
         &network_manager::NetworkManager,
+        &cluster_dns::ClusterDns,
     ]
 }
