@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 use crate::spec::HostEntry;
-use crate::text::{block, fstab, hosts, kernel_command_line, key_value};
+use crate::text::{
+    arguments, block, containerd, crictl, fstab, hosts, kernel_command_line, key_value, sources,
+    zone,
+};
 
 /// A wish about the content of a file. Applied to content that fulfils it, it changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,37 @@ pub enum Edit {
     Block(Vec<String>),
     /// No lines of ours are in it.
     NoBlock,
+    /// Its repositories at these places are not in use.
+    RepositoriesOff {
+        /// How the file lists them.
+        format: sources::Format,
+        /// Hosts, or beginnings of addresses.
+        places: Vec<String>,
+    },
+    /// containerd's `config.toml` has these settings. Its schema is the one that stands there, else that of this
+    /// containerd.
+    Containerd {
+        /// The settings.
+        wish: containerd::Wish,
+        /// Who reads it.
+        version: containerd::Version,
+    },
+    /// A variable has these arguments of a program among its words.
+    Arguments {
+        /// The variable.
+        key: String,
+        /// Names without dashes, and values.
+        arguments: Vec<(String, String)>,
+    },
+    /// `/etc/crictl.yaml` has these keys.
+    Crictl(Vec<(String, String)>),
+    /// A zone of firewalld has these elements.
+    Zone {
+        /// What the file begins as where there is none.
+        base: String,
+        /// The elements.
+        elements: Vec<zone::Element>,
+    },
     /// Each line of swap in `/etc/fstab` is a comment.
     NoSwap,
     /// `/etc/fstab` has this mount, in the place of another one at the same mount point.
@@ -77,6 +111,19 @@ impl Edit {
             Self::Secret(content) => Ok(content.expose().to_owned()),
             Self::Block(lines) => block::upsert(text, &lines.join("\n")).map_err(EditError::new),
             Self::NoBlock => block::remove(text).map_err(EditError::new),
+            Self::RepositoriesOff { format, places } => Ok(sources::disable(*format, text, places)),
+            Self::Containerd { wish, version } => containerd::apply(before, wish, *version)
+                .map(|configured| configured.text)
+                .map_err(EditError::new),
+            Self::Arguments { key, arguments } => {
+                arguments::set(text, key, arguments).map_err(EditError::new)
+            }
+            Self::Crictl(keys) => Ok(keys
+                .iter()
+                .fold(text.to_owned(), |text, (key, value)| crictl::set(&text, key, value))),
+            Self::Zone { base, elements } => {
+                zone::add(before.unwrap_or(base), elements).map_err(EditError::new)
+            }
             Self::NoSwap => Ok(fstab::comment_swap(text)),
             Self::Mount { source, target, kind, options } => {
                 let entry = fstab::Entry {

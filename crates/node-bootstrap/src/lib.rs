@@ -11,6 +11,7 @@ pub mod edit;
 pub mod facts;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+pub mod fetch;
 pub mod host;
 pub mod journal;
 pub mod kubeadm;

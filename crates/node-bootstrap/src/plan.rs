@@ -15,6 +15,7 @@ use crate::change::{Change, ChangeError, Enablement, Poke, State, Wanted, one_li
 use crate::data::{self, distribution::PackageManager};
 use crate::edit::Edit;
 use crate::facts::Facts;
+use crate::fetch::Fetched;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
 use crate::spec::Node;
 use crate::text::drop_in;
@@ -140,6 +141,7 @@ pub struct Planning<'h> {
     files: BTreeMap<String, Option<Entry>>,
     /// Packages that will be there.
     coming: Vec<(String, Option<String>)>,
+    fetched: Option<&'h Fetched>,
     installed: OnceCell<BTreeMap<String, String>>,
     step: StepPlan,
     plan: Plan,
@@ -164,7 +166,23 @@ pub fn plan<'p>(
     steps: impl IntoIterator<Item = &'p dyn Step>,
     owed: impl IntoIterator<Item = Poke>,
 ) -> Result<Plan, PlanError> {
+    plan_with(host, node, facts, steps, owed, &Fetched::new())
+}
+
+/// As [`plan`], with what was fetched of what is [needed](crate::steps::needs).
+///
+/// # Errors
+/// If the host cannot be looked at, or a file on it not understood.
+pub fn plan_with<'p>(
+    host: &dyn Host,
+    node: &Node,
+    facts: &Facts,
+    steps: impl IntoIterator<Item = &'p dyn Step>,
+    owed: impl IntoIterator<Item = Poke>,
+    fetched: &Fetched,
+) -> Result<Plan, PlanError> {
     let mut planning = Planning::new(host, node, facts);
+    planning.fetched = Some(fetched);
     for step in steps {
         let failed = |source| PlanError { step: step.id().to_owned(), source: Box::new(source) };
         step.plan(&mut planning).map_err(failed)?;
@@ -194,6 +212,7 @@ impl<'h> Planning<'h> {
             facts,
             files: BTreeMap::new(),
             coming: Vec::new(),
+            fetched: None,
             installed: OnceCell::new(),
             step: StepPlan::default(),
             plan: Plan::default(),
@@ -372,6 +391,12 @@ impl<'h> Planning<'h> {
         Ok(self.coming.iter().any(|(coming, _)| coming == name) || self.installed(name)?.is_some())
     }
 
+    /// What was fetched from a place.
+    #[must_use]
+    pub fn fetched(&self, place: &str) -> Option<&'h [u8]> {
+        self.fetched?.get(place).map(Vec::as_slice)
+    }
+
     /// Who installs packages here.
     #[must_use]
     pub fn manager(&self) -> PackageManager {
@@ -384,6 +409,12 @@ impl<'h> Planning<'h> {
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.step.changes.is_empty()
+    }
+
+    /// How many changes this step has planned.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.step.changes.len()
     }
 
     /// Something that a person should know.

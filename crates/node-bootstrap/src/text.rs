@@ -2,8 +2,10 @@
 //!
 //! Every function that changes a text is idempotent, and leaves all that it does not mean byte for byte.
 
+pub mod arguments;
 pub mod block;
 pub mod containerd;
+pub mod crictl;
 pub mod drop_in;
 pub mod exports;
 pub mod firewall;
@@ -19,6 +21,7 @@ pub mod resolv;
 pub mod sources;
 pub mod swaps;
 pub mod sysctl;
+pub mod zone;
 
 use thiserror::Error;
 

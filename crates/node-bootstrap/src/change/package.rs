@@ -91,7 +91,8 @@ impl PackageManager {
             Self::Apt if version.contains('*') || version.contains('-') => {
                 format!("{}={version}", package.name)
             }
-            Self::Apt => format!("{}={version}*", package.name),
+            // Not `1.35.4*`: that is 1.35.40 as well.
+            Self::Apt => format!("{}={version}-*", package.name),
             Self::Dnf => format!("{}-{version}", package.name),
         }
     }

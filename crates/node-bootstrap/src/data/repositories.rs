@@ -34,10 +34,11 @@ struct Repository {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Table {
     kubernetes: Repository,
     docker: Repository,
+    docker_containerd: (u32, u32),
     stale: Vec<String>,
 }
 
@@ -83,6 +84,18 @@ pub fn kubernetes_exclude() -> &'static [String] {
 #[must_use]
 pub fn docker(distribution: &Distribution, base: Option<&str>) -> Urls {
     TABLE.docker.urls(distribution.package_manager, base, "", &distribution.docker)
+}
+
+/// The major and minor of the containerd that Docker's repository gives at least, where no version is named.
+#[must_use]
+pub fn docker_containerd() -> (u32, u32) {
+    TABLE.docker_containerd
+}
+
+/// The beginning of the addresses of all minors of Kubernetes: at the project's own host, or at `base`.
+#[must_use]
+pub fn kubernetes_place(base: Option<&str>) -> String {
+    format!("{}/v1.", base.unwrap_or(&TABLE.kubernetes.base).trim_end_matches('/'))
 }
 
 /// Hosts that once had the packages of Kubernetes. They are gone since March 2024.

@@ -10,6 +10,7 @@ mod tests;
 mod tree;
 mod version;
 
+use serde::{Deserialize, Serialize};
 use toml_edit::{Array, DocumentMut, Item, Value};
 
 use self::tree::{dotted, look, put};
@@ -24,7 +25,7 @@ const CRI_RUNTIME: &str = "io.containerd.cri.v1.runtime";
 const CRI_IMAGES: &str = "io.containerd.cri.v1.images";
 
 /// What is wanted of containerd. `None` leaves a setting as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
     /// Whether runc leaves cgroups to systemd, as the kubelet must do too.
     pub systemd_cgroup: Option<bool>,
@@ -173,6 +174,36 @@ pub fn imports(text: &str) -> Result<Vec<String>, TextError> {
     Ok(list.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect())
 }
 
+/// The wished settings that a drop-in sets to something else, by their paths. It is read after the main file, so it
+/// wins.
+///
+/// # Errors
+/// If the text is no TOML, or of an unknown schema.
+pub fn overridden(
+    drop_in: &str,
+    wish: &Wish,
+    containerd: Version,
+) -> Result<Vec<String>, TextError> {
+    let document = parse(drop_in)?;
+    let schema = schema_of(&document)?.unwrap_or_else(|| containerd.schema());
+    let mut found = Vec::new();
+    for (path, value) in settings(wish, schema, &document) {
+        let other = look(&document, &path).and_then(Item::as_value);
+        if other.is_some_and(|other| !tree::same(other, &value)) {
+            found.push(dotted(&path));
+        }
+    }
+    let disabled = document.get("disabled_plugins").and_then(Item::as_array);
+    if wish.enable_cri && disabled.into_iter().flatten().any(|name| is_cri(name.as_str())) {
+        found.push("disabled_plugins".to_owned());
+    }
+    Ok(found)
+}
+
+fn is_cri(name: Option<&str>) -> bool {
+    name.is_some_and(|name| ["cri", GRPC_CRI, CRI_RUNTIME, CRI_IMAGES].contains(&name))
+}
+
 fn parse(text: &str) -> Result<DocumentMut, TextError> {
     text.parse().map_err(|error: toml_edit::TomlError| TextError::Toml(error.to_string()))
 }
@@ -211,10 +242,9 @@ fn enable_cri(document: &mut DocumentMut) -> Result<(), TextError> {
             found,
         });
     };
-    let names = ["cri", GRPC_CRI, CRI_RUNTIME, CRI_IMAGES];
     let first = list.get(0).map(|value| value.decor().clone());
     let before = list.len();
-    list.retain(|value| !value.as_str().is_some_and(|name| names.contains(&name)));
+    list.retain(|value| !is_cri(value.as_str()));
     if let (true, Some(decor), Some(value)) = (list.len() < before, first, list.get_mut(0)) {
         *value.decor_mut() = decor;
     }

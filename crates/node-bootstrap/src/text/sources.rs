@@ -1,5 +1,7 @@
 //! Package repositories: apt's deb822 and one-line files, yum's `.repo` files.
 
+use serde::{Deserialize, Serialize};
+
 use super::COMMENTED;
 
 /// Repositories of Kubernetes that are gone since March 2024.
@@ -10,7 +12,8 @@ pub const STALE_HOSTS: [&str; 3] =
 pub const KUBERNETES_BASE: &str = "https://pkgs.k8s.io/core:/stable:";
 
 /// How a file lists repositories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// `deb [options] URI suite component...`: `*.list`.
     OneLine,
@@ -40,29 +43,34 @@ pub struct Repository {
     pub line: usize,
     /// All its addresses, lists of mirrors too.
     pub uris: Vec<String>,
+    /// Its suites, of apt only.
+    pub suites: Vec<String>,
     /// Whether it is in use.
     pub enabled: bool,
 }
 
 impl Repository {
-    /// Whether one of its addresses is at this host.
+    /// Whether one of its addresses is at this place: a host, or the beginning of an address such as
+    /// `https://pkgs.k8s.io/core:`. After a blank, a word may follow that has to stand in the address or in a suite, as in
+    /// `packages.cloud.google.com kubernetes`: that host has other repositories too.
     #[must_use]
-    pub fn is_at(&self, host: &str) -> bool {
-        self.uris
-            .iter()
-            .any(|uri| host_of(uri).is_some_and(|there| there.eq_ignore_ascii_case(host)))
+    pub fn is_at(&self, place: &str) -> bool {
+        self.uris.iter().any(|uri| self.fits(uri, place))
     }
 
-    fn is_at_any(&self, hosts: &[&str]) -> bool {
-        hosts.iter().any(|host| self.is_at(host))
-    }
-
-    /// Whether it has addresses, and all of them are at these hosts.
-    fn is_only_at(&self, hosts: &[&str]) -> bool {
-        let known = |uri: &String| {
-            host_of(uri)
-                .is_some_and(|there| hosts.iter().any(|host| host.eq_ignore_ascii_case(there)))
+    fn fits(&self, uri: &str, place: &str) -> bool {
+        let (place, word) = place.split_once(' ').unwrap_or((place, ""));
+        let is_there = if place.contains("://") {
+            uri.starts_with(place)
+        } else {
+            host_of(uri).is_some_and(|host| host.eq_ignore_ascii_case(place))
         };
+        is_there && (uri.contains(word) || self.suites.iter().any(|suite| suite.contains(word)))
+    }
+
+    /// Whether it has addresses, and all of them are at these places.
+    fn is_only_at<S: AsRef<str>>(&self, places: &[S]) -> bool {
+        let known = |uri: &String| places.iter().any(|place| self.fits(uri, place.as_ref()));
         !self.uris.is_empty() && self.uris.iter().all(known)
     }
 }
@@ -93,15 +101,17 @@ pub fn repositories(format: Format, text: &str) -> Vec<Repository> {
         .collect()
 }
 
-/// The repositories in use at one of these hosts.
+/// The repositories in use at one of these places ([`Repository::is_at`]).
 #[must_use]
-pub fn in_use_at(format: Format, text: &str, hosts: &[&str]) -> Vec<Repository> {
+pub fn in_use_at<S: AsRef<str>>(format: Format, text: &str, hosts: &[S]) -> Vec<Repository> {
     let mut all = repositories(format, text);
-    all.retain(|repository| repository.enabled && repository.is_at_any(hosts));
+    all.retain(|repository| {
+        repository.enabled && hosts.iter().any(|host| repository.is_at(host.as_ref()))
+    });
     all
 }
 
-/// Switches the repositories at these hosts off: a one-line entry becomes a comment, others get `Enabled: no` or
+/// Switches the repositories at these places ([`Repository::is_at`]) off: a one-line entry becomes a comment, others get `Enabled: no` or
 /// `enabled=0`. All else stays. One that has other addresses too is left on, as these may be needed;
 /// [`in_use_at`] still names it.
 ///
@@ -113,7 +123,7 @@ pub fn in_use_at(format: Format, text: &str, hosts: &[&str]) -> Vec<Repository> 
 /// assert_eq!(off, "#node-prep: deb https://apt.kubernetes.io/ kubernetes-xenial main\n");
 /// ```
 #[must_use]
-pub fn disable(format: Format, text: &str, hosts: &[&str]) -> String {
+pub fn disable<S: AsRef<str>>(format: Format, text: &str, hosts: &[S]) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     for found in find(format, &lines) {
@@ -172,8 +182,10 @@ fn one_line(lines: &[&str]) -> Vec<Found> {
             Some(options) => options.split_once(']')?.1,
             None => rest,
         };
-        let uri = rest.split_whitespace().next()?.to_owned();
-        let repository = Repository { line: index + 1, uris: vec![uri], enabled: true };
+        let mut words = rest.split_whitespace().map(str::to_owned);
+        let uris = vec![words.next()?];
+        let suites = words.next().into_iter().collect();
+        let repository = Repository { line: index + 1, uris, suites, enabled: true };
         Some(Found { repository, lines: index..index + 1, switch: None })
     };
     lines.iter().enumerate().filter_map(parse).collect()
@@ -192,7 +204,12 @@ fn deb822(lines: &[&str]) -> Vec<Found> {
             continue;
         }
         let found = current.get_or_insert_with(|| Found {
-            repository: Repository { line: index + 1, uris: Vec::new(), enabled: true },
+            repository: Repository {
+                line: index + 1,
+                uris: Vec::new(),
+                suites: Vec::new(),
+                enabled: true,
+            },
             lines: index..index,
             switch: None,
         });
@@ -205,6 +222,9 @@ fn deb822(lines: &[&str]) -> Vec<Found> {
             value
         };
         match field.as_str() {
+            "suites" => {
+                found.repository.suites.extend(value.split_whitespace().map(str::to_owned));
+            }
             "uris" => found.repository.uris.extend(value.split_whitespace().map(str::to_owned)),
             "enabled" if !line.starts_with([' ', '\t']) => {
                 found.switch = Some(index);
@@ -228,7 +248,8 @@ fn yum(lines: &[&str]) -> Vec<Found> {
             continue;
         }
         if line.starts_with('[') {
-            let repository = Repository { line: index + 1, uris: Vec::new(), enabled: true };
+            let (uris, suites) = (Vec::new(), Vec::new());
+            let repository = Repository { line: index + 1, uris, suites, enabled: true };
             all.push(Found { repository, lines: index..index + 1, switch: None });
             key.clear();
             continue;
@@ -286,6 +307,24 @@ pub fn kubernetes_repo(url: &str, key: &str, exclude: &[&str]) -> String {
     format!(
         "# Written by node-prep; it is replaced as a whole.\n[kubernetes]\nname=Kubernetes\nbaseurl={url}\nenabled=1\n\
          gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://{key}\nexclude={exclude}\n"
+    )
+}
+
+/// `docker.sources`: the stable packages for a release of a distribution, by its codename.
+#[must_use]
+pub fn docker_sources(url: &str, codename: &str, key: &str) -> String {
+    format!(
+        "# Written by node-prep; it is replaced as a whole.\nTypes: deb\nURIs: {url}\nSuites: {codename}\n\
+         Components: stable\nSigned-By: {key}\n"
+    )
+}
+
+/// `docker.repo`: the packages are signed, the metadata are not. `key` is the absolute path of a file.
+#[must_use]
+pub fn docker_repo(url: &str, key: &str) -> String {
+    format!(
+        "# Written by node-prep; it is replaced as a whole.\n[docker]\nname=Docker\nbaseurl={url}\nenabled=1\n\
+         gpgcheck=1\ngpgkey=file://{key}\n"
     )
 }
 

@@ -8,6 +8,8 @@ use crate::text::resolv::ResolvConf;
 
 /// Where the kubelet reads its configuration.
 const CONFIG: &str = "/var/lib/kubelet/config.yaml";
+/// Where systemd-resolved writes the real name servers.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// Where its arguments stand.
 const ARGUMENTS: [&str; 2] = ["/etc/default/kubelet", "/etc/sysconfig/kubelet"];
 
@@ -25,6 +27,8 @@ pub(crate) enum Resolver {
         path: String,
         /// Why this one.
         why: String,
+        /// Whether kubeadm tells kubelets so by itself: it looks for systemd-resolved.
+        by_kubeadm: bool,
     },
     /// Whatever it is told, the cluster's DNS would ask itself: why, and how to mend it.
     Loop(String),
@@ -33,8 +37,11 @@ pub(crate) enum Resolver {
 /// What the kubelet of this host has to be told. It is known whether or not the step for the names of the cluster has
 /// been planned already.
 pub(crate) fn resolver(planning: &Planning<'_>) -> Result<Resolver, HostError> {
-    let file =
-        |path: &str, why: &str| Resolver::File { path: path.to_owned(), why: why.to_owned() };
+    let file = |path: &str, why: &str| Resolver::File {
+        path: path.to_owned(),
+        why: why.to_owned(),
+        by_kubeadm: path == RESOLVED,
+    };
     if let Some(path) = planning.node.kubelet.as_ref().and_then(|it| it.resolv_conf.as_deref()) {
         return Ok(file(path, "`kubelet.resolvConf` says so"));
     }
@@ -48,10 +55,9 @@ pub(crate) fn resolver(planning: &Planning<'_>) -> Result<Resolver, HostError> {
     if !planning.is_live() {
         // What stands there comes at the first boot.
         return Ok(match owner {
-            Owner::Resolved { stub: true } => file(
-                "/run/systemd/resolve/resolv.conf",
-                "pods cannot ask the host's systemd-resolved",
-            ),
+            Owner::Resolved { stub: true } => {
+                file(RESOLVED, "pods cannot ask the host's systemd-resolved")
+            }
             _ => Resolver::Own,
         });
     }

@@ -258,7 +258,7 @@ fn told(host: &FakeHost, node: &Node) -> String {
     let facts = Facts::of(host).unwrap();
     match resolver(&Planning::new(host, node, &facts)).unwrap() {
         Resolver::Own => "its own".to_owned(),
-        Resolver::File { path, why } => format!("{path}: {why}"),
+        Resolver::File { path, why, .. } => format!("{path}: {why}"),
         Resolver::Loop(why) => format!("loop: {why}"),
     }
 }

@@ -78,7 +78,7 @@ fn indent(table: &dyn TableLike) -> Option<String> {
     (indent.len() > 1 && indent.trim().is_empty()).then(|| indent.to_owned())
 }
 
-fn same(one: &Value, other: &Value) -> bool {
+pub(super) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Boolean(one), Value::Boolean(other)) => one.value() == other.value(),
         (Value::String(one), Value::String(other)) => one.value() == other.value(),

@@ -143,3 +143,19 @@ proptest! {
         prop_assert!(in_use_at(format, &once, &STALE_HOSTS).iter().all(|found| found.is_at("x.example")));
     }
 }
+
+#[test]
+fn other_repositories_of_the_same_host_stay() {
+    let text = "deb https://packages.cloud.google.com/apt kubernetes-xenial main\n\
+                deb https://packages.cloud.google.com/apt cloud-sdk main\n";
+    let off = disable(Format::OneLine, text, &["packages.cloud.google.com kubernetes"]);
+    assert_eq!(off, format!("#node-prep: {text}"));
+}
+
+#[test]
+fn a_place_may_be_the_beginning_of_an_address() {
+    let text = "URIs: https://pkgs.k8s.io/core:/stable:/v1.34/deb/\nSuites: /\n\n\
+                URIs: https://pkgs.k8s.io/addons:/cri-o:/stable:/v1.34/deb/\nSuites: /\n";
+    let off = disable(Format::Deb822, text, &["https://pkgs.k8s.io/core:/stable:/v1."]);
+    assert_eq!(off, format!("Enabled: no\n{text}"));
+}
