@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod fetch;
 mod session;
 mod show;
 

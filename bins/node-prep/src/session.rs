@@ -16,6 +16,7 @@ use node_bootstrap::steps;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::{Cli, Wish};
+use crate::fetch::fetch;
 
 /// A host, and how to tell of it.
 #[derive(Debug)]
@@ -63,7 +64,9 @@ impl Session {
     pub(crate) fn plan(&self, node: &Node) -> Result<(Facts, Plan)> {
         let facts = Facts::of(&self.host)?;
         let owed: Vec<Poke> = Journal::read(&self.host)?.owed().cloned().collect();
-        let plan = plan::plan(&self.host, node, &facts, steps::all().iter().copied(), owed)?;
+        let fetched = fetch(&steps::needs(&self.host, node, &facts)?)?;
+        let steps = steps::all().iter().copied();
+        let plan = plan::plan_with(&self.host, node, &facts, steps, owed, &fetched)?;
         Ok((facts, plan))
     }
 

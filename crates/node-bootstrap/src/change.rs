@@ -128,6 +128,15 @@ pub enum Change {
         /// Which.
         packages: Vec<String>,
     },
+    /// A rule that a program adds and removes, such as `ufw`. To add or remove it twice is as good as once.
+    Rule {
+        /// What adds it.
+        add: Vec<String>,
+        /// What removes it.
+        remove: Vec<String>,
+        /// By what it is known to be there.
+        shown: Shown,
+    },
     /// Something reads its files again. To do it twice is as good as once.
     Poke(Poke),
     /// A program that changes something which only it knows.
@@ -141,6 +150,49 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Vec<String>>,
     },
+}
+
+/// By what a rule is known to be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// A line of a file begins so.
+    Line {
+        /// The file.
+        path: String,
+        /// The beginning of the line, up to a blank or its end.
+        line: String,
+    },
+    /// What a program says has this in it.
+    Said {
+        /// The program, which only looks.
+        argv: Vec<String>,
+        /// The text.
+        text: String,
+    },
+}
+
+impl Shown {
+    /// Whether it is there.
+    ///
+    /// # Errors
+    /// If that cannot be learned.
+    pub fn is(&self, host: &dyn Host) -> Result<bool, HostError> {
+        Ok(match self {
+            Self::Line { path, line } => {
+                let text = host.text(path)?.unwrap_or_default();
+                let fits = |other: &str| {
+                    other.strip_prefix(line.as_str()).is_some_and(|rest| {
+                        rest.is_empty() || rest.starts_with(char::is_whitespace)
+                    })
+                };
+                text.lines().any(fits)
+            }
+            Self::Said { argv, text } => {
+                host.run(&Command::new(argv.iter().cloned()))?.stdout.contains(text.as_str())
+            }
+        })
+    }
 }
 
 /// Something reads its files again.
@@ -305,7 +357,7 @@ impl Change {
             Self::Install { .. } => "packages".to_owned(),
             Self::Hold { .. } => "held packages".to_owned(),
             Self::Poke(poke) => poke.to_string(),
-            Self::Run { argv, .. } => shown(argv),
+            Self::Rule { add: argv, .. } | Self::Run { argv, .. } => shown(argv),
         }
     }
 
@@ -320,6 +372,7 @@ impl Change {
             | Self::SetSelinux { .. }
             | Self::Mount { .. }
             | Self::KernelWord { .. }
+            | Self::Rule { .. }
             | Self::Poke(_)
             | Self::Run { .. } => true,
             Self::Unit { active, .. } => active.is_some(),
@@ -360,6 +413,7 @@ impl Change {
             Self::Unit { unit, .. } => unit::state(host, unit)?,
             Self::Install { manager, .. } => State::Packages(manager.installed(host)?),
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
+            Self::Rule { shown, .. } => State::Is(shown.is(host)?),
             Self::Run { creates: Some(path), .. } => State::Is(host.entry(path)?.is_some()),
             Self::Poke(_) | Self::Run { creates: None, .. } => State::Unknown,
         })
@@ -422,6 +476,9 @@ impl Change {
                 manager.set_held(host, &held, true)?;
             }
             Self::Poke(poke) => poke.make(host)?,
+            Self::Rule { add, .. } => {
+                host.check(&Command::new(add.iter().cloned()).within(ACT))?;
+            }
             Self::Run { argv, .. } => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
             }
@@ -484,6 +541,9 @@ impl Change {
                     .map(String::as_str)
                     .collect();
                 manager.set_held(host, &free, false)?;
+            }
+            (Self::Rule { remove, .. }, State::Is(false)) => {
+                host.check(&Command::new(remove.iter().cloned()).within(ACT))?;
             }
             (Self::Run { undo: Some(argv), .. }, _) => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
@@ -679,7 +739,9 @@ impl fmt::Display for Change {
             }
             Self::Hold { packages, .. } => write!(f, "hold {}", packages.join(", ")),
             Self::Poke(poke) => poke.fmt(f),
-            Self::Run { argv, .. } => write!(f, "run {}", shown(argv)),
+            Self::Rule { add: argv, .. } | Self::Run { argv, .. } => {
+                write!(f, "run {}", shown(argv))
+            }
         }
     }
 }

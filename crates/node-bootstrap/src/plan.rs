@@ -11,7 +11,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use crate::change::{Change, ChangeError, Enablement, Poke, State, Wanted, one_line, written};
+use crate::change::{
+    Change, ChangeError, Enablement, Poke, Shown, State, Wanted, one_line, written,
+};
 use crate::data::{self, distribution::PackageManager};
 use crate::edit::Edit;
 use crate::facts::Facts;
@@ -601,6 +603,24 @@ impl<'h> Planning<'h> {
             self.poke(Poke::Program(vec!["update-grub".to_owned()]));
         }
         Ok(true)
+    }
+
+    /// A rule shall be there that a program adds and removes.
+    ///
+    /// # Errors
+    /// If it cannot be learned whether it is.
+    pub fn want_rule(
+        &mut self,
+        add: Vec<String>,
+        remove: Vec<String>,
+        shown: Shown,
+    ) -> Result<(), HostError> {
+        // Of a tree only what is in a file can be known.
+        let is_known = self.is_live() || matches!(shown, Shown::Line { .. });
+        if !(is_known && shown.is(self.host)?) {
+            self.push(Change::Rule { add, remove, shown }, None);
+        }
+        Ok(())
     }
 
     /// Packages shall be there, in these versions.

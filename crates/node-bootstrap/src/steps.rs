@@ -3,6 +3,7 @@
 pub(crate) mod cluster_dns;
 mod containerd;
 mod directories;
+mod firewall;
 mod hostname;
 mod hosts;
 mod kubelet;
@@ -38,6 +39,8 @@ pub fn all() -> &'static [&'static dyn Step] {
         &sysctls::Sysctls,
         &swap::Swap,
         &selinux::Selinux,
+        // Before what listens.
+        &firewall::Firewall,
         &directories::Directories,
         &time::Time,
         &nfs::Nfs,

@@ -15,6 +15,7 @@ pub mod kernel_command_line;
 pub mod key_value;
 pub mod modules;
 pub mod mounts;
+pub mod nft;
 pub mod os_release;
 pub mod ports;
 pub mod resolv;

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use cli::{counted, note, seconds};
 use futures_util::{StreamExt, stream};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Client, StatusCode};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -57,35 +57,14 @@ enum Fault {
 
 /// What asks the servers.
 pub(super) fn client() -> Result<Client> {
-    // An earlier one is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || Client::builder().user_agent(concat!("wf-run/", env!("CARGO_PKG_VERSION")));
-    if let Ok(client) = builder().build() {
-        return Ok(client);
-    }
-    // The system has no certificates, as in an empty image.
-    let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let known = known.filter_map(|der| Certificate::from_der(der).ok());
-    builder().tls_certs_only(known).build().context("cannot make HTTP requests")
-}
-
-/// An error with its causes, without its URL: that may have a secret.
-fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
+    Ok(web::client(concat!("wf-run/", env!("CARGO_PKG_VERSION")))?)
 }
 
 fn broken(error: reqwest::Error) -> Fault {
     if error.is_builder() || error.is_redirect() {
-        Fault::Never(words(error))
+        Fault::Never(web::words(error))
     } else {
-        Fault::Again { why: words(error), after: None }
+        Fault::Again { why: web::words(error), after: None }
     }
 }
 

@@ -82,9 +82,10 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             mounts(world)
         }
         ["dpkg-query", ..] | ["rpm", "-qa", ..] => said(0, packages(world)),
-        ["dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..] => {
-            said(0, "")
-        }
+        ["dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..]
+        | ["firewall-cmd", "--reload"] => said(0, ""),
+        ["ufw", words @ ..] => ufw(world, words),
+        ["nft", words @ ..] => nft(world, words),
         ["apt-mark", "showhold"] => {
             said(0, world.held.iter().flat_map(|name| [name, "\n"]).collect::<String>())
         }
@@ -268,5 +269,65 @@ fn remove(world: &mut World, name: &str) {
         for (path, _) in &package.files {
             world.files.remove(path);
         }
+    }
+}
+
+/// Adds or removes the line by which ufw knows a rule.
+fn ufw(world: &mut World, words: &[&str]) -> Output {
+    let after = |key: &str| {
+        let at = words.iter().position(|word| *word == key)?;
+        words.get(at + 1).copied().filter(|value| *value != "any")
+    };
+    let named = [after("from"), after("to")];
+    let is_6 = named.iter().flatten().any(|address| address.contains("::"));
+    let (path, any) =
+        if is_6 { ("/etc/ufw/user6.rules", "::/0") } else { ("/etc/ufw/user.rules", "0.0.0.0/0") };
+    let action = if words.first() == Some(&"route") { "route:allow" } else { "allow" };
+    let protocol = after("proto").unwrap_or("any");
+    let (port, to) = (after("port").unwrap_or("any"), named[1].unwrap_or(any));
+    let from = named[0].unwrap_or(any);
+    let tuple = format!("### tuple ### {action} {protocol} {port} {to} any {from} in");
+    lines(world, path, |lines| {
+        lines.retain(|line| !line.starts_with(&tuple));
+        if !words.contains(&"delete") {
+            let end = lines.iter().position(|line| line == "### END RULES ###");
+            lines.insert(end.unwrap_or(lines.len()), tuple);
+        }
+    });
+    said(0, "")
+}
+
+/// Keeps what each chain has as a file that nobody else sees.
+fn nft(world: &mut World, words: &[&str]) -> Output {
+    let place = |family: &str, table: &str, chain: &str| format!("nft {family} {table} {chain}");
+    match words {
+        ["-f", path] => {
+            let Some(Entry { kind: Kind::File(content), .. }) = world.files.get(*path) else {
+                return failed("no such file");
+            };
+            let text = String::from_utf8_lossy(content).into_owned();
+            // The last declaration of each chain has its rules.
+            for part in text.split("flush chain ").skip(1) {
+                let head: Vec<&str> = part.lines().next().unwrap_or_default().split(' ').collect();
+                if let [family, table, chain] = head[..] {
+                    world.mounts.insert(place(family, table, chain), part.to_owned());
+                }
+            }
+            said(0, "")
+        }
+        ["insert", "rule", family, table, chain, rule @ ..] => {
+            let chain = world.mounts.entry(place(family, table, chain)).or_default();
+            chain.insert_str(0, &format!("{}\n", rule.join(" ")));
+            said(0, "")
+        }
+        ["flush", "chain", family, table, chain] => {
+            world.mounts.insert(place(family, table, chain), String::new());
+            said(0, "")
+        }
+        ["list", "chain", family, table, chain] => {
+            let found = world.mounts.get(&place(family, table, chain));
+            found.map_or_else(|| failed("no such chain"), |rules| said(0, rules.clone()))
+        }
+        _ => failed("nft: not understood"),
     }
 }

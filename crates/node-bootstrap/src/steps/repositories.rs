@@ -40,10 +40,10 @@ fn wishes(node: &Node, facts: &Facts) -> Vec<Wish> {
     let distribution = facts.distribution;
     let manager = distribution.package_manager;
     let is_apt = manager == PackageManager::Apt;
-    let none = Repository::default();
+    let usual = Repository::default();
     let mut wishes = Vec::new();
     if let Some(kubernetes) = node.kubernetes.as_ref().filter(|wish| !wish.packages.is_empty()) {
-        let mirror = kubernetes.repository.as_ref().unwrap_or(&none);
+        let mirror = kubernetes.repository.as_ref().unwrap_or(&usual);
         let base = mirror.base_url.as_deref();
         let urls = data::kubernetes(manager, base, kubernetes.version.minor);
         let excluded = data::kubernetes_exclude().iter().map(String::as_str);
@@ -74,7 +74,7 @@ fn wishes(node: &Node, facts: &Facts) -> Vec<Wish> {
     let containerd = node.containerd.as_ref();
     let packed = containerd.and_then(|wish| distribution.containerd_package(wish.source));
     if let (Some(containerd), Some((_, ContainerdSource::Docker))) = (containerd, packed) {
-        let mirror = containerd.repository.as_ref().unwrap_or(&none);
+        let mirror = containerd.repository.as_ref().unwrap_or(&usual);
         let urls = data::docker(distribution, mirror.base_url.as_deref());
         let (file, key_file) = if is_apt {
             ("/etc/apt/sources.list.d/docker.sources", "/etc/apt/keyrings/docker.asc")

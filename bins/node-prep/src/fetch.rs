@@ -1,0 +1,47 @@
+//! What a plan is made of and is not on the host: keys, manifests.
+
+use std::time::Duration;
+
+use ::cli::{invalid, say};
+use anyhow::{Context, Result};
+use node_bootstrap::fetch::{Fetched, Need};
+use node_bootstrap::host::sha256;
+
+/// Nothing that is needed is longer, in bytes.
+const LONGEST: usize = 16 << 20;
+/// How long one may take.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Fetches all that is needed, files and URLs.
+pub(crate) fn fetch(needs: &[Need]) -> Result<Fetched> {
+    let mut fetched = Fetched::new();
+    let mut faults = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for need in needs {
+        match content(&runtime, need).and_then(|content| checked(need, content)) {
+            Ok(content) => drop(fetched.insert(need.place.clone(), content)),
+            Err(fault) => faults.push(format!("{}, {}: {fault:#}", need.what, need.place)),
+        }
+    }
+    if faults.is_empty() { Ok(fetched) } else { Err(invalid(faults.join("\n"))) }
+}
+
+fn content(runtime: &tokio::runtime::Runtime, need: &Need) -> Result<Vec<u8>> {
+    if need.is_file() {
+        return std::fs::read(&need.place).context("it cannot be read");
+    }
+    say(&format!("fetching {}: {}", need.what, need.place));
+    let client = web::client(concat!("node-prep/", env!("CARGO_PKG_VERSION")))?;
+    Ok(runtime.block_on(web::document(&client, &need.place, LONGEST, LIMIT))?)
+}
+
+/// Content is what was meant, or nothing.
+fn checked(need: &Need, content: Vec<u8>) -> Result<Vec<u8>> {
+    let found = sha256(&content);
+    match &need.sha256 {
+        Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => {
+            anyhow::bail!("its SHA-256 is {found}, and {wanted} is expected")
+        }
+        _ => Ok(content),
+    }
+}
