@@ -48,7 +48,7 @@ pub struct World {
     pub held: BTreeSet<String>,
     /// Packages that can be had.
     pub available: Vec<FakePackage>,
-    /// What is mounted: path and what.
+    /// What is mounted: path, and what with its type.
     pub mounts: BTreeMap<String, String>,
     /// Links, each with the bridge that it is in.
     pub links: Vec<(String, Option<String>)>,
@@ -341,7 +341,8 @@ impl Host for FakeHost {
         if death == Some(Death::Within) {
             if let Kind::File(content) = &entry.kind {
                 let half = Kind::File(content[..content.len() / 2].to_vec());
-                let stage = format!("{}/.{}.node-prep-new", folder_of(&place), name_of(&place));
+                let folder = folder_of(&place).trim_end_matches('/');
+                let stage = format!("{folder}/.{}.node-prep-new", name_of(&place));
                 world.files.insert(stage, Entry { kind: half, meta: Meta::root(0o600) });
             }
             return Err(killed(path));

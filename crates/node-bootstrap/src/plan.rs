@@ -299,6 +299,8 @@ impl<'h> Planning<'h> {
     /// If it cannot be read.
     pub fn list(&self, folder: &str) -> Result<Vec<String>, HostError> {
         let mut names = self.host.list(folder)?;
+        // What a killed run has left is taken away when this file is written again.
+        names.retain(|name| !name.ends_with(".node-prep-new"));
         for (path, planned) in &self.files {
             if folder_of(path) == folder {
                 let name = crate::host::name_of(path);

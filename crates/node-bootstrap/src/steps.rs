@@ -1,5 +1,6 @@
 //! Wishes about a host, one for each concern.
 
+pub(crate) mod cluster_dns;
 mod containerd;
 mod directories;
 mod firewall;
@@ -45,6 +46,7 @@ pub fn all() -> &'static [&'static dyn Step] {
         &nfs::Nfs,
         &mounts::Mounts,
         &network_manager::NetworkManager,
+        &cluster_dns::ClusterDns,
         &containerd::Containerd,
         &kubelet::Kubelet,
     ]

@@ -110,6 +110,7 @@ pub struct Packages {
     pub iptables: String,
     pub ipvsadm: String,
     pub dnsmasq: String,
+    pub dnsmasq_base: String,
     pub container_selinux: Option<String>,
     pub kernel_modules_extra: Option<String>,
 }

@@ -76,8 +76,8 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             }
             said(0, "")
         }
-        ["mount", .., what, path] => {
-            world.mounts.insert((*path).to_owned(), (*what).to_owned());
+        ["mount", "-t", kind, .., what, path] => {
+            world.mounts.insert((*path).to_owned(), format!("{what} {kind}"));
             mounts(world)
         }
         ["rm", "-rf", "--one-file-system", path] => {
@@ -131,8 +131,11 @@ fn swaps(world: &mut World, change: impl FnOnce(&mut Vec<String>)) -> Output {
 }
 
 fn mounts(world: &mut World) -> Output {
-    let all: Vec<String> =
-        world.mounts.iter().map(|(path, what)| format!("{what} {path} none rw 0 0")).collect();
+    let line = |(path, mounted): (&String, &String)| {
+        let (what, kind) = mounted.split_once(' ').unwrap_or((mounted, "none"));
+        format!("{what} {path} {kind} rw 0 0")
+    };
+    let all: Vec<String> = world.mounts.iter().map(line).collect();
     lines(world, "/proc/self/mounts", |lines| {
         lines.truncate(1);
         lines.extend(all);

@@ -5,6 +5,7 @@ use crate::data::distribution::Family;
 use crate::edit::Edit;
 use crate::plan::{Planning, Step};
 use crate::spec::Swap;
+use crate::steps::cluster_dns::{self, kubelet::Resolver};
 
 const KEY: &str = "KUBELET_EXTRA_ARGS";
 
@@ -34,6 +35,11 @@ impl Step for Kubelet {
         let accepts_swap = wish.fail_swap_on.map_or(node.swap == Swap::Keep, |fails| !fails);
         if accepts_swap {
             arguments.push(("fail-swap-on".to_owned(), "false".to_owned()));
+        }
+        match cluster_dns::kubelet::resolver(planning)? {
+            Resolver::Own | Resolver::File { by_kubeadm: true, .. } => {}
+            Resolver::File { path, .. } => arguments.push(("resolv-conf".to_owned(), path)),
+            Resolver::Loop(why) => planning.note(why),
         }
         let more = wish.extra_args.iter();
         arguments.extend(more.map(|argument| (argument.name.clone(), argument.value.clone())));
@@ -100,6 +106,31 @@ mod tests {
         enable kubelet.service
         restart kubelet.service
         "#);
+    }
+
+    #[test]
+    fn it_is_told_name_servers_that_do_not_lead_back_to_the_cluster() {
+        let node = Node {
+            cluster_dns: Some(crate::spec::ClusterDns::default()),
+            swap: Swap::Ignore,
+            ..node()
+        };
+        let prepare = || {
+            let host = installed(debian(), false);
+            host.set("/etc/resolv.conf", "nameserver 10.0.0.2\n");
+            host
+        };
+        insta::assert_snapshot!(lives(prepare, &node, &Kubelet), @r#"
+        make folder /etc/default (mode 0755)
+        edit /etc/default/kubelet
+          +KUBELET_EXTRA_ARGS="--node-ip=10.0.0.1 --resolv-conf=/etc/kubernetes/node-prep/resolv.conf --v=2"
+        enable kubelet.service
+        "#);
+        let host = installed(debian(), false);
+        host.set("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+        let node = Node { cluster_dns: None, ..node };
+        let said = shown(&plan_of(&host, &node, &Kubelet));
+        assert!(said.contains("note: /etc/resolv.conf names 127.0.0.1"), "{said}");
     }
 
     #[test]

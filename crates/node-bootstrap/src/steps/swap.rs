@@ -49,11 +49,10 @@ impl Step for Swap {
             planning.want_kernel_word(NO_SWAP)?;
         }
         resume(planning)?;
-        let areas = in_use(planning)?;
-        for area in &areas {
-            planning.live(Change::SwapOff { device: area.path.clone() });
+        for area in in_use(planning)? {
+            planning.live(Change::SwapOff { device: area.path });
         }
-        services(planning, &areas)
+        services(planning)
     }
 
     fn verify(&self, planning: &mut Planning<'_>) -> Result<(), ChangeError> {
@@ -81,7 +80,8 @@ impl Step for Swap {
                 planning.refuse(format!("{unit} turns swap on at the next boot"));
             }
         }
-        for path in sources::asks_for_zram(planning)?.swap {
+        let zram = sources::asks_for_zram(planning)?;
+        for path in zram.swap.iter().chain(&zram.mixed) {
             planning.refuse(format!("{path}: makes swap on compressed memory at the next boot"));
         }
         for (path, line) in sources::scripts(planning)? {
@@ -134,7 +134,7 @@ fn keep_off(planning: &mut Planning<'_>, unit: &str, turns: Turns) -> Result<(),
 /// An empty file of the same name counts more than those that ask for zram.
 fn zram_generator(planning: &mut Planning<'_>) -> Result<(), ChangeError> {
     let asks = sources::asks_for_zram(planning)?;
-    for path in asks.file_systems {
+    for path in asks.mixed {
         planning.refuse(format!(
             "{path}: asks for a file system on compressed memory beside swap; take its sections of swap out by hand"
         ));
@@ -161,12 +161,19 @@ fn resume(planning: &mut Planning<'_>) -> Result<(), ChangeError> {
 }
 
 /// Services that make swap of their own. They end after swap is off, and begin before it is on again.
-fn services(planning: &mut Planning<'_>, areas: &[swaps::Swap]) -> Result<(), ChangeError> {
-    for area in areas.iter().filter(|area| area.is_zram()) {
-        let device = crate::host::name_of(&area.path);
-        let unit = format!("systemd-zram-setup@{device}.service");
-        if planning.unit(&unit)?.1 {
-            planning.want_unit(&unit, None, Some(false))?;
+fn services(planning: &mut Planning<'_>) -> Result<(), ChangeError> {
+    if planning.is_live() {
+        // Not those that are swapped to: a run may have been killed after it turned them off.
+        let mounts = planning.text("/proc/self/mounts")?.unwrap_or_default();
+        for device in planning.list("/sys/block")?.iter().filter(|name| name.starts_with("zram")) {
+            let path = format!("/dev/{device}");
+            if crate::text::mounts::entries(&mounts).any(|mounted| mounted.source == path) {
+                continue;
+            }
+            let unit = format!("systemd-zram-setup@{device}.service");
+            if planning.unit(&unit)?.1 {
+                planning.want_unit(&unit, None, Some(false))?;
+            }
         }
     }
     for unit in &crate::data::host::get().swap_services {

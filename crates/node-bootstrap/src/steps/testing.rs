@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::apply::{Watch, apply};
 use crate::facts::Facts;
-use crate::fake::{FakeHost, FakePackage};
+use crate::fake::{Death, FakeHost, FakePackage};
 use crate::journal::By;
 use crate::plan::{Plan, Planning, Step, plan};
 use crate::spec::Node;
@@ -103,11 +103,38 @@ pub(crate) fn shown(plan: &Plan) -> String {
 }
 
 /// What must hold of every step on every host: a second run has nothing to do, undo gives back the same host, and so it
-/// is of a tree. Gives the plan as a person reads it.
+/// is of a tree, and of a run that is killed anywhere. Gives the plan as a person reads it.
 pub(crate) fn lives(prepare: impl Fn() -> FakeHost, node: &Node, step: &dyn Step) -> String {
     let plan = lives_once(&prepare(), node, step);
     lives_once(&prepare().as_tree(), node, step);
+    survives(prepare, node, step);
     shown(&plan)
+}
+
+/// A run that is killed at any of its changes is ended by the next, which then has nothing left, and both are taken back
+/// together.
+fn survives(prepare: impl Fn() -> FakeHost, node: &Node, step: &dyn Step) {
+    let original = prepare().snapshot();
+    let whole = prepare();
+    carry_out(&whole, &plan_of(&whole, node, step));
+    for death in [Death::Before, Death::Within, Death::After] {
+        for at in 0.. {
+            let host = prepare();
+            let plan = plan_of(&host, node, step);
+            host.kill_at(at, death);
+            let mut watch = Watch { tell: &mut |_| {}, stop: &|| false };
+            drop(apply(&host, &plan, by(), &mut watch));
+            if !host.revive() {
+                break;
+            }
+            let when = format!("death {death:?} at change {at}");
+            carry_out(&host, &plan_of(&host, node, step));
+            assert!(plan_of(&host, node, step).is_empty(), "{when}");
+            assert_eq!(host.snapshot(), whole.snapshot(), "{when}");
+            take_back(&host);
+            assert_eq!(host.snapshot(), original, "{when}");
+        }
+    }
 }
 
 fn lives_once(host: &FakeHost, node: &Node, step: &dyn Step) -> Plan {
@@ -117,7 +144,7 @@ fn lives_once(host: &FakeHost, node: &Node, step: &dyn Step) -> Plan {
     assert_eq!(host.writes(), 0, "planning changes nothing");
     carry_out(host, &plan);
     let again = plan_of(host, node, step);
-    assert!(again.is_empty(), "once more:\n{}", shown(&again));
+    assert!(again.is_empty() && again.refusals().next().is_none(), "once more:\n{}", shown(&again));
     take_back(host);
     assert_eq!(host.snapshot(), before);
     plan

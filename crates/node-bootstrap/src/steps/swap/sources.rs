@@ -90,10 +90,10 @@ pub(super) fn comes(planning: &Planning<'_>, unit: &str, turns: Turns) -> Result
 /// Files of zram-generator that count.
 #[derive(Debug, Default)]
 pub(super) struct Zram {
-    /// Those that ask for swap.
+    /// Those that ask for swap alone.
     pub(super) swap: Vec<String>,
-    /// Those that ask for a file system.
-    pub(super) file_systems: Vec<String>,
+    /// Those that ask for swap, and for a file system.
+    pub(super) mixed: Vec<String>,
 }
 
 /// What asks zram-generator for something.
@@ -114,20 +114,26 @@ pub(super) fn asks_for_zram(planning: &Planning<'_>) -> Result<Zram, HostError> 
     let mut asks = Zram::default();
     for path in files.into_values() {
         let text = planning.text(&path)?.unwrap_or_default();
-        let mut lines = text.lines().map(str::trim);
-        if !lines.clone().any(|line| line.starts_with("[zram")) {
-            continue;
-        }
-        let is_file_system = lines.any(|line| {
+        // Of each section whether it asks for a file system.
+        let mut sections: Vec<bool> = Vec::new();
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("[zram") {
+                sections.push(false);
+            }
             let (key, value) = line.split_once('=').unwrap_or_default();
-            match key.trim() {
+            let is_file_system = match key.trim() {
                 "mount-point" => true,
                 "fs-type" => value.trim() != "swap",
                 _ => false,
+            };
+            if let Some(section) = sections.last_mut() {
+                *section |= is_file_system;
             }
-        });
-        let list = if is_file_system { &mut asks.file_systems } else { &mut asks.swap };
-        list.push(path);
+        }
+        if sections.contains(&false) {
+            let list = if sections.contains(&true) { &mut asks.mixed } else { &mut asks.swap };
+            list.push(path);
+        }
     }
     Ok(asks)
 }

@@ -135,6 +135,7 @@ fn zram_is_not_made_again() {
         host.set("/etc/systemd/zram-generator.conf.d/big.conf", "[zram0]\nzram-size = ram\n");
         host.set("/run/systemd/generator/dev-zram0.swap", "# by zram-generator\n");
         host.set_unit("dev-zram0.swap", "generated", true);
+        host.set_folder("/sys/block/zram0");
         host.set_unit("systemd-zram-setup@zram0.service", "static", true);
         host.set(
             "/proc/swaps",
@@ -170,6 +171,17 @@ fn a_file_system_on_zram_is_not_taken_away() {
     let host = rocky();
     host.set("/etc/systemd/zram-generator.conf", "[zram0]\n[zram1]\nmount-point = /tmp\n");
     insta::assert_snapshot!(shown(&plan_of(&host, &off(), &Swap)), @"refused: /etc/systemd/zram-generator.conf: asks for a file system on compressed memory beside swap; take its sections of swap out by hand");
+}
+
+#[test]
+fn zram_without_swap_stays() {
+    let host = rocky();
+    host.set("/etc/systemd/zram-generator.conf", "[zram1]\nmount-point = /tmp\n");
+    host.set_folder("/sys/block/zram1");
+    host.set("/proc/self/mounts", "/dev/zram1 /tmp ext4 rw 0 0\n");
+    host.set_unit("systemd-zram-setup@zram1.service", "static", true);
+    assert_eq!(plan_of(&host, &off(), &Swap), Plan::default());
+    assert!(findings(&host, &off(), &Swap).is_empty());
 }
 
 #[test]
