@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ::cli::OutputFormat;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Prepares a host for Kubernetes: shows every change before it is made, makes them in order, and takes them back.
 ///
@@ -50,6 +50,31 @@ pub(crate) enum Command {
         #[command(flatten)]
         wish: Wish,
     },
+    /// Looks for what would stand in the way of kubeadm, by kubeadm's names and more; exit code 3 if something does
+    Check {
+        /// What for
+        #[arg(value_name = "PURPOSE", default_value = "init")]
+        purpose: Purpose,
+        #[command(flatten)]
+        wish: Wish,
+        /// Checks whose failures are only warnings, as kubeadm has it: NumCPU,Mem or all
+        #[arg(long, value_name = "NAMES")]
+        ignore_preflight_errors: Vec<String>,
+    },
+    /// Takes away what a cluster left on this host, and nothing of others: pods, links, rules, mounts, files
+    Reset {
+        #[command(flatten)]
+        wish: Wish,
+        /// Also the data of etcd, and its member leaves the cluster
+        #[arg(long)]
+        with_data: bool,
+        /// Only shows what goes and what stays; exit code 3 if something goes
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Takes back what was changed, the last change first
     Undo {
         /// Only what this run and those after it changed (see `status`)
@@ -87,6 +112,19 @@ pub(crate) enum Command {
     },
 }
 
+/// What a host is checked for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Purpose {
+    /// To begin a cluster
+    Init,
+    /// To join one as a worker
+    Join,
+    /// To join one as a control plane
+    JoinControlPlane,
+    /// To be a sound host, whatever comes
+    Host,
+}
+
 /// What the host shall be.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the host shall be")]
@@ -95,6 +133,6 @@ pub(crate) struct Wish {
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// A built-in profile; a node.yaml that names none is laid over it
-    #[arg(short, long, value_name = "NAME", required_unless_present = "file")]
+    #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 }

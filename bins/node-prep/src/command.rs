@@ -1,9 +1,11 @@
 //! One file a command.
 
 mod apply;
+mod check;
 mod explain;
 mod facts;
 mod plan;
+mod reset;
 mod status;
 mod undo;
 mod verify;
@@ -24,6 +26,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
             apply::apply(&session()?, wish, plan.as_deref(), *yes)
         }
         Command::Verify { wish } => verify::verify(&session()?, wish),
+        Command::Check { purpose, wish, ignore_preflight_errors } => {
+            check::check(&session()?, *purpose, wish, ignore_preflight_errors)
+        }
+        Command::Reset { wish, with_data, dry_run, yes } => {
+            let asked = reset::Asked { with_data: *with_data, dry_run: *dry_run, yes: *yes };
+            reset::reset(&session()?, wish, &asked)
+        }
         Command::Undo { since, step, force, forget, dry_run, yes } => {
             let asked = undo::Asked {
                 since: *since,

@@ -38,12 +38,21 @@ impl Session {
         Ok(Self { host, output: cli.output, is_machine: cli.root.is_none() })
     }
 
+    /// What the host shall be; a sound host for kubeadm where nothing is said.
+    pub(crate) fn node_or_kubeadm(wish: &Wish) -> Result<Node> {
+        if wish.file.is_none() && wish.profile.is_none() {
+            return Node::from_profile(Profile::Kubeadm)
+                .map_err(|problems| invalid(problems.to_string()));
+        }
+        Self::node(wish)
+    }
+
     /// What the host shall be.
     pub(crate) fn node(wish: &Wish) -> Result<Node> {
         let profile = wish.profile.as_deref().map(str::parse::<Profile>);
         let profile = profile.transpose().map_err(|error| invalid(error.to_string()))?;
         let Some(path) = &wish.file else {
-            let profile = profile.ok_or_else(|| invalid("name a profile or a file"))?;
+            let profile = profile.ok_or_else(|| invalid("say what the host shall be: -f node.yaml, or -p with a profile (kubeadm, hap-centos, hpcc, hyperflow)"))?;
             return Node::from_profile(profile).map_err(|problems| invalid(problems.to_string()));
         };
         let file = path.display().to_string();

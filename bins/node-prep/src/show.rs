@@ -1,9 +1,12 @@
 //! Plans, runs and findings as text.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
-use ::cli::counted;
+use ::cli::{Exit, OutputFormat, counted};
+use anyhow::Result;
 use node_bootstrap::change::Change;
+use node_bootstrap::check::{Finding, Verdict};
 use node_bootstrap::journal::{Journal, Made, Work};
 use node_bootstrap::plan::{Plan, StepPlan};
 use node_bootstrap::undo::Foreign;
@@ -114,4 +117,26 @@ pub(crate) fn status(journal: &Journal<'_>, foreign: &[Foreign]) -> String {
         }
     }
     out
+}
+
+/// Prints findings; the exit code says whether one of them is a failure.
+pub(crate) fn findings(output: OutputFormat, findings: &[Finding]) -> Result<Exit> {
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let mut out = std::io::stdout().lock();
+    if output == OutputFormat::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(findings)?)?;
+    } else {
+        for finding in findings {
+            writeln!(out, "{}", ::cli::printable(&finding.to_string()))?;
+        }
+        writeln!(
+            out,
+            "{} passed, {}, {}",
+            count(Verdict::Pass),
+            counted(count(Verdict::Warn), "warning"),
+            counted(count(Verdict::Fail), "failure"),
+        )?;
+    }
+    out.flush()?;
+    Ok(if count(Verdict::Fail) == 0 { Exit::Ok } else { Exit::Differences })
 }

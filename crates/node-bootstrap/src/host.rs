@@ -345,7 +345,7 @@ pub trait Host {
         Err(HostError::Failed {
             command: command.to_string(),
             code: output.code,
-            stderr: output.stderr,
+            stderr: output.stdout + &output.stderr,
         })
     }
 }
