@@ -30,10 +30,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
                 step: step.as_deref(),
                 force: *force,
                 forget: *forget,
-                dry_run: *dry_run,
                 yes: *yes,
             };
-            undo::undo(&session()?, &asked)
+            undo::undo(&session()?, &asked, *dry_run)
         }
         Command::Status => status::status(&session()?),
         Command::Facts => facts::facts(&session()?),

@@ -1,5 +1,6 @@
 //! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
 
+mod network;
 mod programs;
 
 use std::cell::{Cell, RefCell};
@@ -51,6 +52,12 @@ pub struct World {
     pub available: Vec<FakePackage>,
     /// What is mounted: path, and what with its type.
     pub mounts: BTreeMap<String, String>,
+    /// Links, each with the bridge that it is in.
+    pub links: Vec<(String, Option<String>)>,
+    /// Firewall rules as `iptables-save` prints them, by the name of the saving program.
+    pub rules: BTreeMap<String, String>,
+    /// Tables of nftables: `ip kube-proxy`.
+    pub tables: Vec<String>,
     /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
     /// counts.
     pub answers: Vec<(Vec<String>, Output)>,
@@ -413,8 +420,12 @@ impl Host for FakeHost {
             };
             world.answers.iter().rev().find(fits).map(|(_, output)| output.clone())
         };
-        let output =
-            answer.or_else(|| programs::run(&mut self.world.borrow_mut(), self.live, &argv));
+        let output = answer.or_else(|| {
+            let mut world = self.world.borrow_mut();
+            let stdin = command.stdin.as_deref().unwrap_or_default();
+            network::run(&mut world, &argv, &String::from_utf8_lossy(stdin))
+                .or_else(|| programs::run(&mut world, self.live, &argv))
+        });
         if death.is_some() {
             return Err(killed(&shown));
         }

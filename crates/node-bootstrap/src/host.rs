@@ -75,7 +75,7 @@ pub struct Entry {
 }
 
 /// A program and its arguments. They are never joined into a line for a shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     /// The program, looked up in the host's `PATH`, and its arguments.
     pub argv: Vec<String>,
@@ -83,19 +83,40 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// How long it may take. After that it is killed.
     pub deadline: Duration,
+    /// What it reads from standard input; nothing where there is none.
+    pub stdin: Option<Vec<u8>>,
+}
+
+// What it reads may be secret.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("argv", &self.argv)
+            .field("env", &self.env)
+            .field("deadline", &self.deadline)
+            .field("stdin", &self.stdin.as_ref().map(Vec::len))
+            .finish()
+    }
 }
 
 impl Command {
     /// A program that may take [`LOOK`].
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        Self { argv, env: Vec::new(), deadline: LOOK }
+        Self { argv, env: Vec::new(), deadline: LOOK, stdin: None }
     }
 
     /// The same with another deadline.
     #[must_use]
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// The same with something to read from standard input.
+    #[must_use]
+    pub fn reading(mut self, stdin: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(stdin.into());
         self
     }
 

@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod change;
+pub mod check;
 pub mod data;
 pub mod edit;
 pub mod facts;
@@ -17,6 +18,7 @@ pub mod journal;
 pub mod kubeadm;
 pub mod local;
 pub mod plan;
+pub mod reset;
 pub mod secret;
 pub mod spec;
 pub mod steps;

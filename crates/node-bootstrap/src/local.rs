@@ -418,13 +418,22 @@ fn run(argv: &[&str], command: &Command) -> Result<Output, HostError> {
     // Not pipes: what a program leaves behind may hold them open for as long as it lives.
     let (mut stdout, mut stderr) =
         (memory("stdout").map_err(failed)?, memory("stderr").map_err(failed)?);
+    let stdin = match &command.stdin {
+        None => Stdio::null(),
+        Some(bytes) => {
+            // All of it is there before the program starts: nobody waits for anybody.
+            let mut file = memory("stdin").map_err(failed)?;
+            file.write_all(bytes).and_then(|()| file.rewind()).map_err(failed)?;
+            file.into()
+        }
+    };
     let mut child = std::process::Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(ENVIRONMENT)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(stdout.try_clone().map_err(failed)?)
         .stderr(stderr.try_clone().map_err(failed)?)
         .process_group(0)

@@ -233,10 +233,9 @@ impl<'h> Planning<'h> {
     ///
     /// # Errors
     /// If the host cannot be looked at.
-    pub fn verify(mut self, step: &dyn Step) -> Result<Vec<String>, ChangeError> {
+    pub fn verify(mut self, step: &dyn Step) -> Result<StepPlan, ChangeError> {
         step.verify(&mut self)?;
-        let StepPlan { notes, refusals, .. } = self.step;
-        Ok(refusals.into_iter().chain(notes).collect())
+        Ok(self.step)
     }
 
     // --- what is there -------------------------------------------------------------------------------------------------
@@ -437,6 +436,12 @@ impl<'h> Planning<'h> {
         if !self.plan.reboot.contains(&why) {
             self.plan.reboot.push(why);
         }
+    }
+
+    /// Whether the machine has to be started again afterwards.
+    #[must_use]
+    pub fn will_reboot(&self) -> bool {
+        !self.plan.reboot.is_empty()
     }
 
     fn push(&mut self, change: Change, diff: Option<String>) {

@@ -16,6 +16,7 @@ pub mod key_value;
 pub mod modules;
 pub mod mounts;
 pub mod nft;
+pub mod openpgp;
 pub mod os_release;
 pub mod ports;
 pub mod resolv;

@@ -1,5 +1,6 @@
 //! `node-prep facts`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use ::cli::{Exit, OutputFormat, bytes};
@@ -38,5 +39,10 @@ fn text(facts: &Facts) -> String {
         ("systemd", yes(facts.systemd).to_owned()),
         ("owns its network", yes(facts.own_network).to_owned()),
     ];
-    rows.iter().map(|(name, value)| format!("{name:<17} {value}\n")).collect()
+    let mut text = String::new();
+    for (name, value) in rows {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<17} {value}");
+    }
+    text
 }

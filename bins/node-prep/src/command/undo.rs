@@ -18,11 +18,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) step: Option<&'a str>,
     pub(crate) force: bool,
     pub(crate) forget: bool,
-    pub(crate) dry_run: bool,
     pub(crate) yes: bool,
 }
 
-pub(crate) fn undo(session: &Session, asked: &Asked<'_>) -> Result<Exit> {
+pub(crate) fn undo(session: &Session, asked: &Asked<'_>, dry_run: bool) -> Result<Exit> {
     session.needs_root("undo")?;
     let extent = match (asked.since, asked.step) {
         (Some(run), _) => Extent::SinceRun(run),
@@ -31,7 +30,7 @@ pub(crate) fn undo(session: &Session, asked: &Asked<'_>) -> Result<Exit> {
     };
     let journal = Journal::read(&session.host)?;
     let count = shown(session, &journal, &extent)?;
-    if asked.dry_run {
+    if dry_run {
         return Ok(if count == 0 { Exit::Ok } else { Exit::Differences });
     }
     if count > 0 {

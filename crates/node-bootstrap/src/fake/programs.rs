@@ -4,11 +4,11 @@ use super::{FakePackage, FakeUnit, World};
 use crate::change::Wanted;
 use crate::host::{Entry, Kind, Meta, Output};
 
-fn said(code: i32, stdout: impl Into<String>) -> Output {
+pub(super) fn said(code: i32, stdout: impl Into<String>) -> Output {
     Output { code: Some(code), stdout: stdout.into(), stderr: String::new() }
 }
 
-fn failed(stderr: impl Into<String>) -> Output {
+pub(super) fn failed(stderr: impl Into<String>) -> Output {
     Output { code: Some(1), stdout: String::new(), stderr: stderr.into() }
 }
 
@@ -20,10 +20,13 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         }
         [
             "dpkg-query" | "rpm" | "findmnt" | "getent" | "id" | "getenforce" | "timedatectl"
-            | "modinfo",
+            | "modinfo" | "df" | "iptables-save" | "ip6tables-save",
             ..,
         ]
         | ["apt-mark", "showhold"]
+        | ["dnf", "--quiet", "repoquery", ..]
+        | ["ip", "-j", ..]
+        | ["crictl", _, _, "pods", ..]
         | ["grubby", "--info=ALL"]
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]
@@ -76,6 +79,11 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
         ["mount", "-t", kind, .., what, path] => {
             world.mounts.insert((*path).to_owned(), format!("{what} {kind}"));
             mounts(world)
+        }
+        ["rm", "-rf", "--one-file-system", path] => {
+            let below = format!("{path}/");
+            world.files.retain(|known, _| known != path && !known.starts_with(&below));
+            said(0, "")
         }
         ["umount", path] => {
             world.mounts.remove(*path);

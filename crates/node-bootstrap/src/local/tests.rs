@@ -121,3 +121,13 @@ fn a_program_that_takes_too_long_is_killed_with_what_it_started() {
     let leaves = Command::new(["sh", "-c", "sleep 5 & echo done"]).within(Duration::from_secs(4));
     assert_eq!(host.run(&leaves).unwrap().stdout, "done\n");
 }
+
+#[test]
+fn a_program_reads_what_it_is_given_and_nothing_else() {
+    let host = LocalHost::machine().unwrap();
+    let long = "0123456789abcdef".repeat(1 << 16);
+    let given = Command::new(["cat"]).reading(long.as_str());
+    assert_eq!(host.check(&given).unwrap(), long);
+    assert_eq!(host.check(&Command::new(["cat"])).unwrap(), "");
+    assert!(!format!("{given:?}").contains("abcdef"));
+}

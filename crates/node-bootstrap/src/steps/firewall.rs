@@ -12,7 +12,7 @@ use crate::change::{ChangeError, Enablement};
 use crate::data::ports::{self, Carrier, Sender};
 use crate::host::HostError;
 use crate::plan::{Planning, Step};
-use crate::spec::{Cidr, FirewallMode, PortRange, Protocol};
+use crate::spec::{Cidr, CniKind, FirewallMode, PortRange, Protocol, Subnets};
 
 /// The firewall.
 #[derive(Debug)]
@@ -84,11 +84,7 @@ fn manage(planning: &mut Planning<'_>) -> Result<(), ChangeError> {
     }
     let Some(openings) = openings(planning)? else { return Ok(()) };
     if openings.trusted.is_empty()
-        && planning
-            .node
-            .firewall
-            .as_ref()
-            .is_some_and(|wish| wish.cni != crate::spec::CniKind::None)
+        && planning.node.firewall.as_ref().is_some_and(|wish| wish.cni != CniKind::None)
     {
         planning.note(
             "the addresses of pods are not known (`kubeadm.podSubnet`): packets of pods are not let through by their address",
@@ -211,14 +207,15 @@ fn openings(planning: &mut Planning<'_>) -> Result<Option<Openings>, HostError> 
     let kubeadm = node.kubeadm.as_ref();
     let subnets =
         kubeadm.into_iter().flat_map(|kubeadm| [&kubeadm.pod_subnet, &kubeadm.service_subnet]);
-    let trusted = subnets.flatten().flat_map(|subnets| subnets.networks()).map(Cidr::network);
+    let trusted = subnets.flatten().flat_map(Subnets::networks).map(Cidr::network);
     Ok(Some(Openings { trusted: trusted.collect(), inbound, ssh }))
 }
 
 /// The ports that sshd listens on: `Port`, and the ports of `ListenAddress`; 22 where nothing is said.
 fn ssh_ports(planning: &Planning<'_>) -> Result<Result<BTreeSet<u16>, String>, HostError> {
     let folder = "/etc/ssh/sshd_config.d";
-    let names = planning.list(folder)?.into_iter().filter(|name| name.ends_with(".conf"));
+    let names = planning.list(folder)?;
+    let names = names.iter().filter(|name| name.strip_suffix(".conf").is_some());
     let mut paths: Vec<String> = names.map(|name| format!("{folder}/{name}")).collect();
     paths.push("/etc/ssh/sshd_config".to_owned());
     let mut ports = BTreeSet::new();

@@ -49,6 +49,12 @@ impl Step for Modules {
             match presence(planning, name)? {
                 Presence::Works => {}
                 Presence::Loadable => planning.live(Change::LoadModule { name: name.clone() }),
+                Presence::Missing if comes_with_package(planning)? => {
+                    let name = name.clone();
+                    planning.live(Change::LoadModule { name });
+                }
+                // The boot that is told of brings it.
+                Presence::Missing if planning.will_reboot() => {}
                 Presence::Missing => {
                     let kernel = &planning.facts.kernel;
                     planning.refuse(format!(
@@ -61,6 +67,26 @@ impl Step for Modules {
         }
         Ok(())
     }
+}
+
+/// The version of packages of the kernel that runs: `6.12.0-55.el10` of `6.12.0-55.el10.x86_64`.
+pub(super) fn kernel_version(kernel: &str) -> &str {
+    kernel.rsplit_once('.').map_or(kernel, |(version, _)| version)
+}
+
+/// Whether the package with more modules comes for the kernel that runs.
+fn comes_with_package(planning: &Planning<'_>) -> Result<bool, HostError> {
+    let Some(name) = &planning.facts.distribution.packages.kernel_modules_extra else {
+        return Ok(false);
+    };
+    let coming = planning.version_of(name)?;
+    let is_new = planning.installed(name)? != coming.as_deref();
+    Ok(is_new && coming.as_deref() == Some(kernel_version(&planning.facts.kernel)))
+}
+
+/// Whether the kernel that runs has no module of this name.
+pub(super) fn is_missing(planning: &Planning<'_>, name: &str) -> Result<bool, HostError> {
+    Ok(matches!(presence(planning, name)?, Presence::Missing))
 }
 
 /// What the kernel says. Some have modules built in and no list of them, so what a module brings is looked at first.

@@ -10,6 +10,8 @@ use crate::host::HostError;
 use crate::plan::{Planning, Step};
 use crate::spec::{ContainerdSource, KubernetesVersion, Minor, ProxyMode};
 
+use super::modules;
+
 /// Packages.
 #[derive(Debug)]
 pub(super) struct Packages;
@@ -31,6 +33,7 @@ impl Step for Packages {
             wanted.push(Wanted { name: name.to_owned(), version: None });
         }
         wanted.extend(containerd(planning)?);
+        wanted.extend(more_modules(planning)?);
         let mut held: Vec<&str> = Vec::new();
         for package in &node.packages {
             let names = planning.facts.distribution.names(&package.name);
@@ -94,6 +97,48 @@ fn programs<'h>(planning: &Planning<'h>) -> Result<Vec<&'h str>, HostError> {
     let mut known = std::collections::BTreeSet::new();
     wanted.retain(|name| known.insert(*name));
     Ok(wanted)
+}
+
+/// The package with modules that images of RHEL 10 and its kin lack, where one of them is wished. It has to be the one
+/// of the kernel that runs: that of a newer kernel helps only after a boot.
+fn more_modules(planning: &mut Planning<'_>) -> Result<Vec<Wanted>, HostError> {
+    let distribution = planning.facts.distribution;
+    let (Some(wish), Some(name)) =
+        (&planning.node.modules, &distribution.packages.kernel_modules_extra)
+    else {
+        return Ok(Vec::new());
+    };
+    if !distribution.modules_extra {
+        return Ok(Vec::new());
+    }
+    let wanted = |name: &str, version: Option<&str>| Wanted {
+        name: name.to_owned(),
+        version: version.map(str::to_owned),
+    };
+    if !planning.is_live() {
+        return Ok(vec![wanted(name, None)]);
+    }
+    let mut missing = Vec::new();
+    for module in &wish.load {
+        if modules::is_missing(planning, module)? {
+            missing.push(module.as_str());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kernel = modules::kernel_version(&planning.facts.kernel);
+    let exact = format!("{name}-{kernel}");
+    let known = planning.look(&["dnf", "--quiet", "repoquery", "--", &exact]);
+    if known.is_ok_and(|known| known.is_ok() && known.stdout.trim().is_empty()) {
+        planning.reboot(format!(
+            "{} of {name} is only to be had for a newer kernel than {kernel}, which has to run first",
+            missing.join(", ")
+        ));
+        // It brings the kernel that it is for.
+        return Ok(vec![wanted(name, None)]);
+    }
+    Ok(vec![wanted(name, Some(kernel))])
 }
 
 fn containerd(planning: &mut Planning<'_>) -> Result<Option<Wanted>, HostError> {

@@ -1,6 +1,7 @@
 //! Values of the kernel: set now, and at every boot.
 
 use crate::change::{Change, ChangeError};
+use crate::data;
 use crate::edit::Edit;
 use crate::plan::{Planning, Step};
 use crate::spec::Sysctl;
@@ -102,6 +103,12 @@ fn set_now(
     }
     let path = Key::new(name).path();
     if !is_there {
+        // A module that only the next boot has brings it, and what is set at boot.
+        let modules = planning.node.modules.iter().flat_map(|modules| &modules.load);
+        let brings = |module: &String| data::modules::brings(module, name);
+        if planning.will_reboot() && modules.into_iter().any(brings) {
+            return Ok(());
+        }
         if !wish.optional {
             planning.refuse(format!(
                 "the kernel has no {name} ({path}): a module may be missing. Load it by `modules`, or say \

@@ -61,7 +61,8 @@ pub(crate) fn plan_of(host: &FakeHost, node: &Node, step: &dyn Step) -> Plan {
 /// What a step finds although there is nothing to do.
 pub(crate) fn findings(host: &FakeHost, node: &Node, step: &dyn Step) -> Vec<String> {
     let facts = Facts::of(host).unwrap();
-    Planning::new(host, node, &facts).verify(step).unwrap()
+    let told = Planning::new(host, node, &facts).verify(step).unwrap();
+    told.refusals.into_iter().chain(told.notes).collect()
 }
 
 /// Carries a plan out.

@@ -5,6 +5,7 @@
 //! `io.containerd.cri.v1.images`. What stands under the table of another version is silently ignored by
 //! containerd, so it is told here. A file without a version is of version 1.
 
+mod read;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -16,6 +17,7 @@ use toml_edit::{Array, DocumentMut, Item, Value};
 use self::tree::{dotted, look, put};
 use super::TextError;
 
+pub use read::{Settings, read};
 pub use version::{Schema, Version};
 
 /// The program that runs containers, under the name that all versions know.

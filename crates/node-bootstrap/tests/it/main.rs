@@ -4,3 +4,4 @@
 
 mod host;
 mod lives;
+mod namespace;

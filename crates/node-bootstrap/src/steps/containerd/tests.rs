@@ -101,24 +101,16 @@ fn an_old_one_is_refused_with_where_to_get_a_newer() {
         assert!(plan.is_empty(), "{}", shown(&plan));
         shown(&plan)
     };
-    insta::assert_snapshot!(said(with(debian(), "containerd", "1.6.20~ds1-1"), serde_json::json!({})), @r"
-    refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.6: Debian 12 packs no newer one, Docker does: say `containerd: {source: docker}`
-    ");
-    insta::assert_snapshot!(said(with(rocky(), "containerd.io", "1.7.27-3.1.el9"), serde_json::json!({})), @r#"
-    refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.7: say `containerd: {version: "2"}`
-    "#);
+    insta::assert_snapshot!(said(with(debian(), "containerd", "1.6.20~ds1-1"), serde_json::json!({})), @"refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.6: Debian 12 packs no newer one, Docker does: say `containerd: {source: docker}`");
+    insta::assert_snapshot!(said(with(rocky(), "containerd.io", "1.7.27-3.1.el9"), serde_json::json!({})), @r#"refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.7: say `containerd: {version: "2"}`"#);
     let host = debian();
     host.answer(
         &["containerd", "--version"],
         0,
         "containerd github.com/containerd/containerd v1.7.2 x\n",
     );
-    insta::assert_snapshot!(said(host, serde_json::json!({"source": "none"})), @r"
-    refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.7: install containerd 2.0 or newer
-    ");
-    insta::assert_snapshot!(said(debian(), serde_json::json!({"source": "none"})), @r"
-    refused: there is no containerd (`containerd --version` says nothing). Install it, or say who packs it: `containerd: {source: docker}`
-    ");
+    insta::assert_snapshot!(said(host, serde_json::json!({"source": "none"})), @"refused: Kubernetes 1.36 takes containerd from 2.0 on, and this one is 1.7: install containerd 2.0 or newer");
+    insta::assert_snapshot!(said(debian(), serde_json::json!({"source": "none"})), @"refused: there is no containerd (`containerd --version` says nothing). Install it, or say who packs it: `containerd: {source: docker}`");
 }
 
 #[test]

@@ -227,9 +227,7 @@ fn ssh_whose_port_is_not_known_is_refused() {
     host.set("/etc/ssh/sshd_config.d/10-x.conf", "Port twentytwo\n");
     let plan = plan_of(&host, &control_plane(), &Firewall);
     assert!(plan.is_empty());
-    insta::assert_snapshot!(shown(&plan), @r"
-    refused: /etc/ssh/sshd_config.d/10-x.conf:1: `twentytwo` is no port, so that the one of ssh is not known and cannot be kept open. Mend that line
-    ");
+    insta::assert_snapshot!(shown(&plan), @"refused: /etc/ssh/sshd_config.d/10-x.conf:1: `twentytwo` is no port, so that the one of ssh is not known and cannot be kept open. Mend that line");
 }
 
 #[test]
@@ -237,17 +235,13 @@ fn rules_in_files_of_iptables_are_told_and_not_changed() {
     let host = rocky();
     host.set_unit("iptables.service", "enabled", true);
     let firewall = serde_json::json!({});
-    insta::assert_snapshot!(shown(&plan_of(&host, &node("worker", &firewall), &Firewall)), @r"
-    refused: iptables.service is active, and its files are not changed by node-prep. Let in 22/tcp, 10250/tcp, 10256/tcp, 30000-32767/tcp, 30000-32767/udp there, and say `firewall: {mode: ignore}`
-    ");
+    insta::assert_snapshot!(shown(&plan_of(&host, &node("worker", &firewall), &Firewall)), @"refused: iptables.service is active, and its files are not changed by node-prep. Let in 22/tcp, 10250/tcp, 10256/tcp, 30000-32767/tcp, 30000-32767/udp there, and say `firewall: {mode: ignore}`");
 }
 
 #[test]
 fn disabling_stops_what_takes_only_its_own_rules_away() {
     let node = node("worker", &serde_json::json!({"mode": "disable"}));
-    insta::assert_snapshot!(lives(with_firewalld, &node, &Firewall), @r"
-    disable and stop firewalld.service
-    ");
+    insta::assert_snapshot!(lives(with_firewalld, &node, &Firewall), @"disable and stop firewalld.service");
     insta::assert_snapshot!(lives(|| with_nftables("drop"), &node, &Firewall), @r"
     disable nftables.service
     reboot: the rules of nftables.service stay until then: to stop it would flush the rules of containers and of all others

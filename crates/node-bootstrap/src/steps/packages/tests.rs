@@ -97,7 +97,7 @@ fn a_node_of_a_cluster_goes_one_minor_at_a_time() {
 fn containerd_of_another_packer_is_not_thrown_out() {
     let host = with_packages(debian());
     host.with(|world| {
-        drop(world.packages.insert("containerd.io".to_owned(), "2.1.4-1".to_owned()))
+        drop(world.packages.insert("containerd.io".to_owned(), "2.1.4-1".to_owned()));
     });
     let plan = shown(&plan_of(&host, &node(&serde_json::json!({})), &Packages));
     assert!(plan.contains("Say `containerd: {source: docker}` to keep Docker's"), "{plan}");
@@ -114,4 +114,37 @@ fn the_version_of_containerd_is_a_pattern_of_its_packaging() {
     assert_eq!(wanted(debian(), "distribution", "1.6.20"), "containerd 1.6.20*");
     assert_eq!(wanted(debian(), "docker", "2.1.4"), "containerd.io 2.1.4-*");
     assert_eq!(wanted(rocky(), "distribution", "2.1"), "containerd.io 2.1.*");
+}
+
+#[test]
+fn modules_that_images_lack_come_for_the_kernel_that_runs_or_with_the_next() {
+    let node: Node =
+        serde_json::from_value(serde_json::json!({"modules": {"load": ["br_netfilter"]}})).unwrap();
+    let host = |answer: &str| {
+        let host = FakeHost::of("rocky", "10.0");
+        host.set("/proc/sys/kernel/osrelease", "6.12.0-55.el10.x86_64\n");
+        host.answer(&["modinfo"], 1, "");
+        host.answer(&["dnf", "--quiet", "repoquery"], 0, answer);
+        host
+    };
+    let plan = |host: &FakeHost| {
+        let facts = crate::facts::Facts::of(host).unwrap();
+        let steps: [&dyn Step; 2] = [&Packages, &super::modules::Modules];
+        shown(&crate::plan::plan(host, &node, &facts, steps, []).unwrap())
+    };
+    let same = host("kernel-modules-extra-0:6.12.0-55.el10.x86_64\n");
+    insta::assert_snapshot!(plan(&same), @r"
+    install kernel-modules-extra 6.12.0-55.el10
+    write /etc/modules-load.d/node-prep.conf (mode 0644)
+      +# Written by node-prep; it is replaced as a whole.
+      +br_netfilter
+    load module br_netfilter now
+    ");
+    insta::assert_snapshot!(plan(&host("")), @r"
+    install kernel-modules-extra
+    write /etc/modules-load.d/node-prep.conf (mode 0644)
+      +# Written by node-prep; it is replaced as a whole.
+      +br_netfilter
+    reboot: br_netfilter of kernel-modules-extra is only to be had for a newer kernel than 6.12.0-55.el10, which has to run first
+    ");
 }
