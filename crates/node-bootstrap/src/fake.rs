@@ -33,6 +33,8 @@ pub struct FakePackage {
     pub files: Vec<(String, String)>,
     /// Packages that come along.
     pub depends: Vec<String>,
+    /// Packages that have to go.
+    pub conflicts: Vec<String>,
 }
 
 /// What a host in memory is made of.

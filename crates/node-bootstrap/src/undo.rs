@@ -143,9 +143,9 @@ fn difference(before: &State, after: &State, now: &State) -> Option<String> {
                 |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
             Some(format!("it was left at {} and is {}", shown(left), shown(now)))
         }
-        // Whether a unit runs at this moment is no one's decision.
+        // Whether a unit runs at this moment is no one's decision, and one that is gone went with its package.
         (State::Unit { enabled: left, .. }, State::Unit { enabled: now, .. }) => {
-            (left != now).then(|| format!("it was left {left} and is {now}"))
+            (left != now && !now.is_empty()).then(|| format!("it was left {left} and is {now}"))
         }
         (State::Packages(left), State::Packages(now)) => {
             let State::Packages(before) = before else { return None };

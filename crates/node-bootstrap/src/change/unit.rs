@@ -91,7 +91,8 @@ pub(crate) fn restore(
     active: Option<bool>,
 ) -> Result<(), HostError> {
     let State::Unit { enabled: now, .. } = state(host, unit)? else { return Ok(()) };
-    if now.is_empty() && enabled.is_empty() {
+    // Packages come back before their units are looked at: one that is not there now stays away.
+    if now.is_empty() {
         return Ok(());
     }
     if active == Some(false) {

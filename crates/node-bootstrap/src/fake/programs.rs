@@ -247,6 +247,9 @@ fn add(world: &mut World, package: &FakePackage) {
             add(world, &other);
         }
     }
+    for name in &package.conflicts {
+        remove(world, name);
+    }
     world.packages.insert(package.name.clone(), package.version.clone());
     for unit in &package.units {
         let new = FakeUnit { enabled: "disabled".to_owned(), active: false, beneath: None };

@@ -106,7 +106,10 @@ pub(crate) fn shown(plan: &Plan) -> String {
 /// is of a tree, and of a run that is killed anywhere. Gives the plan as a person reads it.
 pub(crate) fn lives(prepare: impl Fn() -> FakeHost, node: &Node, step: &dyn Step) -> String {
     let plan = lives_once(&prepare(), node, step);
-    lives_once(&prepare().as_tree(), node, step);
+    let tree = prepare().as_tree();
+    // Nothing runs in a tree.
+    tree.with(|world| world.units.values_mut().for_each(|unit| unit.active = false));
+    lives_once(&tree, node, step);
     survives(prepare, node, step);
     shown(&plan)
 }

@@ -177,6 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_whose_package_had_to_go_comes_back() {
+        let prepare = || {
+            let host = with_packages(debian());
+            host.with(|world| {
+                let timesyncd = "systemd-timesyncd".to_owned();
+                for known in world.available.iter_mut().filter(|known| known.name == "chrony") {
+                    known.conflicts.push(timesyncd.clone());
+                }
+                world.packages.insert(timesyncd, "1.0-1".to_owned());
+            });
+            host.set_unit("systemd-timesyncd.service", "enabled", true);
+            host
+        };
+        let plan = lives(prepare, &node(TimeDaemon::Chrony), &Time);
+        assert!(plan.contains("install chrony"), "{plan}");
+    }
+
+    #[test]
     fn nothing_is_started_in_a_container() {
         let prepare = || {
             let host = with_packages(debian());

@@ -81,6 +81,7 @@ pub(crate) fn host() -> FakeHost {
             units: vec!["kubelet.service".to_owned()],
             files: vec![("/etc/kubelet.conf".to_owned(), "of the package\n".to_owned())],
             depends: vec!["cri-tools".to_owned()],
+            ..FakePackage::default()
         });
         world.available.push(FakePackage {
             name: "cri-tools".to_owned(),
