@@ -4,7 +4,7 @@ use super::found::{ADMIN, kubectl};
 use crate::change::{Change, ChangeError};
 use crate::edit::Edit;
 use crate::fetch::Need;
-use crate::host::{HostError, sha256};
+use crate::host::{Host, HostError, sha256};
 use crate::plan::{Planning, Step};
 use crate::spec::{Cni, Node};
 
@@ -15,15 +15,21 @@ pub const MANIFEST: &str = "/etc/kubernetes/node-prep/network.yaml";
 #[derive(Debug, Clone, Copy)]
 pub struct Network;
 
-/// What has to be fetched for [`Network`]; nothing where `node.yaml` names a file, or no plugin.
-#[must_use]
-pub fn needs(node: &Node) -> Option<Need> {
-    let wish = node.cni.as_ref()?;
-    Some(Need {
+/// What has to be fetched for [`Network`]; nothing where `node.yaml` names a file, or no plugin, or it is on the host.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn needs(host: &dyn Host, node: &Node) -> Result<Option<Need>, HostError> {
+    let Some(Cni { url: Some(url), sha256: wanted, .. }) = &node.cni else { return Ok(None) };
+    let kept = host.read(MANIFEST)?.map(|content| sha256(&content));
+    if kept.is_some() && kept.as_deref() == wanted.as_deref() {
+        return Ok(None);
+    }
+    Ok(Some(Need {
         what: "the manifest of the network plugin".to_owned(),
-        place: wish.url.clone()?,
-        sha256: wish.sha256.clone(),
-    })
+        place: url.clone(),
+        sha256: wanted.clone(),
+    }))
 }
 
 impl Step for Network {
@@ -53,8 +59,10 @@ impl Step for Network {
             (file.clone(), true)
         } else {
             let from = wish.url.clone().unwrap_or_default();
-            let content = planning.fetched(&from).map(|bytes| String::from_utf8(bytes.to_vec()));
-            let Some(Ok(content)) = content else {
+            let fetched = planning.fetched(&from).map(|bytes| String::from_utf8(bytes.to_vec()));
+            // What is not fetched again is here.
+            let kept = if fetched.is_none() { planning.text(MANIFEST)? } else { None };
+            let Some(content) = fetched.and_then(Result::ok).or(kept) else {
                 planning.refuse(format!("cni: {from} was not fetched, or is not text"));
                 return Ok(());
             };

@@ -51,8 +51,11 @@ fn node() -> Node {
 fn planned(host: &FakeHost, node: &Node, steps: &[&dyn Step]) -> Plan {
     let facts = Facts::of(host).unwrap();
     let journal = Journal::read(host).unwrap();
-    let fetched: Fetched =
-        needs(node).map(|need| (need.place, NETWORK.as_bytes().to_vec())).into_iter().collect();
+    let fetched: Fetched = needs(host, node)
+        .unwrap()
+        .map(|need| (need.place, NETWORK.as_bytes().to_vec()))
+        .into_iter()
+        .collect();
     let steps = steps.iter().copied();
     plan_with(host, node, &facts, steps, journal.owed().cloned(), &fetched).unwrap()
 }
