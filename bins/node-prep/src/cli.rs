@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ::cli::OutputFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use node_bootstrap::cluster::ADMIN;
 
 /// Prepares a host for Kubernetes: shows every change before it is made, makes them in order, and takes them back.
 ///
@@ -96,6 +98,42 @@ pub(crate) enum Command {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Makes a new cluster, with this host as its first control plane
+    ///
+    /// kubeadm does it, and reads a file that is made from node.yaml. Then the users that node.yaml names get their
+    /// kubeconfig, and the network plugin is applied. What a run that was cut short has left is finished by the next one; where
+    /// there is a cluster already, nothing is changed.
+    Init {
+        #[command(flatten)]
+        wish: Wish,
+        #[command(flatten)]
+        kubeadm: Kubeadm,
+        /// Makes a token, and prints how other hosts join; it is a secret
+        #[arg(long)]
+        print_join: bool,
+        /// With --print-join: also for other control planes, within two hours
+        #[arg(long, requires = "print_join")]
+        upload_certs: bool,
+    },
+    /// Makes this host a node of a cluster that is there
+    ///
+    /// `node-prep token create` on a control plane prints how. Where the host is in this cluster already, nothing is changed.
+    Join {
+        #[command(flatten)]
+        wish: MaybeWish,
+        #[command(flatten)]
+        kubeadm: Kubeadm,
+        #[command(flatten)]
+        invitation: Invitation,
+    },
+    /// Tokens that hosts join with; for a control plane
+    Token {
+        /// The administrator's kubeconfig
+        #[arg(long, value_name = "FILE", default_value = ADMIN)]
+        kubeconfig: String,
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
     /// Shows what was changed, when and by whom, and whether it is still as it was left
     Status,
     /// Shows what the host is
@@ -135,4 +173,80 @@ pub(crate) struct Wish {
     /// A built-in profile; a node.yaml that names none is laid over it
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+}
+
+/// As [`Wish`], where nothing has to be wished.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the host shall be")]
+pub(crate) struct MaybeWish {
+    /// A node.yaml
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// A built-in profile; a node.yaml that names none is laid over it
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+/// How kubeadm is called.
+#[derive(Debug, Args)]
+pub(crate) struct Kubeadm {
+    /// Checks of kubeadm whose errors become warnings, beside those of node.yaml: NumCPU,Mem or all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) ignore_preflight_errors: Vec<String>,
+    /// How long to wait for the node to be Ready; 0s for not at all
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) wait: SignedDuration,
+    /// Only shows what would be done; exit code 3 if there is something
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Which cluster, and what lets the host in. Secrets are never arguments: others see those.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The cluster")]
+pub(crate) struct Invitation {
+    /// Where its API server is
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) endpoint: String,
+    /// The hash of the key of its authority
+    #[arg(long, value_name = "sha256:HEX")]
+    pub(crate) ca_cert_hash: String,
+    /// A file with the token in its first line
+    #[arg(long, value_name = "FILE", required_unless_present = "token_stdin")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The token is the first line of standard input; with --control-plane the second may be the certificate key
+    #[arg(long, conflicts_with = "token_file")]
+    pub(crate) token_stdin: bool,
+    /// The host becomes another control plane
+    #[arg(long)]
+    pub(crate) control_plane: bool,
+    /// A file with the certificate key in its first line
+    #[arg(long, value_name = "FILE", requires = "control_plane")]
+    pub(crate) certificate_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenVerb {
+    /// Makes a token, and prints how other hosts join; it is a secret
+    Create {
+        /// How long it is valid
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        ttl: SignedDuration,
+        /// What it is for, for people
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        /// Also for other control planes: uploads what they need, encrypted, for two hours
+        #[arg(long)]
+        upload_certs: bool,
+    },
+    /// Shows the public parts of the tokens that are valid
+    List,
+    /// Takes a token away
+    Delete {
+        /// Its public part: the 6 characters before the dot
+        id: String,
+    },
 }

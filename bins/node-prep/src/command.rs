@@ -4,9 +4,12 @@ mod apply;
 mod check;
 mod explain;
 mod facts;
+mod init;
+mod join;
 mod plan;
 mod reset;
 mod status;
+mod token;
 mod undo;
 mod verify;
 
@@ -43,6 +46,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
             };
             undo::undo(&session()?, &asked, *dry_run)
         }
+        Command::Init { wish, kubeadm, print_join, upload_certs } => {
+            init::init(&session()?, wish, kubeadm, *print_join, *upload_certs)
+        }
+        Command::Join { wish, kubeadm, invitation } => {
+            join::join(&session()?, wish, kubeadm, invitation)
+        }
+        Command::Token { kubeconfig, verb } => token::token(&session()?, kubeconfig, verb),
         Command::Status => status::status(&session()?),
         Command::Facts => facts::facts(&session()?),
         Command::Explain { step } => explain::explain(step.as_deref()),

@@ -8,9 +8,10 @@ use ::cli::{OutputFormat, invalid, note};
 use anyhow::{Context, Result};
 use node_bootstrap::change::Poke;
 use node_bootstrap::facts::Facts;
+use node_bootstrap::fetch::Fetched;
 use node_bootstrap::journal::{By, Journal};
 use node_bootstrap::local::LocalHost;
-use node_bootstrap::plan::{self, Plan};
+use node_bootstrap::plan::{self, Plan, Step};
 use node_bootstrap::spec::{Node, Problems, Profile};
 use node_bootstrap::steps;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -77,6 +78,17 @@ impl Session {
         let steps = steps::all().iter().copied();
         let plan = plan::plan_with(&self.host, node, &facts, steps, owed, &fetched)?;
         Ok((facts, plan))
+    }
+
+    /// What has to be done for these steps, with what was fetched for them.
+    pub(crate) fn plan_of(
+        &self,
+        node: &Node,
+        steps: &[&dyn Step],
+        fetched: &Fetched,
+    ) -> Result<Plan> {
+        let facts = Facts::of(&self.host)?;
+        Ok(plan::plan_with(&self.host, node, &facts, steps.iter().copied(), [], fetched)?)
     }
 
     /// Changing the machine needs root.

@@ -3,6 +3,7 @@
 //! A [`Change`] says what shall be, not how it was. Its [`State`] is read from the host before and after it is made, and
 //! with the two it can be taken back.
 
+pub mod kubeadm;
 mod package;
 mod unit;
 
@@ -17,6 +18,7 @@ pub use unit::Enablement;
 use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
+use crate::secret::Secret;
 use crate::text::{kernel_command_line, swaps, sysctl};
 
 /// One change to a host.
@@ -149,6 +151,13 @@ pub enum Change {
         /// What takes it back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Vec<String>>,
+    },
+    /// kubeadm makes this host a node, or takes that back.
+    Kubeadm {
+        /// What it does.
+        verb: kubeadm::Verb,
+        /// What it is told.
+        document: Secret,
     },
 }
 
@@ -358,6 +367,7 @@ impl Change {
             Self::Hold { .. } => "held packages".to_owned(),
             Self::Poke(poke) => poke.to_string(),
             Self::Rule { add: argv, .. } | Self::Run { argv, .. } => shown(argv),
+            Self::Kubeadm { .. } => "node of a cluster".to_owned(),
         }
     }
 
@@ -374,7 +384,8 @@ impl Change {
             | Self::KernelWord { .. }
             | Self::Rule { .. }
             | Self::Poke(_)
-            | Self::Run { .. } => true,
+            | Self::Run { .. }
+            | Self::Kubeadm { .. } => true,
             Self::Unit { active, .. } => active.is_some(),
             Self::WriteFile { .. }
             | Self::RemoveFile { .. }
@@ -415,6 +426,7 @@ impl Change {
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
             Self::Rule { shown, .. } => State::Is(shown.is(host)?),
             Self::Run { creates: Some(path), .. } => State::Is(host.entry(path)?.is_some()),
+            Self::Kubeadm { .. } => kubeadm::probe(host)?,
             Self::Poke(_) | Self::Run { creates: None, .. } => State::Unknown,
         })
     }
@@ -479,11 +491,27 @@ impl Change {
             Self::Rule { add, .. } => {
                 host.check(&Command::new(add.iter().cloned()).within(ACT))?;
             }
+            Self::Kubeadm { verb, document } => kubeadm::make(host, *verb, document)?,
             Self::Run { argv, .. } => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
             }
         }
         Ok(())
+    }
+
+    /// What a killed run may have left in between is taken away.
+    ///
+    /// # Errors
+    /// If it cannot be taken away.
+    pub(crate) fn tidy(&self, host: &dyn Host) -> Result<(), HostError> {
+        match self {
+            Self::WriteFile { .. }
+            | Self::RemoveFile { .. }
+            | Self::MakeFolder { .. }
+            | Self::MakeLink { .. } => host.tidy(&self.resource()),
+            Self::Kubeadm { .. } => kubeadm::tidy(host),
+            _ => Ok(()),
+        }
     }
 
     /// Takes it back: what was touched is as it was before. Answers what had to stay, if anything had to.
@@ -548,6 +576,7 @@ impl Change {
             (Self::Run { undo: Some(argv), .. }, _) => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
             }
+            (Self::Kubeadm { verb, .. }, before) => return kubeadm::take_back(host, *verb, before),
             (Self::Run { undo: None, .. }, _) => {
                 return Err(ChangeError::NoWayBack { what: self.to_string() });
             }
@@ -742,6 +771,7 @@ impl fmt::Display for Change {
             Self::Rule { add: argv, .. } | Self::Run { argv, .. } => {
                 write!(f, "run {}", shown(argv))
             }
+            Self::Kubeadm { verb, .. } => write!(f, "run {}", shown(&verb.argv())),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
 
 mod network;
+mod cluster;
 mod programs;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+
+pub use cluster::{AUTHORITY, FakeCluster};
 
 use crate::host::{Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of};
 
@@ -58,6 +61,8 @@ pub struct World {
     pub rules: BTreeMap<String, String>,
     /// Tables of nftables: `ip kube-proxy`.
     pub tables: Vec<String>,
+    /// The cluster that its kubeadm made, or let it into.
+    pub cluster: Option<FakeCluster>,
     /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
     /// counts.
     pub answers: Vec<(Vec<String>, Output)>,
@@ -412,7 +417,8 @@ impl Host for FakeHost {
         self.alive(&shown)?;
         self.calls.borrow_mut().push(shown.clone());
         let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
-        let death = if programs::only_looks(&argv) { None } else { self.mortal(&shown)? };
+        let only_looks = programs::only_looks(&argv) || cluster::only_looks(&argv);
+        let death = if only_looks { None } else { self.mortal(&shown)? };
         let answer = {
             let world = self.world.borrow();
             let fits = |known: &&(Vec<String>, Output)| {
@@ -423,7 +429,9 @@ impl Host for FakeHost {
         let output = answer.or_else(|| {
             let mut world = self.world.borrow_mut();
             let stdin = command.stdin.as_deref().unwrap_or_default();
+            let half = death == Some(Death::Within);
             network::run(&mut world, &argv, &String::from_utf8_lossy(stdin))
+                .or_else(|| cluster::run(&mut world, half, &argv))
                 .or_else(|| programs::run(&mut world, self.live, &argv))
         });
         if death.is_some() {

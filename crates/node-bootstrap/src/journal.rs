@@ -367,9 +367,7 @@ impl<'h> Journal<'h> {
             .cloned()
             .collect();
         for made in &open {
-            if let State::Path(_) = made.before {
-                self.host.tidy(&made.change.resource())?;
-            }
+            made.change.tidy(self.host)?;
             let now = made.change.probe(self.host)?;
             match (&made.after, now == made.before) {
                 (Some(_), true) => self.taken_back(made.number)?,

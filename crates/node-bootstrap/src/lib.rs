@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod change;
 pub mod check;
+pub mod cluster;
 pub mod data;
 pub mod edit;
 pub mod facts;

@@ -560,6 +560,11 @@ impl<'h> Planning<'h> {
         self.push(change, None);
     }
 
+    /// As [`Planning::live`], with what it is about, for people.
+    pub(crate) fn live_shown(&mut self, change: Change, shown: String) {
+        self.push(change, Some(shown));
+    }
+
     /// A unit shall come at boot, or not, and run now, or not. One that does not exist yet comes with a package.
     ///
     /// # Errors

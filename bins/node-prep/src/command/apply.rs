@@ -31,10 +31,13 @@ pub(crate) fn apply(
     if count > 0 && !yes && !confirmed(&format!("make {}", counted(count, "change")), "apply")? {
         return Ok(Exit::Interrupted);
     }
-    let stop = stop()?;
+    make(session, &plan, &stop()?)
+}
+
+/// Makes the changes of a plan that was shown.
+pub(super) fn make(session: &Session, plan: &Plan, stop: &dyn Fn() -> bool) -> Result<Exit> {
     let mut tell = |event: &Event<'_>| tell(event);
-    let applied =
-        carry_out(&session.host, &plan, by(), &mut Watch { tell: &mut tell, stop: &stop });
+    let applied = carry_out(&session.host, plan, by(), &mut Watch { tell: &mut tell, stop });
     let exit = match applied {
         Ok(applied) if applied.stopped => {
             note(&format!(
@@ -69,7 +72,10 @@ pub(super) fn tell(event: &Event<'_>) {
             say(&format!("an interrupted run had begun this: {} ({})", made.change, made.step));
         }
         // What may take long is told before it is done.
-        Event::Making { step, change: change @ (Change::Install { .. } | Change::Run { .. }) } => {
+        Event::Making {
+            step,
+            change: change @ (Change::Install { .. } | Change::Run { .. } | Change::Kubeadm { .. }),
+        } => {
             say(&format!("{step:<14} {change} ..."));
         }
         Event::Making { .. } => {}

@@ -191,6 +191,8 @@ document! {
         tls_bootstrap: Option<String>,
         /// For the cluster to be found.
         discovery: Option<String>,
+        /// For changed manifests to be seen.
+        upgrade_manifests: Option<String>,
     }
 }
 

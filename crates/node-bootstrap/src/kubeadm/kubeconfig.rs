@@ -108,6 +108,12 @@ impl Kubeconfig {
         endpoint(self.find("clusters", context["context"]["cluster"].as_str()?)?)
     }
 
+    /// The servers and CAs of all its clusters.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.list("clusters").iter().filter_map(endpoint).collect()
+    }
+
     /// Whether one of its clusters is this one: the same server and the same CA.
     #[must_use]
     pub fn points_to(&self, cluster: &Endpoint) -> bool {

@@ -271,6 +271,7 @@ fn a_real_kubeadm_takes_every_document() {
             etcd_api_call: wait(),
             tls_bootstrap: wait(),
             discovery: wait(),
+            upgrade_manifests: wait(),
         })
     };
     let endpoint = || {

@@ -1,0 +1,190 @@
+//! kubeadm makes this host a node, or takes that back.
+//!
+//! Its document is in a file of its own while it runs: `/run` is memory, so nothing of it is left on a disk. Before it
+//! starts, [`UNFINISHED`] says so, and says what stood there: where that file is left, kubeadm did not come to its end,
+//! and what it left belongs to no cluster that anyone uses.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChangeError, State};
+use crate::edit::EditError;
+use crate::host::{Command, Entry, Host, HostError, INSTALL, Kind, Meta};
+use crate::journal::FOLDER;
+use crate::kubeadm::{Document, ResetConfiguration, render};
+use crate::secret::Secret;
+
+/// Where the document is while kubeadm runs.
+pub const DOCUMENT: &str = "/run/node-prep-kubeadm.yaml";
+/// Is there from before kubeadm starts until it has succeeded.
+pub const UNFINISHED: &str = "/var/lib/node-prep/kubeadm-unfinished";
+/// Where kubeadm has its files.
+const KUBERNETES: &str = "/etc/kubernetes";
+/// What kubeadm and the kubelet leave there, by which a node is known.
+const MARKS: [&str; 7] = [
+    "admin.conf",
+    "bootstrap-kubelet.conf",
+    "kubelet.conf",
+    "manifests/etcd.yaml",
+    "manifests/kube-apiserver.yaml",
+    "pki/ca.crt",
+    "pki/ca.key",
+];
+
+/// What kubeadm does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It makes a cluster, with this host as its first control plane.
+    Init,
+    /// It takes this host into a cluster.
+    Join,
+    /// It takes away what it has left on this host.
+    Reset,
+}
+
+impl Verb {
+    /// As it is written after `kubeadm`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Join => "join",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// The program and its arguments. All that is secret is in the document.
+    #[must_use]
+    pub fn argv(self) -> Vec<String> {
+        let mut argv = vec!["kubeadm", self.as_str(), "--config", DOCUMENT];
+        if self == Self::Init {
+            argv.extend(["--skip-token-print", "--skip-certificate-key-print"]);
+        }
+        argv.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// A run of kubeadm that did not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// What it was to do.
+    pub verb: Verb,
+    /// Whether an authority of the administrator's own was there before.
+    pub own_authority: bool,
+}
+
+impl Unfinished {
+    /// Reads [`UNFINISHED`].
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut lines = text.lines();
+        let verb = match lines.next() {
+            Some("join") => Verb::Join,
+            Some("reset") => Verb::Reset,
+            _ => Verb::Init,
+        };
+        Self { verb, own_authority: lines.any(is_authority) }
+    }
+}
+
+fn is_authority(mark: &str) -> bool {
+    mark.starts_with("pki/")
+}
+
+/// What kubeadm is told to reset: all that it made, but never an authority that was there before.
+///
+/// # Errors
+/// If it cannot be written as YAML.
+pub fn reset_document(own_authority: bool) -> Result<Secret, ChangeError> {
+    // It empties this folder. There is none of that name.
+    let certificates = if own_authority { "/run/node-prep-none" } else { "/etc/kubernetes/pki" };
+    let reset = ResetConfiguration {
+        force: Some(true),
+        certificates_dir: Some(certificates.to_owned()),
+        ..ResetConfiguration::default()
+    };
+    render(&[Document::Reset(&reset)]).map_err(|error| ChangeError::Edit {
+        path: DOCUMENT.to_owned(),
+        source: EditError::new(error),
+    })
+}
+
+/// What is there of a node.
+fn marks(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
+    let mut found = Vec::new();
+    for mark in MARKS {
+        if host.entry(&format!("{KUBERNETES}/{mark}"))?.is_some() {
+            found.push(mark);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn probe(host: &dyn Host) -> Result<State, HostError> {
+    let found = marks(host)?;
+    Ok(State::Value((!found.is_empty()).then(|| found.join(" "))))
+}
+
+pub(super) fn make(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostError> {
+    if verb != Verb::Reset {
+        begin(host, verb, &marks(host)?)?;
+    }
+    put(host, DOCUMENT, document.expose())?;
+    let ran = host.check(&Command::new(verb.argv()).within(INSTALL));
+    host.remove(DOCUMENT)?;
+    if ran.is_ok() || is_untouched(host)? {
+        host.remove(UNFINISHED)?;
+    }
+    ran.map(drop)
+}
+
+/// Whether kubeadm was begun, and nothing is there that was not there before.
+fn is_untouched(host: &dyn Host) -> Result<bool, HostError> {
+    let text = host.text(UNFINISHED)?;
+    let marks = marks(host)?;
+    Ok(text.is_some_and(|text| text.lines().skip(1).eq(marks)))
+}
+
+fn begin(host: &dyn Host, verb: Verb, before: &[&str]) -> Result<(), HostError> {
+    if host.entry(FOLDER)?.is_none() {
+        host.put(FOLDER, &Entry { kind: Kind::Folder, meta: Meta::root(0o700) })?;
+    }
+    let lines = [verb.as_str()].into_iter().chain(before.iter().copied());
+    put(host, UNFINISHED, &lines.flat_map(|line| [line, "\n"]).collect::<String>())
+}
+
+fn put(host: &dyn Host, path: &str, content: &str) -> Result<(), HostError> {
+    let kind = Kind::File(content.as_bytes().to_vec());
+    host.put(path, &Entry { kind, meta: Meta::root(0o600) })
+}
+
+/// Everything is as before kubeadm ran. Answers what stays.
+pub(super) fn take_back(
+    host: &dyn Host,
+    verb: Verb,
+    before: &State,
+) -> Result<Option<String>, ChangeError> {
+    if verb == Verb::Reset || probe(host)? == *before {
+        return Ok(None);
+    }
+    let State::Value(before) = before else { return Ok(None) };
+    let before: Vec<&str> = before.iter().flat_map(|marks| marks.split(' ')).collect();
+    let own_authority = before.iter().any(|mark| is_authority(mark));
+    begin(host, Verb::Reset, &before)?;
+    make(host, Verb::Reset, &reset_document(own_authority)?)?;
+    Ok(Some(
+        "kubeadm leaves rules of the firewall, links and the network plugin's files: `node-prep reset` takes them away"
+            .to_owned(),
+    ))
+}
+
+/// What a killed run may have left is taken away.
+pub(super) fn tidy(host: &dyn Host) -> Result<(), HostError> {
+    host.tidy(UNFINISHED)?;
+    host.tidy(DOCUMENT)?;
+    host.remove(DOCUMENT)?;
+    if is_untouched(host)? {
+        host.remove(UNFINISHED)?;
+    }
+    Ok(())
+}

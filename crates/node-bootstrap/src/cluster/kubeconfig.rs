@@ -1,0 +1,104 @@
+//! Users of the host get the administrator's access to the cluster.
+
+use super::found::ADMIN;
+use crate::change::ChangeError;
+use crate::edit::{Edit, EditError};
+use crate::host::HostError;
+use crate::kubeadm::kubeconfig::{Kubeconfig, KubeconfigError};
+use crate::plan::{Planning, Step};
+
+/// The administrator's entry in the users' `~/.kube/config`. Never `super-admin.conf`: that one passes by all rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Kubeconfigs;
+
+/// A user of the host.
+struct User {
+    owner: (u32, u32),
+    home: String,
+}
+
+impl Step for Kubeconfigs {
+    fn id(&self) -> &'static str {
+        "kubeconfig"
+    }
+
+    fn why(&self) -> &'static str {
+        "kubectl finds the cluster by ~/.kube/config. The entry of /etc/kubernetes/admin.conf is merged into it; what is there for \
+         other clusters stays."
+    }
+
+    fn plan(&self, planning: &mut Planning<'_>) -> Result<(), ChangeError> {
+        let Some(wish) = &planning.node.kubeconfig else { return Ok(()) };
+        let Some(text) = planning.text(ADMIN)? else {
+            planning.refuse(format!("there is no {ADMIN}: `node-prep init` makes it"));
+            return Ok(());
+        };
+        let admin = Kubeconfig::read(ADMIN, &text).map_err(|error| failed(ADMIN, &error))?;
+        for name in &wish.users {
+            match user(planning, name)? {
+                Some(user) => merge(planning, &user, &admin)?,
+                None => planning.refuse(format!("kubeconfig: this host has no user {name}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(path: &str, error: &KubeconfigError) -> ChangeError {
+    ChangeError::Edit { path: path.to_owned(), source: EditError::new(error) }
+}
+
+fn merge(planning: &mut Planning<'_>, user: &User, admin: &Kubeconfig) -> Result<(), ChangeError> {
+    let folder = format!("{}/.kube", user.home.trim_end_matches('/'));
+    let path = format!("{folder}/config");
+    let standing = planning.text(&path)?;
+    let before = Kubeconfig::read(&path, standing.as_deref().unwrap_or_default())
+        .map_err(|error| failed(&path, &error))?;
+    let mut after = before.clone();
+    if let Some(cluster) = admin.endpoint() {
+        // A cluster that was at this address before is no more.
+        for other in before.endpoints() {
+            if other.server == cluster.server && other.authority != cluster.authority {
+                after.remove(&other);
+            }
+        }
+    }
+    after.merge(admin, false).map_err(|error| failed(&path, &error))?;
+    if !planning.exists(&folder)? {
+        planning.folder_as(&folder, 0o700, user.owner)?;
+    }
+    let content = match standing {
+        // Its form is its owner's.
+        Some(text) if before == after => text.into(),
+        _ => after.write().map_err(|error| failed(&path, &error))?,
+    };
+    planning.write_as(&path, Edit::Secret(content), Some(0o600), Some(user.owner))
+}
+
+/// Who this is, from `/etc/passwd`, or whatever else knows the host's users.
+fn user(planning: &Planning<'_>, name: &str) -> Result<Option<User>, HostError> {
+    let local = planning.text("/etc/passwd")?.unwrap_or_default();
+    if let Some(user) = entry(&local, name) {
+        return Ok(Some(user));
+    }
+    match planning.look(&["getent", "passwd", name]) {
+        Ok(output) => Ok(entry(&output.stdout, name)),
+        Err(HostError::Run { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The line of a user, as passwd(5) describes it.
+fn entry(passwd: &str, name: &str) -> Option<User> {
+    let fields = |line: &str| -> Option<User> {
+        let fields: Vec<&str> = line.split(':').collect();
+        match fields[..] {
+            [known, _, uid, gid, _, home, _] if known == name && home.starts_with('/') => {
+                let owner = (uid.parse().ok()?, gid.parse().ok()?);
+                Some(User { owner, home: home.to_owned() })
+            }
+            _ => None,
+        }
+    };
+    passwd.lines().find_map(fields)
+}

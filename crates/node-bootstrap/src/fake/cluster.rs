@@ -1,0 +1,288 @@
+//! kubeadm and kubectl of a host in memory, as far as this crate calls them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::World;
+use crate::host::{Entry, Kind, Meta, Output, folder_of};
+
+/// The certificate of every cluster's authority.
+pub const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBgDCCASegAwIBAgIUGk5Q7nBZiQh4olg0dACBaSlwXqUwCgYIKoZIzj0EAwIw\n\
+FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjExNzQ4NDhaGA8yMTI2MTAy\n\
+ODE3NDg0OFowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG\n\
+SM49AwEHA0IABH1IOEzsalDfQiLfq7PkImLo3sn/DJMM877BEP6JYPnD6NL6+kTN\n\
+P2AcuUbYb7wvzmmP9dk6HYFW41mFPisB/xajUzBRMB0GA1UdDgQWBBSRk263GOu5\n\
+/cDq9tiyLDmixwp0yjAfBgNVHSMEGDAWgBSRk263GOu5/cDq9tiyLDmixwp0yjAP\n\
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIE79srw1GqVn0sV/JOWj\n\
+BxNXhFicU3ewsyR4ZmEIi8LuAiBHQjlWKxyrtSqPmFUDP4+OrcFS1scelmgr+WGN\n\
+g5B7ow==\n\
+-----END CERTIFICATE-----\n\
+";
+
+/// A cluster, as the host in memory knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FakeCluster {
+    /// Whether its API server answers.
+    pub answers: bool,
+    /// What kubeadm read.
+    pub document: String,
+    /// Its nodes.
+    pub nodes: Vec<String>,
+    /// Of `kube-proxy`, and the `taint` and the `label` of a control plane, those that are there.
+    pub has: BTreeSet<&'static str>,
+    /// Files that were applied, with their content.
+    pub applied: BTreeMap<String, Vec<u8>>,
+    /// Tokens that were made.
+    pub tokens: Vec<String>,
+    /// What was read to upload certificates.
+    pub uploaded: Option<String>,
+}
+
+fn said(stdout: impl Into<String>) -> Output {
+    Output { code: Some(0), stdout: stdout.into(), stderr: String::new() }
+}
+
+fn failed(stderr: impl Into<String>) -> Output {
+    Output { code: Some(1), stdout: String::new(), stderr: stderr.into() }
+}
+
+/// Whether a program changes nothing.
+pub(super) fn only_looks(argv: &[&str]) -> bool {
+    match argv {
+        ["kubeadm", "version", ..] | ["kubeadm", "token", "list", ..] => true,
+        ["kubectl", ..] => argv.iter().any(|word| matches!(*word, "get" | "diff" | "wait")),
+        _ => false,
+    }
+}
+
+/// What kubeadm and kubectl do, or a half of it; `None` for other programs.
+pub(super) fn run(world: &mut World, half: bool, argv: &[&str]) -> Option<Output> {
+    Some(match argv {
+        ["kubeadm", "version", "-o", "short"] => said("v1.35.4\n"),
+        ["kubeadm", "init", "phase", "upload-certs", .., file] => match document(world, file) {
+            Ok(document) => world.cluster.as_mut().map_or_else(refused, |cluster| {
+                cluster.uploaded = Some(document);
+                said("")
+            }),
+            Err(output) => output,
+        },
+        ["kubeadm", verb @ ("init" | "join"), "--config", file, ..] => {
+            match document(world, file) {
+                Ok(document) => node(world, half, verb, document),
+                Err(output) => output,
+            }
+        }
+        ["kubeadm", "reset", "--config", file, ..] => match document(world, file) {
+            Ok(document) => reset(world, half, &document),
+            Err(output) => output,
+        },
+        ["kubeadm", "token", verb, rest @ ..] => token(world, verb, rest),
+        ["kubectl", "--kubeconfig", config, rest @ ..] => {
+            if !world.files.contains_key(*config) {
+                return Some(failed(format!("error: stat {config}: no such file")));
+            }
+            let words: Vec<&str> = rest
+                .iter()
+                .copied()
+                .filter(|word| !word.starts_with("--request-timeout"))
+                .collect();
+            kubectl(world, &words)
+        }
+        _ => return None,
+    })
+}
+
+fn refused() -> Output {
+    failed("The connection to the server was refused - did you specify the right host or port?")
+}
+
+/// The file that kubeadm is to read. It may hold secrets.
+fn document(world: &World, path: &str) -> Result<String, Output> {
+    match world.files.get(path) {
+        Some(Entry { kind: Kind::File(content), meta }) if meta.mode == 0o600 => {
+            Ok(String::from_utf8_lossy(content).into_owned())
+        }
+        Some(_) => Err(failed(format!("{path} can be read by others"))),
+        None => Err(failed(format!("unable to read config from {path:?}: no such file"))),
+    }
+}
+
+fn put(world: &mut World, path: &str, content: &str) {
+    let mut above = folder_of(path).to_owned();
+    while !world.files.contains_key(&above) {
+        let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+        world.files.insert(above.clone(), folder);
+        above = folder_of(&above).to_owned();
+    }
+    let kind = Kind::File(content.as_bytes().to_vec());
+    world.files.insert(path.to_owned(), Entry { kind, meta: Meta::root(0o600) });
+}
+
+fn kubeconfig(user: &str, credentials: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: {user}@kubernetes\nclusters:\n- name: kubernetes\n  cluster:\n    server: https://10.0.0.1:6443\n    certificate-authority-data: {}\ncontexts:\n- name: {user}@kubernetes\n  context: {{cluster: kubernetes, user: {user}}}\nusers:\n- name: {user}\n  user: {{{credentials}}}\n",
+        STANDARD.encode(AUTHORITY)
+    )
+}
+
+fn node(world: &mut World, half: bool, verb: &str, document: String) -> Output {
+    for path in ["manifests/kube-apiserver.yaml", "kubelet.conf"] {
+        let path = format!("/etc/kubernetes/{path}");
+        if world.files.contains_key(&path) {
+            let name = path.replace('/', "-");
+            return failed(format!("[ERROR FileAvailable-{name}]: {path} already exists"));
+        }
+    }
+    let controls = verb == "init" || document.contains("certificateKey: ");
+    let first =
+        kubeconfig("system:node:n1", "client-certificate-data: eA==, client-key-data: eQ==");
+    if !world.files.contains_key("/etc/kubernetes/pki/ca.crt") {
+        put(world, "/etc/kubernetes/pki/ca.crt", AUTHORITY);
+    }
+    if verb == "join" {
+        put(world, "/etc/kubernetes/bootstrap-kubelet.conf", &kubeconfig("b", "token: t"));
+    } else {
+        put(world, "/etc/kubernetes/pki/ca.key", "a key");
+        put(world, "/etc/kubernetes/kubelet.conf", &first);
+    }
+    if controls {
+        let admin = kubeconfig("kubernetes-admin", "client-key-data: c2VjcmV0");
+        put(world, "/etc/kubernetes/admin.conf", &admin);
+        put(world, "/etc/kubernetes/super-admin.conf", &kubeconfig("super-admin", "token: s"));
+        put(world, "/etc/kubernetes/manifests/kube-apiserver.yaml", "kind: Pod\n");
+    }
+    let mut cluster = FakeCluster { document, ..FakeCluster::default() };
+    if !half {
+        world.files.remove("/etc/kubernetes/bootstrap-kubelet.conf");
+        let last = kubeconfig(
+            "system:node:n1",
+            "client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem",
+        );
+        put(world, "/etc/kubernetes/kubelet.conf", &last);
+        cluster.answers = true;
+        cluster.nodes.push("n1".to_owned());
+        cluster.has.extend(["kube-proxy", "label"]);
+        if !cluster.document.contains("taints: []") {
+            cluster.has.insert("taint");
+        }
+    }
+    world.cluster = Some(cluster);
+    said("kubeadm join 10.0.0.1:6443 --token <value withheld>\n")
+}
+
+fn reset(world: &mut World, half: bool, document: &str) -> Output {
+    let emptied = ["/etc/kubernetes/manifests/", "/etc/kubernetes/pki/"];
+    let emptied =
+        if document.contains("/etc/kubernetes/pki") { &emptied[..] } else { &emptied[..1] };
+    world.files.retain(|path, _| !emptied.iter().any(|folder| path.starts_with(folder)));
+    if let Some(cluster) = &mut world.cluster {
+        cluster.answers = false;
+    }
+    if !half {
+        for name in ["admin", "super-admin", "kubelet", "bootstrap-kubelet"] {
+            world.files.remove(&format!("/etc/kubernetes/{name}.conf"));
+        }
+        world.cluster = None;
+    }
+    said("")
+}
+
+fn token(world: &mut World, verb: &str, rest: &[&str]) -> Output {
+    let Some(cluster) = world.cluster.as_mut().filter(|cluster| cluster.answers) else {
+        return refused();
+    };
+    match (verb, rest) {
+        ("create", _) => {
+            let token = format!("abcde{}.0123456789abcdef", cluster.tokens.len());
+            cluster.tokens.push(token.clone());
+            said(format!("{token}\n"))
+        }
+        ("list", _) => said(
+            cluster
+                .tokens
+                .iter()
+                .map(|token| {
+                    json!({
+                        "kind": "BootstrapToken",
+                        "token": token,
+                        "expires": "2026-01-02T00:00:00Z",
+                        "usages": ["authentication", "signing"],
+                    })
+                    .to_string()
+                })
+                .collect::<String>(),
+        ),
+        ("delete", [id, ..]) => {
+            cluster.tokens.retain(|token| token.split('.').next() != Some(id));
+            said("")
+        }
+        _ => failed("unknown command"),
+    }
+}
+
+fn kubectl(world: &mut World, words: &[&str]) -> Output {
+    let content = |world: &World, path: &str| match world.files.get(path).map(|entry| &entry.kind) {
+        Some(Kind::File(content)) => Some(content.clone()),
+        _ => None,
+    };
+    let file = words.last().and_then(|path| content(world, path));
+    let Some(cluster) = world.cluster.as_mut().filter(|cluster| cluster.answers) else {
+        return refused();
+    };
+    match (words, file) {
+        (["get", "--raw", "/readyz"], _) => said("ok"),
+        (["-n", "kube-system", "get", "daemonset", ..], _)
+            if cluster.has.contains("kube-proxy") =>
+        {
+            said("daemonset.apps/kube-proxy\n")
+        }
+        (["-n", "kube-system", "get", "configmap", ..], _) => {
+            let document = cluster.document.split("---\n").nth(1).unwrap_or_default();
+            said(document)
+        }
+        (["get", "nodes", ..], _) => {
+            said(cluster.nodes.iter().flat_map(|name| ["node/", name, "\n"]).collect::<String>())
+        }
+        (["get", "node", _, "-o", "json"], _) => {
+            let taint =
+                json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
+            let label = json!({"node.kubernetes.io/exclude-from-external-load-balancers": ""});
+            said(
+                json!({
+                    "spec": {"taints": if cluster.has.contains("taint") { taint } else { json!([]) }},
+                    "metadata": {"labels": if cluster.has.contains("label") { label } else { json!({}) }},
+                })
+                .to_string(),
+            )
+        }
+        (["get", ..], _) => said("cni plugin not initialized"),
+        (["wait", ..], _) if !cluster.applied.is_empty() => said("node/n1 condition met\n"),
+        (["wait", ..], _) => failed("error: timed out waiting for the condition on nodes/n1"),
+        (["diff", .., path], Some(file)) if cluster.applied.get(*path) == Some(&file) => said(""),
+        (["apply", .., path], Some(file)) => {
+            cluster.applied.insert((*path).to_owned(), file);
+            said("")
+        }
+        (["delete", .., path], Some(_)) => {
+            cluster.applied.remove(*path);
+            said("")
+        }
+        (["taint", .., spec], _) => set(cluster, "taint", spec),
+        (["label", .., spec], _) => set(cluster, "label", spec),
+        _ => failed("error"),
+    }
+}
+
+fn set(cluster: &mut FakeCluster, what: &'static str, spec: &str) -> Output {
+    if spec.ends_with('-') {
+        cluster.has.remove(what);
+    } else {
+        cluster.has.insert(what);
+    }
+    said("")
+}
