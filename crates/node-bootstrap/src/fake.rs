@@ -1,7 +1,7 @@
 //! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
 
-mod network;
 mod cluster;
+mod network;
 mod programs;
 
 use std::cell::{Cell, RefCell};

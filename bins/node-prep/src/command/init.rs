@@ -5,6 +5,9 @@ use std::time::Duration;
 use ::cli::{Exit, OutputFormat, confirmed, counted, invalid, note, say};
 use anyhow::Result;
 use jiff::SignedDuration;
+use node_bootstrap::change::Change;
+use node_bootstrap::change::kubeadm::Verb;
+use node_bootstrap::check::{Ignore, Purpose, Verdict, check};
 use node_bootstrap::cluster::{self, ADMIN, Init};
 use node_bootstrap::data::preflight;
 use node_bootstrap::facts::Facts;
@@ -32,7 +35,7 @@ pub(crate) fn init(
             "--upload-certs: a cluster gets other control planes only if `kubeadm: {controlPlaneEndpoint: ...}` is in node.yaml",
         ));
     }
-    let ignore_preflight_errors = ignored(asked)?;
+    let ignore_preflight_errors = asked.ignore_preflight_errors.clone();
     let needs: Vec<Need> = cluster::needs(&session.host, &node)?.into_iter().collect();
     let fetched = fetch(&needs)?;
     let first = session.plan_of(&node, &[&Init { ignore_preflight_errors }], &fetched)?;
@@ -43,6 +46,9 @@ pub(crate) fn init(
     super::plan::print(session, second.as_ref().unwrap_or(&first))?;
     if second.is_none() {
         say_what_follows(&node);
+    }
+    if is_fresh(&first) && !checked(session, &node, asked, Purpose::Init)? {
+        return Ok(Exit::Failed);
     }
     let stop = stop()?;
     if let Some(exit) = may(second.as_ref().unwrap_or(&first), asked, "init")? {
@@ -74,16 +80,47 @@ pub(crate) fn init(
     Ok(if is_ready { Exit::Ok } else { Exit::Partial })
 }
 
-/// Names of checks that kubeadm has.
-pub(super) fn ignored(asked: &Kubeadm) -> Result<Vec<String>> {
+/// Asks what kubeadm asks before it begins, and more. Answers whether nothing is in the way.
+pub(super) fn checked(
+    session: &Session,
+    node: &Node,
+    asked: &Kubeadm,
+    purpose: Purpose,
+) -> Result<bool> {
+    let facts = Facts::of(&session.host)?;
+    let of_node = node.kubeadm.iter().flat_map(|kubeadm| &kubeadm.ignore_preflight_errors);
+    let ignore = Ignore::parse(of_node.chain(&asked.ignore_preflight_errors))
+        .map_err(|error| invalid(format!("--ignore-preflight-errors: {error}")))?;
+    let findings = check(&session.host, &facts, node, purpose, &ignore);
     for name in &asked.ignore_preflight_errors {
-        if !preflight::is_known(name) {
+        let is_ours = findings.iter().any(|finding| finding.name.eq_ignore_ascii_case(name));
+        if !is_ours && !preflight::is_known(name) {
             return Err(invalid(format!(
-                "--ignore-preflight-errors: kubeadm has no check `{name}`; give a name that it prints in brackets, or all"
+                "--ignore-preflight-errors: there is no check `{name}`; give a name that `node-prep check` prints, or all"
             )));
         }
     }
-    Ok(asked.ignore_preflight_errors.clone())
+    let mut is_sound = true;
+    for finding in findings.iter().filter(|finding| finding.verdict >= Verdict::Warn) {
+        is_sound &= finding.verdict != Verdict::Fail;
+        say(&format!("{} {}: {}", finding.verdict, finding.name, finding.message));
+        if let Some(help) = &finding.help {
+            say(&format!("     {help}"));
+        }
+    }
+    if !is_sound {
+        note("mend what failed, or name it in --ignore-preflight-errors");
+    }
+    Ok(is_sound)
+}
+
+/// Whether kubeadm is to run on a host that has nothing of a cluster: what a killed run left would fail the checks.
+pub(super) fn is_fresh(plan: &Plan) -> bool {
+    let mut verbs = plan.changes().filter_map(|(_, change)| match change {
+        Change::Kubeadm { verb, .. } => Some(*verb),
+        _ => None,
+    });
+    verbs.next().is_some_and(|verb| verb != Verb::Reset)
 }
 
 /// How it ends before anything is done, if it does.

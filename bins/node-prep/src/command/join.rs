@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ::cli::{Exit, invalid};
 use anyhow::Result;
+use node_bootstrap::check::Purpose;
 use node_bootstrap::cluster::{self, Join};
 use node_bootstrap::fetch::Fetched;
 use node_bootstrap::kubeadm::CertificateKey;
@@ -32,14 +33,18 @@ pub(crate) fn join(
             Session::node(&Wish { file: file.clone(), profile: profile.clone() })?
         }
     };
-    let step = Join {
+    let wanted = Join {
         invitation: read(invitation)?,
-        ignore_preflight_errors: super::init::ignored(asked)?,
+        ignore_preflight_errors: asked.ignore_preflight_errors.clone(),
     };
-    let plan = session.plan_of(&node, &[&step], &Fetched::new())?;
+    let plan = session.plan_of(&node, &[&wanted], &Fetched::new())?;
     super::plan::print(session, &plan)?;
     if invitation.token_stdin && !asked.yes && !asked.dry_run && !plan.is_empty() {
         return Err(invalid("--token-stdin leaves nobody to ask: say --yes"));
+    }
+    let purpose = Purpose::Join { control_plane: invitation.control_plane };
+    if super::init::is_fresh(&plan) && !super::init::checked(session, &node, asked, purpose)? {
+        return Ok(Exit::Failed);
     }
     let stop = stop()?;
     if let Some(exit) = super::init::may(&plan, asked, "join")? {

@@ -92,14 +92,13 @@ fn commands(invitation: &Invitation) -> String {
     let join = format!(
         "node-prep join --yes --endpoint {endpoint} --ca-cert-hash {ca_cert_hash} --token-stdin"
     );
-    let mut out = format!("# a worker:\nprintf '%s\\n' {token} | {join}\n");
+    let mut lines = vec!["# a worker:".to_owned(), format!("printf '%s\\n' {token} | {join}")];
     if let Some(key) = &invitation.certificate_key {
         let key = key.expose();
-        out += &format!(
-            "# another control plane, within two hours, one after another:\nprintf '%s\\n' {token} {key} | {join} --control-plane\n"
-        );
+        lines.push("# another control plane, within two hours, one after another:".to_owned());
+        lines.push(format!("printf '%s\\n' {token} {key} | {join} --control-plane"));
     }
-    out
+    lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 fn list(session: &Session, kubeconfig: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Hosts that become nodes: of a new cluster, of one that is there, cut short and mended.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use node_bootstrap::apply::{Applied, ApplyError};
@@ -12,7 +13,7 @@ use node_bootstrap::cluster::{
 use node_bootstrap::facts::Facts;
 use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost};
 use node_bootstrap::fetch::Fetched;
-use node_bootstrap::host::{Entry, Kind, Meta, sha256};
+use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
 use node_bootstrap::journal::Journal;
 use node_bootstrap::kubeadm::ca_hash;
 use node_bootstrap::plan::{Plan, Step, plan_with};
@@ -93,10 +94,10 @@ fn shown(plan: &Plan) -> String {
     let mut out = String::new();
     for step in &plan.steps {
         for change in &step.changes {
-            out += &format!("{}: {}\n", step.step, change.change);
+            writeln!(out, "{}: {}", step.step, change.change).unwrap();
         }
         for said in step.notes.iter().chain(&step.refusals) {
-            out += &format!("{}: ({said})\n", step.step);
+            writeln!(out, "{}: ({said})", step.step).unwrap();
         }
     }
     out
@@ -108,12 +109,7 @@ fn refusal(plan: &Plan) -> String {
 }
 
 fn text(host: &FakeHost, path: &str) -> String {
-    match host.snapshot().files.get(path) {
-        Some(Entry { kind: Kind::File(content), .. }) => {
-            String::from_utf8(content.clone()).unwrap()
-        }
-        other => panic!("{path}: {other:?}"),
-    }
+    host.text(path).unwrap().unwrap_or_else(|| format!("there is no {path}"))
 }
 
 fn cluster(host: &FakeHost) -> FakeCluster {
@@ -125,7 +121,7 @@ fn keeps_its_secrets(host: &FakeHost, plans: &[&Plan], calls: &[String]) {
     let mut seen = calls.join("\n");
     for plan in plans {
         seen += &serde_json::to_string(plan).unwrap();
-        seen += &format!("{plan:?}");
+        write!(seen, "{plan:?}").unwrap();
     }
     host.with(|world| {
         for (path, entry) in &world.files {
@@ -492,7 +488,7 @@ fn a_network_plugin_with_another_checksum_is_not_applied() {
 fn a_node_that_does_not_become_ready_says_why() {
     let host = host();
     carry_out(&host, &init_plan(&host, &node())).unwrap();
-    let wait = || wait_ready(&host, ADMIN, "n1", Duration::from_secs(300));
+    let wait = || wait_ready(&host, ADMIN, "n1", Duration::from_mins(5));
     let Err(error @ NotReady::Deadline { .. }) = wait() else { panic!("there is no network") };
     assert_eq!(
         error.to_string(),
