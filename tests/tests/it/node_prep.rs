@@ -1,4 +1,5 @@
 //! `node-prep` on hosts of the tests' own, and those hosts themselves.
 
+mod cluster;
 mod hosts;
 mod tree;
