@@ -29,10 +29,6 @@ impl Namespace {
     }
 
     /// Whether it worked.
-    fn set_hostname(&self, name: &str) -> Result<(), HostError> {
-        panic!("nothing here names a host {name}")
-    }
-
     fn run(&self, argv: &[&str]) -> bool {
         Host::run(self, &Command::new(argv.iter().copied())).is_ok_and(|output| output.is_ok())
     }
@@ -100,6 +96,10 @@ impl Host for Namespace {
 
     fn set_value(&self, path: &str, value: &str) -> Result<(), HostError> {
         self.files.set_value(path, value)
+    }
+
+    fn set_hostname(&self, name: &str) -> Result<(), HostError> {
+        panic!("nothing here names a host {name}")
     }
 
     fn run(&self, command: &Command) -> Result<Output, HostError> {
