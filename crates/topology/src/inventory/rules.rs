@@ -88,8 +88,9 @@ impl Rules {
                 );
             }
             if let Some(first) = names.get(host.name.as_str()) {
+                let first = hosts[*first].address;
                 let message =
-                    format!("hosts[{first}] is called {} as well", host.name.escape_debug());
+                    format!("the host at {first} is called {} as well", host.name.escape_debug());
                 self.error(
                     "duplicate-name",
                     path.join("name"),
