@@ -187,7 +187,7 @@ fn masters(cluster: &ClusterConfiguration, faults: &mut Vec<Problem>) {
         return;
     };
     let count = masters.len();
-    if count % 2 == 0 {
+    if count.is_multiple_of(2) {
         let quorum = count / 2 + 1;
         let role = last.k8s_role.as_ref().map_or_else(
             || last.entry.clone(),

@@ -130,18 +130,18 @@ impl Rules {
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let jump = |c: char| name(c) || matches!(c, '@' | ':' | ',' | '[' | ']');
         let file = |c: char| !c.is_control();
-        let words: [(&str, &Option<String>, &dyn Fn(char) -> bool, &str); 3] = [
-            ("user", &ssh.user, &name, "give a name of letters, digits, `-`, `_` and `.`"),
-            ("jump", &ssh.jump, &jump, "give hosts as `ssh -J` takes them: ops@bastion:22"),
-            ("identityFile", &ssh.identity_file, &file, "give the path of a private key"),
-        ];
-        for (key, word, fits, help) in words {
-            let Some(word) = word else { continue };
-            if word.is_empty() || word.starts_with('-') || !word.chars().all(fits) {
+        let mut word = |key, word: Option<&String>, fits: &dyn Fn(char) -> bool, help| {
+            if let Some(word) = word
+                && (word.is_empty() || word.starts_with('-') || !word.chars().all(fits))
+            {
                 let message = format!("`{}` cannot be given to ssh", word.escape_debug());
                 self.error("ssh", path.join(key), message, help);
             }
-        }
+        };
+        let help = "give a name of letters, digits, `-`, `_` and `.`";
+        word("user", ssh.user.as_ref(), &name, help);
+        word("jump", ssh.jump.as_ref(), &jump, "give hosts as `ssh -J` takes them: ops@bastion:22");
+        word("identityFile", ssh.identity_file.as_ref(), &file, "give the path of a private key");
     }
 
     fn labels(&mut self, host: &Host, path: &DataPath) {
@@ -175,7 +175,7 @@ impl Rules {
                 "no host has the role control-plane",
                 "give one, three or five hosts that role",
             ),
-            [.., last] if all.len() % 2 == 0 => {
+            [.., last] if all.len().is_multiple_of(2) => {
                 let quorum = all.len() / 2 + 1;
                 self.warning(
                     "even-control-planes",
