@@ -99,7 +99,8 @@ mod tests {
     fn shown(text: &str) -> String {
         let (inventory, _) = Inventory::read("cluster.yaml", text).unwrap();
         let tree = Tree::parse("cluster.yaml", text).unwrap();
-        check(&inventory, &tree).iter().map(|problem| format!("{problem}\n")).collect()
+        let lines: Vec<String> = check(&inventory, &tree).iter().map(ToString::to_string).collect();
+        lines.join("\n")
     }
 
     #[test]

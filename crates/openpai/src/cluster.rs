@@ -62,7 +62,7 @@ pub struct Host {
     pub machine_type: String,
     /// How it is logged in to.
     pub access: Access,
-    /// The labels of `OpenPAI`'s services, those of `openi-master` and `openi-worker` spelled out.
+    /// The labels of OpenPAI's services, those of `openi-master` and `openi-worker` spelled out.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -121,7 +121,9 @@ fn labels(machine: &Machine) -> BTreeMap<String, String> {
         if is_on {
             put("hdfsrole", role);
             put("yarnrole", role);
-            more.iter().for_each(|label| put(label, "true"));
+            for label in more {
+                put(label, "true");
+            }
         }
     }
     for (label, is_on) in &machine.labels {
@@ -160,7 +162,7 @@ pub struct Images {
     pub dashboard: String,
 }
 
-/// A cluster as `OpenPAI` means it.
+/// A cluster as OpenPAI means it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
     /// Its name, where the services' file gives one.

@@ -1,4 +1,4 @@
-//! A `cluster.yaml` of `OpenPAI`'s files, and what is lost on the way.
+//! A `cluster.yaml` of OpenPAI's files, and what is lost on the way.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use topology::{Address, Inventory, Network};
 
 use crate::cluster::{self, Access, Cluster};
 
-/// A `cluster.yaml`, and what of `OpenPAI`'s files is not in it.
+/// A `cluster.yaml`, and what of OpenPAI's files is not in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Converted {
     /// The cluster.
@@ -18,7 +18,7 @@ pub struct Converted {
     pub notes: Vec<String>,
 }
 
-/// Makes a `cluster.yaml` of `OpenPAI`'s files.
+/// Makes a `cluster.yaml` of OpenPAI's files.
 #[must_use]
 pub fn convert(cluster: &Cluster) -> Converted {
     let ssh = common(cluster);

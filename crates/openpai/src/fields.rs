@@ -291,24 +291,22 @@ pub(crate) fn address_of(text: &Written<String>, faults: &mut Vec<Problem>) -> O
         faults.push(text.error("placeholder", message, "write the address, such as 10.10.0.11"));
         return None;
     }
-    match written.parse::<IpAddr>() {
-        Ok(address) => Some(address.to_canonical()),
-        Err(_) => {
-            let numeric = written.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-            let parts = written.split('.').filter(|part| !part.is_empty()).count();
-            let (code, message) = if numeric && parts < 4 {
-                let message =
-                    format!("`{}` is no IPv4 address: it has {parts} of 4 numbers", shown(written));
-                ("short-ip", message)
-            } else {
-                ("bad-ip", format!("`{}` is no IP address", shown(written)))
-            };
-            let help = "an IPv4 address has four numbers from 0 to 255, such as 10.10.0.11; an IPv6 address looks \
-                        like fd00::11";
-            faults.push(text.error(code, message, help));
-            None
-        }
+    if let Ok(address) = written.parse::<IpAddr>() {
+        return Some(address.to_canonical());
     }
+    let numeric = written.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let parts = written.split('.').filter(|part| !part.is_empty()).count();
+    let (code, message) = if numeric && parts < 4 {
+        (
+            "short-ip",
+            format!("`{}` is no IPv4 address: it has {parts} of 4 numbers", shown(written)),
+        )
+    } else {
+        ("bad-ip", format!("`{}` is no IP address", shown(written)))
+    };
+    let help = "an IPv4 address has four numbers from 0 to 255, such as 10.10.0.11; an IPv6 address looks like fd00::11";
+    faults.push(text.error(code, message, help));
+    None
 }
 
 /// The port that a text is.

@@ -1,9 +1,9 @@
-//! `OpenPAI`'s (and `OpenI`'s) configuration of a Kubernetes cluster as data.
+//! OpenPAI's (and OpenI's) configuration of a Kubernetes cluster as data.
 //!
 //! - [`load`] reads the four files of 2018 as they are, with everything that is wrong in all of them, and names
 //!   files of other generations.
 //! - [`Cluster`] is what they mean: hosts in the order of the file, addresses, how the API is reached.
-//! - [`legacy::render`] gives the files that `OpenPAI` would have put on each host, for comparison.
+//! - [`legacy::render`] gives the files that OpenPAI would have put on each host, for comparison.
 //! - [`convert`] makes a `cluster.yaml` of it, and says what is lost.
 //! - [`NodeList::read`] reads lists of nodes in both forms.
 //!

@@ -1,4 +1,4 @@
-//! Lists of nodes: what `-f` of `OpenPAI`'s commands takes.
+//! Lists of nodes: what `-f` of OpenPAI's commands takes.
 
 use diagnostics::yaml::Tree;
 use diagnostics::{DataPath, Problem};

@@ -162,7 +162,7 @@ fn foreign(file: SourceFile<'_>, found: Document, wanted: Option<Document>) -> P
 fn missing(files: &[SourceFile<'_>], problems: &mut Vec<Problem>) {
     let names = [CLUSTER, KUBERNETES, ROLES, SERVICES];
     let is_there = |name: &&str| files.iter().any(|file| file.name() == *name);
-    if names.iter().all(|name| is_there(name)) {
+    if names.iter().all(is_there) {
         return;
     }
     let mut silent = Vec::new();
@@ -175,7 +175,7 @@ fn missing(files: &[SourceFile<'_>], problems: &mut Vec<Problem>) {
             Some(foreign(*file, found, None))
         })
         .collect();
-    let none = !names.iter().any(|name| is_there(name));
+    let none = !names.iter().any(is_there);
     if none && !others.is_empty() {
         problems.extend(others);
         return;

@@ -69,11 +69,11 @@ pub struct Machine {
     pub k8s_role: Option<Written<String>>,
     /// Its name as a member of etcd.
     pub etcdid: Option<Written<String>>,
-    /// Its number in `ZooKeeper`.
+    /// Its number in ZooKeeper.
     pub zkid: Option<Written<String>>,
     /// Whether the dashboard runs here.
     pub dashboard: Option<Written<bool>>,
-    /// `openi-master` or `pai-master`: whether `OpenPAI`'s services run here.
+    /// `openi-master` or `pai-master`: whether OpenPAI's services run here.
     pub service_master: Option<Written<bool>>,
     /// `openi-worker` or `pai-worker`: whether jobs run here.
     pub service_worker: Option<Written<bool>>,

@@ -8,7 +8,7 @@ use crate::fields::{Fields, Written};
 /// What stands in `kubernetes-configuration.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubernetesConfiguration {
-    /// A name server of the hosts. `OpenPAI` deploys none.
+    /// A name server of the hosts. OpenPAI deploys none.
     pub cluster_dns: Option<Written<String>>,
     /// The address of the API.
     pub load_balance_ip: Option<Written<String>>,

@@ -26,7 +26,7 @@ pub struct ServicesConfiguration {
     pub virtual_clusters: Vec<VirtualCluster>,
 }
 
-/// The parts with their keys, of `OpenPAI` 0.5 to 0.8 and of `OpenI`.
+/// The parts with their keys, of OpenPAI 0.5 to 0.8 and of OpenI.
 const PARTS: [(&str, &[&str]); 9] = [
     ("frameworklauncher", &["frameworklauncher-port"]),
     (

@@ -24,7 +24,7 @@ pub(super) fn pod() -> Value {
     })
 }
 
-/// One server for each master, without health checks, and watches are cut after 100 s of silence: as `OpenPAI` had it.
+/// One server for each master, without health checks, and watches are cut after 100 s of silence: as OpenPAI had it.
 pub(super) fn configuration(cluster: &Cluster) -> String {
     let mut out = String::from(
         "defaults\n    mode http\n    timeout connect 10s\n    timeout client 100s\n    timeout server 100s\n\n",

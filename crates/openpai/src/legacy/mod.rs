@@ -1,7 +1,7 @@
-//! The files that `OpenPAI` would have put on each host: Kubernetes 1.9 without TLS. For comparison only.
+//! The files that OpenPAI would have put on each host: Kubernetes 1.9 without TLS. For comparison only.
 //!
 //! Which files a host gets is what the role definition says of its role. `haproxy.cfg` is made of its own template;
-//! `OpenI` made it of that of `haproxy.yaml`, so that its proxy host could not work.
+//! OpenI made it of that of `haproxy.yaml`, so that its proxy host could not work.
 
 mod addons;
 mod haproxy;
@@ -51,7 +51,7 @@ pub struct HostFiles {
     pub files: Vec<File>,
 }
 
-/// Everything that `OpenPAI` would have rendered.
+/// Everything that OpenPAI would have rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The hosts in the order of the file.

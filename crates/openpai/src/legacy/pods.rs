@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, Host};
 
 /// A pod in the host's network.
-fn pod(name: &str, container: Value, volumes: Option<Value>) -> Value {
+fn pod(name: &str, container: &Value, volumes: Option<Value>) -> Value {
     let mut spec = json!({ "hostNetwork": true, "containers": [container] });
     if let Some(volumes) = volumes {
         spec["volumes"] = volumes;
@@ -46,7 +46,7 @@ pub(super) fn apiserver(cluster: &Cluster, host: &Host) -> Value {
             "--cors-allowed-origins", ".*",
         ],
     });
-    in_kube_system(pod("kube-apiserver", container, None))
+    in_kube_system(pod("kube-apiserver", &container, None))
 }
 
 pub(super) fn controller_manager(cluster: &Cluster) -> Value {
@@ -62,7 +62,7 @@ pub(super) fn controller_manager(cluster: &Cluster) -> Value {
         ],
         "livenessProbe": healthz(10252),
     });
-    in_kube_system(pod("kube-controller-manager", container, None))
+    in_kube_system(pod("kube-controller-manager", &container, None))
 }
 
 pub(super) fn scheduler(cluster: &Cluster) -> Value {
@@ -77,7 +77,7 @@ pub(super) fn scheduler(cluster: &Cluster) -> Value {
         ],
         "livenessProbe": healthz(10251),
     });
-    in_kube_system(pod("kube-scheduler", container, None))
+    in_kube_system(pod("kube-scheduler", &container, None))
 }
 
 pub(super) fn etcd(cluster: &Cluster, host: &Host) -> Value {
@@ -104,5 +104,5 @@ pub(super) fn etcd(cluster: &Cluster, host: &Host) -> Value {
         "volumeMounts": [{ "name": "varetcd", "mountPath": "/var/etcd" }],
     });
     let volumes = json!([{ "name": "varetcd", "hostPath": { "path": "/var/etcd/data" } }]);
-    pod("etcd-server", container, Some(volumes))
+    pod("etcd-server", &container, Some(volumes))
 }

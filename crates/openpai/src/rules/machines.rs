@@ -205,7 +205,7 @@ fn masters(cluster: &ClusterConfiguration, faults: &mut Vec<Problem>) {
     }
 }
 
-/// Where the services of `OpenPAI` run.
+/// Where the services of OpenPAI run.
 fn services(cluster: &ClusterConfiguration, faults: &mut Vec<Problem>) {
     let set = |flag: &Option<Written<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
     let flags = |part: fn(&Machine) -> &Option<Written<bool>>| {

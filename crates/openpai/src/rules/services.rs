@@ -9,7 +9,7 @@ pub(crate) fn check(services: &ServicesConfiguration, faults: &mut Vec<Problem>)
         || services.virtual_clusters.iter().filter_map(|cluster| cluster.capacity.as_ref());
     let sum: f64 = shares().map(|share| share.value).sum();
     if sum > 100.0
-        && let Some(last) = shares().last()
+        && let Some(last) = shares().next_back()
     {
         faults.push(last.warning(
             "capacity-over-100",

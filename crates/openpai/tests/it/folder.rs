@@ -60,12 +60,16 @@ impl Folder {
     }
 }
 
-/// A folder of the collection of OpenPAI's own files, if this machine has it: `OPENPAI_DATA` says where.
+/// A folder of the collection of OpenPAI's own files, `data/pai`: skipped visibly where it is absent.
 pub(crate) fn collection(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("OPENPAI_DATA").map(PathBuf::from).map(|data| data.join(name));
-    let found = path.filter(|path| path.is_dir());
-    if found.is_none() {
-        eprintln!("skipped: OPENPAI_DATA names no folder with OpenPAI's files ({name})");
+    let root = std::env::var_os("WINDLASS_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let path = root.join("pai").join(name);
+    if path.is_dir() {
+        return Some(path);
     }
-    found
+    eprintln!("skipped: {} is not there", path.display());
+    None
 }

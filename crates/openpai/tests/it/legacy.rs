@@ -154,7 +154,7 @@ fn kubelet(text: &str) -> Value {
 fn parsed(file: &File) -> (String, Value) {
     match file.path.as_str() {
         "kubelet.sh" => ("run once: kubelet.sh".to_owned(), kubelet(&file.text)),
-        path if path.ends_with(".cfg") => (path.to_owned(), haproxy(&file.text)),
+        path if path.contains("haproxy.cfg") => (path.to_owned(), haproxy(&file.text)),
         path => (path.to_owned(), yaml::read(path, &file.text).unwrap()),
     }
 }

@@ -3,6 +3,8 @@
 use insta::assert_snapshot;
 use openpai::{CLUSTER, HighAvailability, KUBERNETES, ROLES, SERVICES};
 
+use proptest::prelude::*;
+
 use crate::folder::Folder;
 
 #[test]
@@ -221,5 +223,32 @@ fn empty_and_strange_files_are_faults_and_nothing_worse() {
             assert_eq!(loaded.cluster.is_none(), loaded.has_errors(), "{file}: {text}");
             assert!(loaded.has_errors() || file == SERVICES, "{file}: {text}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever becomes of a line, reading ends, and there is a cluster exactly when nothing is wrong.
+    #[test]
+    fn a_line_that_is_spoilt_is_told_or_harmless(
+        file in 0..4_usize,
+        line in any::<prop::sample::Index>(),
+        to in prop_oneof![
+            Just(String::new()), Just("\t".to_owned()), Just("  - ~".to_owned()), Just("    hostip: [".to_owned()),
+            Just("? {}".to_owned()), Just("    k8s-role: {a: b}".to_owned()), "[ -~]{0,30}",
+        ],
+    ) {
+        let mut folder = Folder::own("sound");
+        let text = folder.0.get_mut([CLUSTER, KUBERNETES, ROLES, SERVICES][file]).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let at = line.index(lines.len());
+        let spoilt: Vec<&str> =
+            lines.iter().enumerate().map(|(index, line)| if index == at { to.as_str() } else { line }).collect();
+        *text = spoilt.join("\n");
+        let loaded = folder.load();
+        prop_assert_eq!(loaded.cluster.is_none(), loaded.has_errors());
+        let shown = folder.report();
+        prop_assert!(!shown.contains("s3cret") || to.contains("s3cret"), "{}", shown);
     }
 }

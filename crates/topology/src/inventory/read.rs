@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use diagnostics::yaml::Tree;
+use diagnostics::yaml::{Reading, Shape, Tree};
 use diagnostics::{DataPath, Problem, Step};
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
-use super::{Inventory, rules};
+use super::{Host, Inventory, rules};
 
 /// All that is wrong with a `cluster.yaml`: at least one error, and warnings with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,7 +46,7 @@ impl Inventory {
         let tree = Tree::parse(file, text).map_err(|fault| Problems(vec![*fault.problem]))?;
         // Parts of node.yaml are read later, by who knows which words are versions, modes and switches.
         let tree = tree.as_written();
-        let mut reading = tree.read::<Self>();
+        let mut reading = read_all(&tree);
         let mut problems = std::mem::take(&mut reading.problems);
         if let Some(inventory) = &reading.value {
             let in_hosts = |part: &DataPath| part.steps().first() == Some(&Step::from("hosts"));
@@ -70,6 +70,37 @@ impl Inventory {
             _ => Err(Problems(problems)),
         }
     }
+}
+
+/// Reads the hosts one by one, and the rest: each fault makes the part that it is in be read once more, which need not
+/// be all hosts.
+fn read_all(tree: &Tree) -> Reading<Inventory> {
+    let Shape::Mapping(entries) = tree.shape() else { return tree.read() };
+    let hosts =
+        entries.iter().find(|entry| entry.key() == "hosts").map(|entry| entry.value().shape());
+    let Some(Shape::List(items)) = hosts else { return tree.read() };
+    let Ok(none) = Tree::parse("", "hosts: []") else { return tree.read() };
+    let mut reading: Reading<Inventory> = none.laid_over(tree.clone(), &|_| false).read();
+    for (index, item) in items.iter().enumerate() {
+        let here = DataPath::from(["hosts"]).join(index);
+        let below = |path: &DataPath| {
+            path.steps().iter().fold(here.clone(), |found, step| found.join(step.clone()))
+        };
+        let host: Reading<Host> = item.read();
+        let problems = host.problems.into_iter();
+        reading.problems.extend(problems.map(|problem| {
+            let path = below(&problem.path);
+            problem.at(path)
+        }));
+        reading.left_out.extend(host.left_out.iter().map(below));
+        match (host.value, &mut reading.value) {
+            (Some(host), Some(inventory)) => inventory.hosts.push(host),
+            (None, _) => reading.left_out.push(here),
+            _ => {}
+        }
+    }
+    reading.left_out.sort();
+    reading
 }
 
 /// An IP address, with an error that says what is expected.

@@ -191,6 +191,37 @@ fn five_hundred_hosts_are_read_in_a_moment() {
     assert!(took < 10.0, "{took} s");
 }
 
+#[test]
+fn a_fault_in_each_of_five_hundred_hosts_is_told() {
+    let mut text = SOUND.to_owned();
+    for at in 0..500 {
+        writeln!(text, "- {{name: big{at}, address: 10.300.0.{at}, role: worker}}").unwrap();
+    }
+    let start = Instant::now();
+    assert_eq!(problems(&text).len(), 500);
+    let took = start.elapsed().as_secs_f64();
+    assert!(took < 10.0, "{took} s");
+}
+
+#[test]
+fn what_is_no_cluster_yaml_is_a_fault_and_nothing_worse() {
+    for text in [
+        "",
+        "~",
+        "[]",
+        "42",
+        "version: 1",
+        "version: 1\nhosts: 3",
+        "hosts: [3, ~, {}]",
+        "version: 1\nhosts: []",
+        "a: b: c",
+    ] {
+        let found = problems(text);
+        assert!(found.iter().any(Problem::is_error), "{text}");
+        assert!(found.iter().all(|one| one.place.is_some()), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_again(
