@@ -30,6 +30,10 @@ const MARKS: [&str; 7] = [
     "pki/ca.key",
 ];
 
+/// The data of etcd, and the mark of a host that has some.
+const ETCD_DATA: &str = "/var/lib/etcd/member";
+const ETCD_MARK: &str = "etcd-data";
+
 /// What kubeadm does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,6 +75,8 @@ pub struct Unfinished {
     pub verb: Verb,
     /// Whether an authority of the administrator's own was there before.
     pub own_authority: bool,
+    /// Whether data of etcd were there before.
+    pub own_data: bool,
 }
 
 impl Unfinished {
@@ -83,7 +89,12 @@ impl Unfinished {
             Some("reset") => Verb::Reset,
             _ => Verb::Init,
         };
-        Self { verb, own_authority: lines.any(is_authority) }
+        let before: Vec<&str> = lines.collect();
+        Self {
+            verb,
+            own_authority: before.iter().any(|mark| is_authority(mark)),
+            own_data: before.contains(&ETCD_MARK),
+        }
     }
 }
 
@@ -117,6 +128,9 @@ fn marks(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
             found.push(mark);
         }
     }
+    if host.entry(ETCD_DATA)?.is_some() {
+        found.push(ETCD_MARK);
+    }
     Ok(found)
 }
 
@@ -129,9 +143,19 @@ pub(super) fn make(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(),
     if verb != Verb::Reset {
         begin(host, verb, &marks(host)?)?;
     }
+    let half = host.text(UNFINISHED)?.map(|text| Unfinished::parse(&text));
     put(host, DOCUMENT, document.expose())?;
     let ran = host.check(&Command::new(verb.argv()).within(INSTALL));
     host.remove(DOCUMENT)?;
+    // kubeadm empties the folder of an etcd that still runs, and ends it afterwards. What that wrote meanwhile is of
+    // the cluster that never came to be.
+    if verb == Verb::Reset
+        && ran.is_ok()
+        && half.is_some_and(|half| half.verb == Verb::Init && !half.own_data)
+        && host.entry(ETCD_DATA)?.is_some()
+    {
+        host.check(&Command::new(["rm", "-rf", "--one-file-system", "--", ETCD_DATA]))?;
+    }
     if ran.is_ok() || is_untouched(host)? {
         host.remove(UNFINISHED)?;
     }
