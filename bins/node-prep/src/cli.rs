@@ -173,6 +173,9 @@ pub(crate) struct Wish {
     /// A built-in profile; a node.yaml that names none is laid over it
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// An environment.xml of HPCC: the kernel's buffers are as large as its Roxie clusters demand
+    #[arg(long, value_name = "FILE")]
+    pub(crate) environment: Option<PathBuf>,
 }
 
 /// As [`Wish`], where nothing has to be wished.
