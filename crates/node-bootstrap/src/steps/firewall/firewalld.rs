@@ -103,6 +103,8 @@ fn elements(opening: &Opening) -> Vec<Element> {
             let (port, protocol) = (port.to_string(), carrier(opening.carrier));
             Element::new("port", &[("port", &port), ("protocol", protocol)])
         }
+        // By number: /etc/protocols says `ipip` to another one, 94.
+        (Carrier::Ipip, None) => Element::new("protocol", &[("value", "4")]),
         (other, None) => Element::new("protocol", &[("value", carrier(other))]),
     };
     if opening.from.is_empty() {
