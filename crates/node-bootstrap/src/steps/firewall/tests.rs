@@ -222,6 +222,45 @@ fn nftables_that_keeps_nothing_out_needs_nothing() {
 }
 
 #[test]
+fn chains_in_included_files_are_opened_and_what_is_not_understood_is_refused() {
+    let host = with_nftables("accept");
+    host.set("/etc/nftables.conf", "include \"/etc/nftables/main.nft\"\ninclude \"/etc/more/*.nft\"\n");
+    host.set("/etc/nftables/main.nft", "table inet f {\n include \"/etc/nftables/in.nft\"\n}\n");
+    host.set(
+        "/etc/nftables/in.nft",
+        "chain in {\n type filter hook input priority 0; policy drop;\n}\n",
+    );
+    let plan = plan_of(&host, &control_plane(), &Firewall);
+    assert!(shown(&plan).contains("run nft insert rule inet f in jump node-prep-input"), "{}", shown(&plan));
+    carry_out(&host, &plan);
+    assert!(plan_of(&host, &control_plane(), &Firewall).is_empty());
+    for line in ["include \"/etc/gone.nft\"", "table inet f { include \"/etc/nftables/in.nft\"; }", "include $x"] {
+        host.set("/etc/nftables.conf", &format!("{line}\n"));
+        let plan = plan_of(&host, &control_plane(), &Firewall);
+        assert!(plan.is_empty() && plan.refusals().count() == 1, "{line}: {}", shown(&plan));
+    }
+}
+
+#[test]
+fn chains_that_only_the_kernel_has_are_refused_or_told() {
+    let host = with_nftables("drop");
+    let table = |name: &str, chain: &str, policy: &str| {
+        format!("table inet {name} {{\n\tchain {chain} {{\n\t\ttype filter hook input priority filter; policy {policy};\n\t\ttcp dport 23 drop\n\t}}\n}}\n")
+    };
+    let seen = |host: &FakeHost, rules: &[String]| {
+        host.answer(&["nft", "list", "ruleset"], 0, &rules.concat());
+        let plan = plan_of(host, &control_plane(), &Firewall);
+        let said = shown(&plan);
+        let said = said.lines().filter(|line| line.contains("and is not in"));
+        said.map(|line| line.split(':').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let known = [table("filter", "input", "drop"), table("firewalld", "in", "drop"), table("f", "INPUT", "drop")];
+    assert!(seen(&host, &known).is_empty());
+    assert_eq!(seen(&host, &[table("f2b", "input", "accept")]), ["note"]);
+    assert_eq!(seen(&host, &[table("site", "input", "drop")]), ["refused"]);
+}
+
+#[test]
 fn ssh_whose_port_is_not_known_is_refused() {
     let host = with_firewalld();
     host.set("/etc/ssh/sshd_config.d/10-x.conf", "Port twentytwo\n");
