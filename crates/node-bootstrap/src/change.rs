@@ -19,7 +19,7 @@ use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
 use crate::secret::Secret;
-use crate::text::{kernel_command_line, swaps, sysctl};
+use crate::text::{kernel_command_line, mounts, swaps, sysctl};
 
 /// One change to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +179,8 @@ pub enum Shown {
         /// The text.
         text: String,
     },
+    /// This is not so.
+    Not(Box<Self>),
 }
 
 impl Shown {
@@ -197,6 +199,7 @@ impl Shown {
                 };
                 text.lines().any(fits)
             }
+            Self::Not(other) => !other.is(host)?,
             Self::Said { argv, text } => {
                 host.run(&Command::new(argv.iter().cloned()))?.stdout.contains(text.as_str())
             }
@@ -438,13 +441,14 @@ impl Change {
     pub fn make(&self, host: &dyn Host) -> Result<(), ChangeError> {
         match self {
             Self::WriteFile { path, edit, mode, owner } => {
-                let entry = written(path, host.entry(path)?, edit, *mode, *owner)?;
-                host.put(path, &entry)?;
+                let standing = host.entry(path)?;
+                host.put(path, &written(path, standing, edit, *mode, *owner)?)?;
             }
             Self::RemoveFile { path } => host.remove(path)?,
             Self::MakeFolder { path, mode, owner: (uid, gid) } => {
                 // Labels of what is there stay.
-                let xattrs = host.entry(path)?.map(|entry| entry.meta.xattrs).unwrap_or_default();
+                let standing = host.entry(path)?;
+                let xattrs = standing.map(|entry| entry.meta.xattrs).unwrap_or_default();
                 let meta = Meta { mode: *mode, uid: *uid, gid: *gid, xattrs };
                 host.put(path, &Entry { kind: Kind::Folder, meta })?;
             }
@@ -658,9 +662,8 @@ fn grubby(host: &dyn Host, verb: &str, word: &str) -> Result<(), HostError> {
 
 /// Whether something is mounted there, from the kernel's own list.
 fn is_mounted(host: &dyn Host, path: &str) -> Result<bool, HostError> {
-    let mounts = host.text("/proc/self/mounts")?.unwrap_or_default();
-    let here = path.replace(' ', "\\040");
-    Ok(mounts.lines().any(|line| line.split(' ').nth(1) == Some(&here)))
+    let text = host.text("/proc/self/mounts")?.unwrap_or_default();
+    Ok(mounts::at(&text, path).is_some())
 }
 
 fn restore(

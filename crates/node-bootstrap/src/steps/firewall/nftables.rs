@@ -40,7 +40,8 @@ pub(super) fn plan(planning: &mut Planning<'_>, openings: &Openings) -> Result<(
     let mut others = loaded(planning);
     others.retain(|other| is_meant(other) && !chains.iter().any(|chain| is_same(chain, other)));
     for BaseChain { family, table, name, by_policy, .. } in others {
-        let found = format!("the chain {family} {table} {name} keeps packets out, and is not in {main}");
+        let found =
+            format!("the chain {family} {table} {name} keeps packets out, and is not in {main}");
         // One with rules may keep out only a few, such as those that attack ssh.
         if by_policy {
             planning.refuse(format!(
@@ -101,7 +102,8 @@ fn with_included(
             continue;
         };
         // nft looks for others from its own folder.
-        let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/{pattern}") };
+        let pattern =
+            if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/{pattern}") };
         let folder = pattern.rsplit_once('/').map_or("", |(folder, _)| folder);
         let is_plain = depth < 16
             && !pattern.contains(['$', '?', '[', '{'])
