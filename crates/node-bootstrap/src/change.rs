@@ -442,19 +442,28 @@ impl Change {
         match self {
             Self::WriteFile { path, edit, mode, owner } => {
                 let standing = host.entry(path)?;
+                let is_new = standing.is_none();
                 host.put(path, &written(path, standing, edit, *mode, *owner)?)?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::RemoveFile { path } => host.remove(path)?,
             Self::MakeFolder { path, mode, owner: (uid, gid) } => {
                 // Labels of what is there stay.
                 let standing = host.entry(path)?;
+                let is_new = standing.is_none();
                 let xattrs = standing.map(|entry| entry.meta.xattrs).unwrap_or_default();
                 let meta = Meta { mode: *mode, uid: *uid, gid: *gid, xattrs };
                 host.put(path, &Entry { kind: Kind::Folder, meta })?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::MakeLink { path, target } => {
                 let kind = Kind::Link(target.clone());
                 host.put(path, &Entry { kind, meta: Meta::root(0o777) })?;
+                label(host, path)?;
             }
             Self::SetSysctl { key, value: wanted } => set_sysctl(host, key, wanted)?,
             Self::LoadModule { name } => {
@@ -619,6 +628,17 @@ pub(crate) fn written(
     meta.mode = mode.unwrap_or(meta.mode);
     (meta.uid, meta.gid) = owner.unwrap_or((meta.uid, meta.gid));
     Ok(Entry { kind: Kind::File(content.into_bytes()), meta })
+}
+
+/// Gives something new the label of `SELinux` that its place has, which is not always that of its folder. It is done with
+/// the change itself, so that what the change left has its label already.
+fn label(host: &dyn Host, path: &str) -> Result<(), HostError> {
+    const PROGRAM: &str = "/usr/sbin/restorecon";
+    if host.is_live() && host.entry(ENFORCE)?.is_some() && host.entry(PROGRAM)?.is_some() {
+        // File systems without labels take none.
+        host.run(&Command::new(["restorecon", "-F", "--", path]).within(ACT))?;
+    }
+    Ok(())
 }
 
 fn value(host: &dyn Host, path: &str) -> Result<Option<String>, HostError> {
