@@ -19,7 +19,7 @@ use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
 use crate::secret::Secret;
-use crate::text::{kernel_command_line, swaps, sysctl};
+use crate::text::{kernel_command_line, mounts, swaps, sysctl};
 
 /// One change to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +179,8 @@ pub enum Shown {
         /// The text.
         text: String,
     },
+    /// This is not so.
+    Not(Box<Self>),
 }
 
 impl Shown {
@@ -197,6 +199,7 @@ impl Shown {
                 };
                 text.lines().any(fits)
             }
+            Self::Not(other) => !other.is(host)?,
             Self::Said { argv, text } => {
                 host.run(&Command::new(argv.iter().cloned()))?.stdout.contains(text.as_str())
             }
@@ -438,19 +441,29 @@ impl Change {
     pub fn make(&self, host: &dyn Host) -> Result<(), ChangeError> {
         match self {
             Self::WriteFile { path, edit, mode, owner } => {
-                let entry = written(path, host.entry(path)?, edit, *mode, *owner)?;
-                host.put(path, &entry)?;
+                let standing = host.entry(path)?;
+                let is_new = standing.is_none();
+                host.put(path, &written(path, standing, edit, *mode, *owner)?)?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::RemoveFile { path } => host.remove(path)?,
             Self::MakeFolder { path, mode, owner: (uid, gid) } => {
                 // Labels of what is there stay.
-                let xattrs = host.entry(path)?.map(|entry| entry.meta.xattrs).unwrap_or_default();
+                let standing = host.entry(path)?;
+                let is_new = standing.is_none();
+                let xattrs = standing.map(|entry| entry.meta.xattrs).unwrap_or_default();
                 let meta = Meta { mode: *mode, uid: *uid, gid: *gid, xattrs };
                 host.put(path, &Entry { kind: Kind::Folder, meta })?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::MakeLink { path, target } => {
                 let kind = Kind::Link(target.clone());
                 host.put(path, &Entry { kind, meta: Meta::root(0o777) })?;
+                label(host, path)?;
             }
             Self::SetSysctl { key, value: wanted } => set_sysctl(host, key, wanted)?,
             Self::LoadModule { name } => {
@@ -617,6 +630,17 @@ pub(crate) fn written(
     Ok(Entry { kind: Kind::File(content.into_bytes()), meta })
 }
 
+/// Gives something new the label of `SELinux` that its place has, which is not always that of its folder. It is done with
+/// the change itself, so that what the change left has its label already.
+fn label(host: &dyn Host, path: &str) -> Result<(), HostError> {
+    const PROGRAM: &str = "/usr/sbin/restorecon";
+    if host.is_live() && host.entry(ENFORCE)?.is_some() && host.entry(PROGRAM)?.is_some() {
+        // File systems without labels take none.
+        host.run(&Command::new(["restorecon", "-F", "--", path]).within(ACT))?;
+    }
+    Ok(())
+}
+
 fn value(host: &dyn Host, path: &str) -> Result<Option<String>, HostError> {
     Ok(host.text(path)?.map(|text| text.trim_end().to_owned()))
 }
@@ -658,9 +682,8 @@ fn grubby(host: &dyn Host, verb: &str, word: &str) -> Result<(), HostError> {
 
 /// Whether something is mounted there, from the kernel's own list.
 fn is_mounted(host: &dyn Host, path: &str) -> Result<bool, HostError> {
-    let mounts = host.text("/proc/self/mounts")?.unwrap_or_default();
-    let here = path.replace(' ', "\\040");
-    Ok(mounts.lines().any(|line| line.split(' ').nth(1) == Some(&here)))
+    let text = host.text("/proc/self/mounts")?.unwrap_or_default();
+    Ok(mounts::at(&text, path).is_some())
 }
 
 fn restore(

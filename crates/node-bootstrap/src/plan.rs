@@ -19,6 +19,7 @@ use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::fetch::Fetched;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
+use crate::journal::Journal;
 use crate::spec::Node;
 use crate::text::drop_in;
 use crate::text::sysctl::Key;
@@ -394,6 +395,15 @@ impl<'h> Planning<'h> {
         Ok(self.coming.iter().any(|(coming, _)| coming == name) || self.installed(name)?.is_some())
     }
 
+    /// What a step changed earlier and stands, the oldest first; nothing where the journal cannot be read, which those
+    /// tell that write it.
+    #[must_use]
+    pub fn changed_earlier(&self, step: &str) -> Vec<Change> {
+        let Ok(journal) = Journal::read(self.host) else { return Vec::new() };
+        let own = journal.standing().filter(|made| made.step == step);
+        own.map(|made| made.change.clone()).collect()
+    }
+
     /// What was fetched from a place.
     #[must_use]
     pub fn fetched(&self, place: &str) -> Option<&'h [u8]> {
@@ -626,7 +636,7 @@ impl<'h> Planning<'h> {
         shown: Shown,
     ) -> Result<(), HostError> {
         // Of a tree only what is in a file can be known.
-        let is_known = self.is_live() || matches!(shown, Shown::Line { .. });
+        let is_known = self.is_live() || !matches!(shown, Shown::Said { .. });
         if !(is_known && shown.is(self.host)?) {
             self.push(Change::Rule { add, remove, shown }, None);
         }

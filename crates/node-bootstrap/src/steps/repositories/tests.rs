@@ -106,7 +106,7 @@ fn rocky_has_docker_too_and_excludes_what_is_held() {
       +# Written by node-prep; it is replaced as a whole.
       +[docker]
       +name=Docker
-      +baseurl=https://download.docker.com/linux/rhel/$releasever/$basearch/stable
+      +baseurl=https://download.docker.com/linux/rhel/9/$basearch/stable
       +enabled=1
       +gpgcheck=1
       +gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-docker
