@@ -6,3 +6,4 @@ mod cluster;
 mod host;
 mod lives;
 mod namespace;
+mod profiles;
