@@ -184,7 +184,7 @@ impl Findings {
 }
 
 /// An error with what caused it.
-fn told_whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn told_whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -84,9 +84,9 @@ pub(super) fn plan(
                 }
             }
             ADDRESSES => addresses(host, &names, why, plan)?,
-            _ if is_mounted(host, path)? => {
-                for name in &names {
-                    each(path, name, true, why, "", plan);
+            _ if stands(host, path)? => {
+                for name in host.list(path)? {
+                    each(path, &name, true, why, "", plan);
                 }
             }
             _ => plan.actions.push(Action::Remove { path: path.to_owned(), why: why.to_owned() }),
@@ -105,7 +105,11 @@ fn is_foreign(name: &str) -> bool {
     FOREIGN.iter().any(|foreign| name.contains(foreign))
 }
 
-fn is_mounted(host: &dyn Host, path: &str) -> Result<bool, HostError> {
+/// Whether the folder itself stays, and only what is in it goes: a disk is mounted there, or it is a link to one.
+fn stands(host: &dyn Host, path: &str) -> Result<bool, HostError> {
+    if host.entry(path)?.is_some_and(|entry| matches!(entry.kind, Kind::Link(_))) {
+        return Ok(true);
+    }
     let mounts = host.text("/proc/self/mounts")?.unwrap_or_default();
     Ok(host.is_live() && mounts::at(&mounts, path).is_some())
 }
@@ -169,7 +173,13 @@ fn etcd(
         return Ok(());
     }
     if options.with_data {
-        plan.actions.push(Action::Remove { path: ETCD.to_owned(), why: why.to_owned() });
+        if stands(host, ETCD)? {
+            for name in host.list(ETCD)? {
+                each(ETCD, &name, true, why, "", plan);
+            }
+        } else {
+            plan.actions.push(Action::Remove { path: ETCD.to_owned(), why: why.to_owned() });
+        }
         plan.notes.push(format!(
             "{ETCD} holds the data of a cluster: if no other control plane has it, all of the cluster is lost. Save it first"
         ));

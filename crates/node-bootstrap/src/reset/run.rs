@@ -1,8 +1,10 @@
 //! What a reset plan names is taken away.
 
+use std::io;
 use std::time::Duration;
 
-use super::{Action, ResetPlan, Rules, crictl, network};
+use super::{Action, ResetPlan, Rules, crictl, mounted, mounted_below, network};
+use crate::check::told_whole;
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Output};
 use crate::text::firewall;
 
@@ -76,7 +78,7 @@ pub fn run(host: &dyn Host, plan: &ResetPlan, watch: &mut Watch<'_>) -> Result<(
         match act(host, action) {
             Ok(()) => (watch.tell)(&Event::Done(action)),
             Err(error) => {
-                let told = format!("{action}: {error}");
+                let told = format!("{action}: {}", told_whole(&error));
                 // What it does not do is done by the other actions.
                 if !matches!(action, Action::Kubeadm { .. } | Action::RemovePods { .. }) {
                     failed.push(told.clone());
@@ -156,9 +158,8 @@ fn failed(command: &str, what: &str, output: Output) -> HostError {
 }
 
 fn unmount(host: &dyn Host, path: &str) -> Result<(), HostError> {
-    let is_there = || -> Result<bool, HostError> {
-        Ok(super::mounted(host)?.iter().any(|there| there == path))
-    };
+    let is_there =
+        || -> Result<bool, HostError> { Ok(mounted(host)?.iter().any(|there| there == path)) };
     for _ in 0..TRIES {
         if !is_there()? {
             return Ok(());
@@ -176,6 +177,10 @@ fn remove(host: &dyn Host, path: &str) -> Result<(), HostError> {
     if entry.kind != Kind::Folder {
         return host.remove(path);
     }
+    let path = &host.resolve(path)?;
+    if host.is_live() {
+        nothing_mounted(host, path)?;
+    }
     let gone = Command::new(["rm", "-rf", "--one-file-system", "--", path]).within(ACT * 5);
     if host.run(&gone)?.is_ok() {
         return Ok(());
@@ -183,4 +188,24 @@ fn remove(host: &dyn Host, path: &str) -> Result<(), HostError> {
     // etcd's and others' files may be marked as never to be changed.
     host.run(&Command::new(["chattr", "-R", "-f", "-i", "--", path]).within(ACT * 5))?;
     host.check(&gone).map(drop)
+}
+
+/// What is mounted below a folder has data that is not the folder's: volumes are often bind mounts of the same file
+/// system, which `rm --one-file-system` does not know. A pod may have come since the plan was made.
+fn nothing_mounted(host: &dyn Host, folder: &str) -> Result<(), HostError> {
+    for mount in mounted(host)? {
+        if mount.starts_with(&format!("{folder}/")) {
+            unmount(host, &mount)?;
+        }
+    }
+    match mounted_below(host, folder)?.as_slice() {
+        [] => Ok(()),
+        left => Err(HostError::Write {
+            path: folder.to_owned(),
+            source: io::Error::other(format!(
+                "nothing is removed while something is mounted there: {}. Unmount it, and run it again",
+                left.join(", ")
+            )),
+        }),
+    }
 }
