@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Action, ResetPlan, Rules, crictl, mounted, mounted_below, network};
 use crate::check::told_whole;
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Output};
-use crate::text::firewall;
+use crate::text::{firewall, mounts};
 
 /// How long `kubeadm reset` may take; it is known to hang where the runtime does.
 const KUBEADM: Duration = Duration::from_mins(5);
@@ -110,13 +110,15 @@ fn act(host: &dyn Host, action: &Action) -> Result<(), HostError> {
         },
         Action::Unmount { path } => unmount(host, path),
         Action::Remove { path, .. } => remove(host, path),
-        Action::ForgetCluster { path, left: None } => host.remove(&host.resolve(path)?),
-        Action::ForgetCluster { path, left: Some(left) } => {
-            let path = host.resolve(path)?;
-            let Some(standing) = host.entry(&path)? else { return Ok(()) };
-            let kind = Kind::File(left.expose().as_bytes().to_vec());
-            host.put(&path, &Entry { kind, meta: standing.meta })
-        }
+        // The plan has followed what links there were: one that stands here now is a user's.
+        Action::ForgetCluster { path, left: None } => host.remove(path),
+        Action::ForgetCluster { path, left: Some(left) } => match host.entry(path)? {
+            Some(Entry { kind: Kind::File(_), meta }) => {
+                let kind = Kind::File(left.expose().as_bytes().to_vec());
+                host.put(path, &Entry { kind, meta })
+            }
+            _ => Ok(()),
+        },
         Action::DeleteNamespace { name } => {
             if host.entry(&format!("/run/netns/{name}"))?.is_none() {
                 return Ok(());
@@ -194,11 +196,14 @@ fn remove(host: &dyn Host, path: &str) -> Result<(), HostError> {
 /// system, which `rm --one-file-system` does not know. A pod may have come since the plan was made.
 fn nothing_mounted(host: &dyn Host, folder: &str) -> Result<(), HostError> {
     for mount in mounted(host)? {
-        if mount.starts_with(&format!("{folder}/")) {
+        if mount == folder || mount.starts_with(&format!("{folder}/")) {
             unmount(host, &mount)?;
         }
     }
-    match mounted_below(host, folder)?.as_slice() {
+    let mut left = mounted_below(host, folder)?;
+    let all = host.text("/proc/self/mounts")?.unwrap_or_default();
+    left.extend(mounts::at(&all, folder).map(|mounted| mounted.target));
+    match left.as_slice() {
         [] => Ok(()),
         left => Err(HostError::Write {
             path: folder.to_owned(),

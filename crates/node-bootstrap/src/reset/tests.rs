@@ -312,3 +312,20 @@ fn a_folder_that_is_a_link_stays_and_what_is_in_it_and_mounted_there_goes() {
     assert!(!world.files.contains_key("/data/etcd/member"));
     assert!(world.files.contains_key("/data/kubelet") && world.files.contains_key("/var/lib/etcd"));
 }
+
+#[test]
+fn a_link_in_a_users_home_is_not_followed() {
+    for (link, target) in
+        [("/home/ana/.kube/config", "/root/.kube/config"), ("/home/ana/.kube", "/root/.kube")]
+    {
+        let host = control_plane();
+        host.set("/etc/passwd", "ana:x:1000:1001::/home/ana:/bin/sh\n");
+        host.set_link(link, target);
+        let node: Node =
+            serde_json::from_value(serde_json::json!({"kubeconfig": {"users": ["ana"]}})).unwrap();
+        let planned = plan(&host, &node, Options::default()).unwrap();
+        assert!(planned.stays.iter().any(|stay| stay.what == link), "{planned}");
+        let forgotten = |action: &&Action| matches!(action, Action::ForgetCluster { .. });
+        assert_eq!(planned.actions.iter().filter(forgotten).count(), 1, "{planned}");
+    }
+}
