@@ -43,6 +43,9 @@ pub(crate) enum Command {
         /// Makes these changes and no others: refuses if the host needs others by now
         #[arg(long, value_name = "FILE")]
         plan: Option<PathBuf>,
+        /// Only shows what would be done; exit code 3 if there is something
+        #[arg(long)]
+        dry_run: bool,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,

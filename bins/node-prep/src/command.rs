@@ -25,8 +25,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     let session = || Session::new(cli);
     match &cli.command {
         Command::Plan { wish, save } => plan::plan(&session()?, wish, save.as_deref()),
-        Command::Apply { wish, plan, yes } => {
-            apply::apply(&session()?, wish, plan.as_deref(), *yes)
+        Command::Apply { wish, plan, dry_run, yes } => {
+            apply::apply(&session()?, wish, plan.as_deref(), *dry_run, *yes)
         }
         Command::Verify { wish } => verify::verify(&session()?, wish),
         Command::Check { purpose, wish, ignore_preflight_errors } => {

@@ -158,6 +158,8 @@ impl fmt::Debug for Planning<'_> {
 
 /// What has to be done on a host: the steps are asked one after another.
 ///
+/// Nothing is fetched for it: what would have to be is told as left to do.
+///
 /// `owed` is what an interrupted run did not have read its files again ([`Journal::owed`](crate::journal::Journal::owed)).
 ///
 /// # Errors
@@ -169,7 +171,7 @@ pub fn plan<'p>(
     steps: impl IntoIterator<Item = &'p dyn Step>,
     owed: impl IntoIterator<Item = Poke>,
 ) -> Result<Plan, PlanError> {
-    plan_with(host, node, facts, steps, owed, &Fetched::new())
+    make(Planning::new(host, node, facts), steps, owed)
 }
 
 /// As [`plan`], with what was fetched of what is [needed](crate::steps::needs).
@@ -186,6 +188,14 @@ pub fn plan_with<'p>(
 ) -> Result<Plan, PlanError> {
     let mut planning = Planning::new(host, node, facts);
     planning.fetched = Some(fetched);
+    make(planning, steps, owed)
+}
+
+fn make<'p>(
+    mut planning: Planning<'_>,
+    steps: impl IntoIterator<Item = &'p dyn Step>,
+    owed: impl IntoIterator<Item = Poke>,
+) -> Result<Plan, PlanError> {
     for step in steps {
         let failed = |source| PlanError { step: step.id().to_owned(), source: Box::new(source) };
         step.plan(&mut planning).map_err(failed)?;
@@ -408,6 +418,12 @@ impl<'h> Planning<'h> {
     #[must_use]
     pub fn fetched(&self, place: &str) -> Option<&'h [u8]> {
         self.fetched?.get(place).map(Vec::as_slice)
+    }
+
+    /// Whether what is needed was to be fetched before this is planned.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.fetched.is_some()
     }
 
     /// Who installs packages here.

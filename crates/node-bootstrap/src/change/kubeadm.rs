@@ -102,16 +102,19 @@ fn is_authority(mark: &str) -> bool {
     mark.starts_with("pki/")
 }
 
-/// What kubeadm is told to reset: all that it made, but never an authority that was there before.
+/// What kubeadm is told to reset: all that it made, but never an authority that was there before, nor data of etcd that
+/// is to be kept.
 ///
 /// # Errors
 /// If it cannot be written as YAML.
-pub fn reset_document(own_authority: bool) -> Result<Secret, ChangeError> {
+pub fn reset_document(own_authority: bool, keeps_etcd: bool) -> Result<Secret, ChangeError> {
     // It empties this folder. There is none of that name.
     let certificates = if own_authority { "/run/node-prep-none" } else { "/etc/kubernetes/pki" };
     let reset = ResetConfiguration {
         force: Some(true),
         certificates_dir: Some(certificates.to_owned()),
+        // This phase takes the member out, and tells the next where the data is that it deletes.
+        skip_phases: if keeps_etcd { vec!["remove-etcd-member".to_owned()] } else { Vec::new() },
         ..ResetConfiguration::default()
     };
     render(&[Document::Reset(&reset)]).map_err(|error| ChangeError::Edit {
@@ -194,12 +197,21 @@ pub(super) fn take_back(
     let State::Value(before) = before else { return Ok(None) };
     let before: Vec<&str> = before.iter().flat_map(|marks| marks.split(' ')).collect();
     let own_authority = before.iter().any(|mark| is_authority(mark));
-    begin(host, Verb::Reset, &before)?;
-    make(host, Verb::Reset, &reset_document(own_authority)?)?;
-    Ok(Some(
-        "kubeadm leaves rules of the firewall, links and the network plugin's files: `node-prep reset` takes them away"
-            .to_owned(),
-    ))
+    let has_data = host.entry(ETCD_DATA)?.is_some();
+    let mut kept = before;
+    if has_data && !kept.contains(&ETCD_MARK) {
+        kept.push(ETCD_MARK);
+    }
+    begin(host, Verb::Reset, &kept)?;
+    make(host, Verb::Reset, &reset_document(own_authority, true)?)?;
+    let data = if has_data {
+        "; the data of etcd stays, and `node-prep reset --with-data` takes it away"
+    } else {
+        ""
+    };
+    Ok(Some(format!(
+        "kubeadm leaves rules of the firewall, links and the network plugin's files: `node-prep reset` takes them away{data}"
+    )))
 }
 
 /// What a killed run may have left is taken away.

@@ -88,7 +88,7 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             world.files.retain(|known, _| known != path && !known.starts_with(&below));
             said(0, "")
         }
-        ["umount", path] => {
+        ["umount", path] | ["umount", "--lazy", path] => {
             world.mounts.remove(*path);
             mounts(world)
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use node_bootstrap::apply::{Applied, ApplyError};
+use node_bootstrap::apply::{Applied, ApplyError, Event, Watch};
 use node_bootstrap::change::kubeadm::{DOCUMENT, UNFINISHED, Verb};
 use node_bootstrap::change::{Change, State};
 use node_bootstrap::cluster::{
@@ -14,11 +14,11 @@ use node_bootstrap::facts::Facts;
 use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost};
 use node_bootstrap::fetch::Fetched;
 use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
-use node_bootstrap::journal::Journal;
+use node_bootstrap::journal::{By, Journal};
 use node_bootstrap::kubeadm::ca_hash;
 use node_bootstrap::plan::{Plan, Step, plan_with};
 use node_bootstrap::spec::{Cni, Kubeconfig, Node, Profile, Role};
-use node_bootstrap::undo::Options;
+use node_bootstrap::undo::{Extent, Options, undo};
 
 use crate::host::{carry_out, take_back};
 
@@ -548,4 +548,78 @@ fn the_journal_knows_what_was_there_of_a_node() {
     assert_eq!(made[0].before, State::Value(None));
     let after = "admin.conf kubelet.conf manifests/kube-apiserver.yaml pki/ca.crt pki/ca.key";
     assert_eq!(made[0].after, Some(State::Value(Some(after.to_owned()))));
+}
+
+#[test]
+fn a_link_in_a_users_home_is_not_followed() {
+    let host = host();
+    let node = Node {
+        single_node: false,
+        cni: None,
+        kubeconfig: Some(Kubeconfig { users: vec!["ana".to_owned()] }),
+        ..node()
+    };
+    carry_out(&host, &init_plan(&host, &node)).unwrap();
+    for (link, target) in [
+        ("/home/ana/.kube", "/etc/kubernetes"),
+        ("/home/ana/.kube/config", "/etc/kubernetes/super-admin.conf"),
+    ] {
+        host.with(|world| drop(world.files.remove("/home/ana/.kube")));
+        host.set_link(link, target);
+        let refused = refusal(&after_plan(&host, &node));
+        assert!(
+            refused.contains(&format!("{link} is a symbolic link of the user ana")),
+            "{refused}"
+        );
+    }
+    host.with(|world| world.files.retain(|path, _| !path.starts_with("/home")));
+    assert!(refusal(&after_plan(&host, &node)).contains("has no home at /home/ana"));
+}
+
+#[test]
+fn undo_keeps_the_data_of_the_cluster() {
+    let host = host();
+    let node = Node { single_node: false, cni: None, kubeconfig: None, ..node() };
+    carry_out(&host, &init_plan(&host, &node)).unwrap();
+    host.set("/var/lib/etcd/member/wal", "all of it");
+    let by = By { user: "t".to_owned(), at: String::new(), version: String::new() };
+    let mut said = Vec::new();
+    let mut tell = |event: &Event<'_>| {
+        if let Event::Warning(warning) = event {
+            said.push(warning.clone());
+        }
+    };
+    let mut watch = Watch { tell: &mut tell, stop: &|| false };
+    let options = Options { extent: Extent::All, force: false };
+    undo(&host, &options, by, &mut watch).unwrap();
+    assert!(!host.snapshot().files.contains_key("/etc/kubernetes/admin.conf"));
+    assert!(host.snapshot().files.contains_key("/var/lib/etcd/member/wal"));
+    assert!(said.iter().any(|said| said.contains("--with-data")), "{said:?}");
+}
+
+#[test]
+fn what_a_killed_init_left_goes_without_data_that_was_there_before_it() {
+    for own in [true, false] {
+        let prepared = || {
+            let host = host();
+            if own {
+                host.set("/var/lib/etcd/member/wal", "all of it");
+            }
+            host
+        };
+        let host = prepared();
+        let mut at = 0;
+        // Killed while kubeadm is at work.
+        while !host.snapshot().files.contains_key(ADMIN) {
+            host.with(|world| world.clone_from(&prepared().snapshot()));
+            host.kill_at(at, Death::Within);
+            drop(carry_out(&host, &init_plan(&host, &node())));
+            host.revive();
+            at += 1;
+        }
+        host.set("/var/lib/etcd/member/snap", "of the killed one");
+        carry_out(&host, &init_plan(&host, &node())).unwrap();
+        assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/wal"), own);
+        assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/snap"), own);
+    }
 }
