@@ -289,6 +289,6 @@ fn a_real_kubeadm_takes_the_documents_of_every_profile() {
             let text = crate::kubeadm::render(&[Document::Join(&configuration)]).unwrap();
             check(text.expose());
         }
-        check(reset_document(true).unwrap().expose());
+        check(reset_document(true, true).unwrap().expose());
     }
 }

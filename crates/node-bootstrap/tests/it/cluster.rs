@@ -549,3 +549,16 @@ fn the_journal_knows_what_was_there_of_a_node() {
     let after = "admin.conf kubelet.conf manifests/kube-apiserver.yaml pki/ca.crt pki/ca.key";
     assert_eq!(made[0].after, Some(State::Value(Some(after.to_owned()))));
 }
+
+#[test]
+fn the_data_of_etcd_stay_unless_they_are_meant() {
+    for with_data in [false, true] {
+        let host = host();
+        whole(&host, &node()).unwrap();
+        host.set("/var/lib/etcd/member/wal", "data\n");
+        take_back(&host, &Options { with_data, ..Options::default() }).unwrap();
+        let is_there = host.snapshot().files.contains_key("/var/lib/etcd/member/wal");
+        assert_eq!(is_there, !with_data);
+        assert!(!host.snapshot().files.contains_key("/etc/kubernetes/kubelet.conf"));
+    }
+}
