@@ -88,9 +88,15 @@ pub(crate) enum Command {
         /// Only what this step changed
         #[arg(long, value_name = "STEP")]
         step: Option<String>,
-        /// Also what someone else has changed since
+        /// Also what someone else has changed since, packages of others that need those that go, and those of a node
         #[arg(long)]
         force: bool,
+        /// Goes on where a change cannot be taken back: that one stands, and the exit code is 4
+        #[arg(long)]
+        keep_going: bool,
+        /// Also the data of etcd, where kubeadm made this host a control plane
+        #[arg(long)]
+        with_data: bool,
         /// Also takes the journal and former contents away, once nothing is left to take back
         #[arg(long)]
         forget: bool,

@@ -16,6 +16,7 @@ mod verify;
 use ::cli::Exit;
 use anyhow::Result;
 use clap::CommandFactory;
+use node_bootstrap::undo::Options;
 
 use crate::cli::{Cli, Command};
 use crate::session::Session;
@@ -36,14 +37,14 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
             let asked = reset::Asked { with_data: *with_data, dry_run: *dry_run, yes: *yes };
             reset::reset(&session()?, wish, &asked)
         }
-        Command::Undo { since, step, force, forget, dry_run, yes } => {
-            let asked = undo::Asked {
-                since: *since,
-                step: step.as_deref(),
+        Command::Undo { since, step, force, keep_going, with_data, forget, dry_run, yes } => {
+            let options = Options {
+                extent: undo::extent(*since, step.as_deref()),
                 force: *force,
-                forget: *forget,
-                yes: *yes,
+                keep_going: *keep_going,
+                with_data: *with_data,
             };
+            let asked = undo::Asked { options, forget: *forget, yes: *yes };
             undo::undo(&session()?, &asked, *dry_run)
         }
         Command::Init { wish, kubeadm, print_join, upload_certs } => {

@@ -7,12 +7,13 @@ pub mod kubeadm;
 mod package;
 mod unit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use package::Wanted;
+pub(crate) use package::is_of;
 pub use unit::Enablement;
 
 use crate::data::distribution::PackageManager;
@@ -425,7 +426,7 @@ impl Change {
             Self::Mount { path, .. } => State::Is(is_mounted(host, path)?),
             Self::KernelWord { word } => State::Is(boots_have(host, word)?),
             Self::Unit { unit, .. } => unit::state(host, unit)?,
-            Self::Install { manager, .. } => State::Packages(manager.installed(host)?),
+            Self::Install { manager, .. } => State::Packages(manager.present(host)?),
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
             Self::Rule { shown, .. } => State::Is(shown.is(host)?),
             Self::Run { creates: Some(path), .. } => State::Is(host.entry(path)?.is_some()),
@@ -512,6 +513,38 @@ impl Change {
         Ok(())
     }
 
+    /// Makes ready for it what is no change of its own, and learns what it will touch beside what it names; `None` where
+    /// it touches nothing else.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub(crate) fn prepare(&self, host: &dyn Host) -> Result<Option<BTreeSet<String>>, HostError> {
+        match self {
+            Self::Install { manager, packages, despite_excludes } => {
+                manager.prepare(host, packages, despite_excludes).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Of what is there now what this change has brought: packages that others have installed or removed meanwhile are
+    /// not counted.
+    pub(crate) fn narrowed(
+        before: &State,
+        now: State,
+        touches: Option<&BTreeSet<String>>,
+    ) -> State {
+        let (State::Packages(before), State::Packages(now), Some(touches)) =
+            (before, &now, touches)
+        else {
+            return now;
+        };
+        let theirs = before.iter().filter(|(name, _)| !touches.contains(*name));
+        let ours = now.iter().filter(|(name, _)| touches.contains(*name));
+        let both = theirs.chain(ours).map(|(name, version)| (name.clone(), version.clone()));
+        State::Packages(both.collect())
+    }
+
     /// What a killed run may have left in between is taken away.
     ///
     /// # Errors
@@ -527,7 +560,8 @@ impl Change {
         }
     }
 
-    /// Takes it back: what was touched is as it was before. Answers what had to stay, if anything had to.
+    /// Takes it back: what was touched is as it was before. Answers what had to stay, if anything had to. The data of
+    /// etcd go only `with_data`.
     ///
     /// # Errors
     /// If the host refuses, or a former content is not kept any more.
@@ -537,6 +571,7 @@ impl Change {
         before: &State,
         after: &State,
         kept: &dyn Kept,
+        with_data: bool,
     ) -> Result<Option<String>, ChangeError> {
         match (self, before) {
             (Self::MakeFolder { path, .. }, State::Path(None)) if !host.list(path)?.is_empty() => {
@@ -573,7 +608,8 @@ impl Change {
             (Self::Install { manager, .. }, State::Packages(before)) => {
                 let empty = BTreeMap::new();
                 let after = if let State::Packages(after) = after { after } else { &empty };
-                manager.restore(host, before, after)?;
+                let stays = manager.restore(host, before, after)?;
+                return Ok((!stays.is_empty()).then(|| stays.join("; ")));
             }
             (Self::Hold { manager, packages }, State::Held(before)) => {
                 let free: Vec<&str> = packages
@@ -589,7 +625,9 @@ impl Change {
             (Self::Run { undo: Some(argv), .. }, _) => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
             }
-            (Self::Kubeadm { verb, .. }, before) => return kubeadm::take_back(host, *verb, before),
+            (Self::Kubeadm { verb, .. }, before) => {
+                return kubeadm::take_back(host, *verb, before, with_data);
+            }
             (Self::Run { undo: None, .. }, _) => {
                 return Err(ChangeError::NoWayBack { what: self.to_string() });
             }

@@ -80,7 +80,9 @@ impl LocalHost {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         let flags = flags | OFlags::CLOEXEC;
-        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        patiently(|| {
+            rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        })
     }
 
     fn folder(&self, path: &str) -> Result<OwnedFd, Errno> {
@@ -305,6 +307,14 @@ fn set_xattrs(file: &impl AsFd, wanted: &BTreeMap<String, Vec<u8>>) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Opens again while the kernel asks for it: `openat2(2)` says `EAGAIN` where anything is renamed or mounted while it
+/// walks a path with `..`, and has its callers try again.
+fn patiently<T>(open: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    const TRIES: usize = 64;
+    let mut tries = std::iter::repeat_with(open).take(TRIES);
+    tries.find(|opened| !matches!(opened, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
 }
 
 impl Host for LocalHost {

@@ -186,6 +186,9 @@ fn reset(world: &mut World, half: bool, document: &str) -> Output {
     if let Some(cluster) = &mut world.cluster {
         cluster.answers = false;
     }
+    if !document.contains("remove-etcd-member") {
+        world.files.retain(|path, _| !path.starts_with("/var/lib/etcd/"));
+    }
     if !half {
         for name in ["admin", "super-admin", "kubelet", "bootstrap-kubelet"] {
             world.files.remove(&format!("/etc/kubernetes/{name}.conf"));

@@ -157,3 +157,19 @@ fn a_link_that_others_can_have_made_is_not_followed_to_change_anything() {
     assert!(host.remove(&shown("shared/link/kept")).is_err());
     assert!(path("target/kept").exists());
 }
+
+#[test]
+fn a_path_is_opened_again_while_the_kernel_asks_for_it() {
+    let asked = std::cell::Cell::new(0);
+    let busy_until = |free: usize| {
+        asked.set(0);
+        super::patiently(|| {
+            asked.set(asked.get() + 1);
+            if asked.get() < free { Err(rustix::io::Errno::AGAIN) } else { Ok(asked.get()) }
+        })
+    };
+    assert_eq!(busy_until(3), Ok(3));
+    assert_eq!(busy_until(usize::MAX), Err(rustix::io::Errno::AGAIN));
+    let refused = super::patiently(|| Err::<(), _>(rustix::io::Errno::NOENT));
+    assert_eq!(refused, Err(rustix::io::Errno::NOENT));
+}

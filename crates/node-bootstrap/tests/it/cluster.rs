@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use node_bootstrap::apply::{Applied, ApplyError, Event, Watch};
+use node_bootstrap::apply::{Applied, ApplyError};
 use node_bootstrap::change::kubeadm::{DOCUMENT, UNFINISHED, Verb};
 use node_bootstrap::change::{Change, State};
 use node_bootstrap::cluster::{
@@ -14,11 +14,11 @@ use node_bootstrap::facts::Facts;
 use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost};
 use node_bootstrap::fetch::Fetched;
 use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
-use node_bootstrap::journal::{By, Journal};
+use node_bootstrap::journal::Journal;
 use node_bootstrap::kubeadm::ca_hash;
 use node_bootstrap::plan::{Plan, Step, plan_with};
 use node_bootstrap::spec::{Cni, Kubeconfig, Node, Profile, Role};
-use node_bootstrap::undo::{Extent, Options, undo};
+use node_bootstrap::undo::Options;
 
 use crate::host::{carry_out, take_back};
 
@@ -577,27 +577,6 @@ fn a_link_in_a_users_home_is_not_followed() {
 }
 
 #[test]
-fn undo_keeps_the_data_of_the_cluster() {
-    let host = host();
-    let node = Node { single_node: false, cni: None, kubeconfig: None, ..node() };
-    carry_out(&host, &init_plan(&host, &node)).unwrap();
-    host.set("/var/lib/etcd/member/wal", "all of it");
-    let by = By { user: "t".to_owned(), at: String::new(), version: String::new() };
-    let mut said = Vec::new();
-    let mut tell = |event: &Event<'_>| {
-        if let Event::Warning(warning) = event {
-            said.push(warning.clone());
-        }
-    };
-    let mut watch = Watch { tell: &mut tell, stop: &|| false };
-    let options = Options { extent: Extent::All, force: false };
-    undo(&host, &options, by, &mut watch).unwrap();
-    assert!(!host.snapshot().files.contains_key("/etc/kubernetes/admin.conf"));
-    assert!(host.snapshot().files.contains_key("/var/lib/etcd/member/wal"));
-    assert!(said.iter().any(|said| said.contains("--with-data")), "{said:?}");
-}
-
-#[test]
 fn what_a_killed_init_left_goes_without_data_that_was_there_before_it() {
     for own in [true, false] {
         let prepared = || {
@@ -621,5 +600,18 @@ fn what_a_killed_init_left_goes_without_data_that_was_there_before_it() {
         carry_out(&host, &init_plan(&host, &node())).unwrap();
         assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/wal"), own);
         assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/snap"), own);
+    }
+}
+
+#[test]
+fn the_data_of_etcd_stay_unless_they_are_meant() {
+    for with_data in [false, true] {
+        let host = host();
+        whole(&host, &node()).unwrap();
+        host.set("/var/lib/etcd/member/wal", "data\n");
+        take_back(&host, &Options { with_data, ..Options::default() }).unwrap();
+        let is_there = host.snapshot().files.contains_key("/var/lib/etcd/member/wal");
+        assert_eq!(is_there, !with_data);
+        assert!(!host.snapshot().files.contains_key("/etc/kubernetes/kubelet.conf"));
     }
 }
