@@ -6,7 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::data::distribution::PackageManager;
-use crate::host::{ACT, Command, Host, HostError, INSTALL};
+use crate::host::{ACT, Command, Entry, Host, HostError, INSTALL, Kind, Meta};
+
+/// A folder that Debian's base-files makes and no package lists: dpkg takes it away with the last package that has files in
+/// it, as kubernetes-cni has.
+const UNLISTED: &str = "/opt";
 
 /// A package that shall be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +133,18 @@ impl PackageManager {
         Ok(())
     }
 
+    /// Puts back what went with packages, and is of none of them.
+    pub(crate) fn tidy(self, host: &dyn Host) -> Result<(), HostError> {
+        if self == Self::Apt
+            && host.entry(UNLISTED)?.is_none()
+            && self.installed(host)?.contains_key("base-files")
+        {
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            host.put(UNLISTED, &folder)?;
+        }
+        Ok(())
+    }
+
     /// Of each package whether it is held.
     pub(crate) fn held(
         self,
@@ -192,6 +208,7 @@ impl PackageManager {
                 .within(INSTALL),
             };
             host.check(&with(command, came.into_iter().map(str::to_owned)))?;
+            self.tidy(host)?;
         }
         if !back.is_empty() {
             let command = match self {

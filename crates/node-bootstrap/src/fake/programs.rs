@@ -280,6 +280,11 @@ fn remove(world: &mut World, name: &str) {
         for (path, _) in &package.files {
             world.files.remove(path);
         }
+        // As dpkg does: no package lists it.
+        let is_used = world.files.keys().any(|path| path.starts_with("/opt/"));
+        if package.files.iter().any(|(path, _)| path.starts_with("/opt/")) && !is_used {
+            world.files.remove("/opt");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fake::{FakeHost, FakePackage};
+use crate::host::{Entry, Kind, Meta};
 use crate::spec::Node;
 use crate::steps::testing::{debian, lives, package, plan_of, rocky, shown};
 
@@ -147,4 +148,22 @@ fn modules_that_images_lack_come_for_the_kernel_that_runs_or_with_the_next() {
       +br_netfilter
     reboot: br_netfilter of kernel-modules-extra is only to be had for a newer kernel than 6.12.0-55.el10, which has to run first
     ");
+}
+
+#[test]
+fn a_folder_that_dpkg_takes_away_with_a_package_comes_back() {
+    let prepare = || {
+        let host = with_packages(debian());
+        host.with(|world| {
+            world.packages.insert("base-files".to_owned(), "12.4".to_owned());
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            world.files.insert("/opt".to_owned(), folder);
+            for package in world.available.iter_mut().filter(|it| it.name == "kubelet") {
+                package.files.push(("/opt/bridge".to_owned(), String::new()));
+            }
+        });
+        host
+    };
+    let only = serde_json::json!({"containerd": null, "packages": []});
+    lives(prepare, &node(&only), &Packages);
 }
