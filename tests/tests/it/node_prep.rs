@@ -1,4 +1,12 @@
 //! `node-prep` on hosts of the tests' own, and those hosts themselves.
 
+mod debian;
+mod el;
+mod faults;
 mod hosts;
+mod image;
+mod kills;
+mod leftovers;
+mod ready;
+mod repositories;
 mod tree;
