@@ -85,6 +85,22 @@ impl Hosts {
         }
     }
 
+    /// A signed repository with Kubernetes's real packages, served to all hosts: its URL. None: its parts are not made, which was said.
+    ///
+    /// # Panics
+    /// When it cannot be made of its parts.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub fn kubernetes(&self, folder: &Path) -> Option<String> {
+        if let Err(reason) = said(script("kubernetes").arg("--made")) {
+            skipped(&this_test(), &reason);
+            return None;
+        }
+        said(script("kubernetes").arg("--repository").arg(folder))
+            .expect("a repository can be made");
+        Some(said(script("serve").arg(folder)).expect("the repository can be served"))
+    }
+
     /// Signed repositories with packages that play Kubernetes's, and bad ones; served to all hosts.
     ///
     /// # Panics
@@ -232,6 +248,15 @@ impl Host {
     #[must_use]
     pub fn read(&self, path: &str) -> String {
         self.done(&["cat", path])
+    }
+
+    /// Gives the host, where containerd runs, the images of a cluster.
+    ///
+    /// # Panics
+    /// When containerd does not take them.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without them")]
+    pub fn take_images(&self) {
+        said(script("kubernetes").args(["--images", &self.name])).expect("the host takes images");
     }
 
     /// Boots the host again, and waits until it is up.

@@ -463,7 +463,7 @@ impl Change {
                     host.check(&Command::new(["swapoff", "--", device]).within(ACT * 5))?;
                 }
             }
-            Self::SetHostname { name } => host.set_value(HOSTNAME, name)?,
+            Self::SetHostname { name } => host.set_hostname(name)?,
             Self::SetSelinux { enforcing } => {
                 host.set_value(ENFORCE, if *enforcing { "1" } else { "0" })?;
             }
@@ -534,7 +534,7 @@ impl Change {
             }
             (_, State::Path(before)) => restore(host, &self.resource(), before.as_ref(), kept)?,
             (Self::SetSysctl { key, .. }, State::Value(Some(old))) => set_sysctl(host, key, old)?,
-            (Self::SetHostname { .. }, State::Value(Some(old))) => host.set_value(HOSTNAME, old)?,
+            (Self::SetHostname { .. }, State::Value(Some(old))) => host.set_hostname(old)?,
             (Self::SetSelinux { .. }, State::Value(Some(old))) => host.set_value(ENFORCE, old)?,
             (Self::LoadModule { name }, State::Is(false)) => {
                 host.check(&Command::new(["modprobe", "-r", "--", name]).within(ACT))?;

@@ -412,6 +412,10 @@ impl Host for FakeHost {
         if death.is_some() { Err(killed(path)) } else { Ok(()) }
     }
 
+    fn set_hostname(&self, name: &str) -> Result<(), HostError> {
+        self.set_value("/proc/sys/kernel/hostname", name)
+    }
+
     fn run(&self, command: &Command) -> Result<Output, HostError> {
         let shown = command.to_string();
         self.alive(&shown)?;

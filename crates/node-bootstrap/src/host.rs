@@ -311,6 +311,12 @@ pub trait Host {
     /// If the kernel refuses it.
     fn set_value(&self, path: &str, value: &str) -> Result<(), HostError>;
 
+    /// Names the host, until it is started again.
+    ///
+    /// # Errors
+    /// If the kernel refuses it.
+    fn set_hostname(&self, name: &str) -> Result<(), HostError>;
+
     /// Runs a program and waits for its end, whatever that is.
     ///
     /// # Errors

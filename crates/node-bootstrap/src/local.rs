@@ -376,6 +376,14 @@ impl Host for LocalHost {
         File::from(file).write_all(value.as_bytes()).map_err(failed)
     }
 
+    fn set_hostname(&self, name: &str) -> Result<(), HostError> {
+        // Not through /proc/sys: containers may have that to read only.
+        rustix::system::sethostname(name.as_bytes()).map_err(|error| HostError::Write {
+            path: "the host name".to_owned(),
+            source: error.into(),
+        })
+    }
+
     fn run(&self, command: &Command) -> Result<Output, HostError> {
         let mut argv: Vec<&str> = Vec::new();
         let tree = self.tree.as_ref().map(|tree| tree.to_string_lossy());

@@ -1,5 +1,6 @@
 //! `node-prep` on hosts of the tests' own, and those hosts themselves.
 
+mod cluster;
 mod debian;
 mod el;
 mod faults;

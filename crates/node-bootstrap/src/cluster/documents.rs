@@ -1,6 +1,9 @@
 //! From `node.yaml` to the documents that kubeadm reads.
 
+use std::collections::BTreeMap;
+
 use diagnostics::yaml::Unwritable;
+use serde_json::Value;
 
 use crate::kubeadm::{
     Argument, CertificateKey, CgroupDriver, ClusterConfiguration, ControlPlaneComponent, Discovery,
@@ -85,10 +88,7 @@ pub fn init(node: &Node, version: &str, given: &Given) -> InitDocuments {
         },
         cluster: cluster(wish, version),
         kubelet: kubelet(node),
-        proxy: wish.proxy_mode.map(|mode| KubeProxyConfiguration {
-            mode: Some(mode.as_str().to_owned()),
-            ..KubeProxyConfiguration::default()
-        }),
+        proxy: proxy(wish),
     }
 }
 
@@ -137,6 +137,19 @@ fn etcd(wish: &spec::Etcd) -> Option<Etcd> {
     }
 }
 
+fn proxy(wish: &Kubeadm) -> Option<KubeProxyConfiguration> {
+    let wished = KubeProxyConfiguration {
+        mode: wish.proxy_mode.map(|mode| mode.as_str().to_owned()),
+        extra: extra(&wish.proxy_configuration),
+        ..KubeProxyConfiguration::default()
+    };
+    (wished != KubeProxyConfiguration::default()).then_some(wished)
+}
+
+fn extra(fields: &BTreeMap<String, Value>) -> Option<BTreeMap<String, Value>> {
+    (!fields.is_empty()).then(|| fields.clone())
+}
+
 /// What is true of all kubelets of the cluster. Theirs alone are the patches: see [`kubelet_patch`].
 fn kubelet(node: &Node) -> KubeletConfiguration {
     let wish = node.kubelet.as_ref();
@@ -147,6 +160,7 @@ fn kubelet(node: &Node) -> KubeletConfiguration {
         // Without it pods use no swap although it is there.
         memory_swap: keep.then(|| MemorySwap { swap_behavior: "LimitedSwap".to_owned() }),
         fail_cgroup_v1: wish.and_then(|wish| wish.fail_cgroup_v1),
+        extra: wish.and_then(|wish| extra(&wish.configuration)),
         ..KubeletConfiguration::default()
     }
 }
@@ -181,6 +195,7 @@ pub fn kubelet_patch(
         fail_swap_on: cluster_wide.fail_swap_on.filter(|_| joins),
         memory_swap: cluster_wide.memory_swap.filter(|_| joins),
         fail_cgroup_v1: cluster_wide.fail_cgroup_v1.filter(|_| joins),
+        extra: cluster_wide.extra.filter(|_| joins),
         ..KubeletConfiguration::default()
     };
     if patch == KubeletConfiguration::default() {

@@ -1,9 +1,11 @@
 //! The part of `node.yaml` that kubeadm is told.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::software::Argument;
 use super::value::Subnets;
@@ -61,6 +63,9 @@ pub struct Kubeadm {
     /// How kube-proxy sends packets on; without it, as its version does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_mode: Option<ProxyMode>,
+    /// Other fields of `KubeProxyConfiguration`, as they are written there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub proxy_configuration: BTreeMap<String, Value>,
     /// How long kubeadm waits.
     #[serde(skip_serializing_if = "Timeouts::is_default")]
     pub timeouts: Timeouts,
@@ -85,6 +90,7 @@ impl Default for Kubeadm {
             encryption_algorithm: None,
             ignore_preflight_errors: Vec::new(),
             proxy_mode: None,
+            proxy_configuration: BTreeMap::new(),
             timeouts: Timeouts::default(),
         }
     }

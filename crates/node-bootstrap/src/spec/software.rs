@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::package::PackageName;
 use super::value::KubernetesVersion;
@@ -136,6 +139,9 @@ pub struct Kubelet {
     /// More arguments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extra_args: Vec<Argument>,
+    /// Fields of `KubeletConfiguration` that have no key of their own here, as they are written there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub configuration: BTreeMap<String, Value>,
 }
 
 /// Who makes the control groups.

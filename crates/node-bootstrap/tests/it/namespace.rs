@@ -98,6 +98,10 @@ impl Host for Namespace {
         self.files.set_value(path, value)
     }
 
+    fn set_hostname(&self, name: &str) -> Result<(), HostError> {
+        unreachable!("nothing here names a host {name}")
+    }
+
     fn run(&self, command: &Command) -> Result<Output, HostError> {
         let inside = ["ip", "netns", "exec", &self.name].map(str::to_owned);
         let argv = inside.into_iter().chain(command.argv.iter().cloned()).collect();

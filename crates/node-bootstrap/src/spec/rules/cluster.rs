@@ -1,8 +1,10 @@
 //! Rules of the parts that are about Kubernetes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use diagnostics::{DataPath, Problem, nearest};
+use serde_json::Value;
 
 use super::{Rules, host_and_port, is_host_name, root};
 use crate::data::{kubernetes, preflight};
@@ -153,6 +155,28 @@ fn kubelet(rules: &mut Rules, node: &Node) {
         own_address(rules, path.join("nodeIp"), address);
     }
     arguments(rules, &part.extra_args, &path.join("extraArgs"));
+    let known =
+        ["cgroupDriver", "resolvConf", "failSwapOn", "failCgroupV1", "memorySwap"].as_slice();
+    free_fields(rules, &part.configuration, known, &path.join("configuration"));
+}
+
+/// Fields that are written as they are: none that is made of other keys.
+fn free_fields(
+    rules: &mut Rules,
+    fields: &BTreeMap<String, Value>,
+    known: &[&str],
+    path: &DataPath,
+) {
+    for field in fields.keys() {
+        if known.contains(&field.as_str()) || ["apiVersion", "kind"].contains(&field.as_str()) {
+            rules.error(
+                "own-key",
+                path.join(field.clone()),
+                format!("{field} is made of other keys of this file"),
+                "take it out; a key of its own beside `configuration`, `swap` or `proxyMode` says it",
+            );
+        }
+    }
 }
 
 fn own_address(rules: &mut Rules, path: DataPath, address: IpAddr) {
@@ -184,6 +208,8 @@ fn arguments(rules: &mut Rules, arguments: &[Argument], path: &DataPath) {
 }
 
 fn check_kubeadm(rules: &mut Rules, kubeadm: &Kubeadm, path: &DataPath) {
+    let proxy = path.join("proxyConfiguration");
+    free_fields(rules, &kubeadm.proxy_configuration, &["mode", "clusterCIDR"], &proxy);
     if let Some(name) = &kubeadm.cluster_name {
         rules.word("name", path.join("clusterName"), name, "name of a cluster");
     }
