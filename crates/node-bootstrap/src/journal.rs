@@ -370,9 +370,12 @@ impl<'h> Journal<'h> {
             made.change.tidy(self.host)?;
             let now = made.change.probe(self.host)?;
             match (&made.after, now == made.before) {
-                (Some(_), true) => self.taken_back(made.number)?,
+                // Of packages more than their versions comes back: files of configuration, what is held.
+                (Some(_), true) if !matches!(made.change, Change::Install { .. }) => {
+                    self.taken_back(made.number)?;
+                }
                 // It still stands, and is taken back when that is wished again.
-                (Some(_), false) => {}
+                (Some(_), _) => {}
                 (None, true) => self.void(made.number)?,
                 (None, false) => self.done(made.number, now)?,
             }

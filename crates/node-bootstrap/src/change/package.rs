@@ -1,6 +1,6 @@
 //! Packages of the distribution: `apt` and `dnf`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,15 @@ impl PackageManager {
     /// # Errors
     /// If that cannot be learned.
     pub fn installed(self, host: &dyn Host) -> Result<BTreeMap<String, String>, HostError> {
+        self.known(host, |state| state == b'i')
+    }
+
+    /// Packages in these of dpkg's states; those that were purged are in none.
+    fn known(
+        self,
+        host: &dyn Host,
+        counts: impl Fn(u8) -> bool,
+    ) -> Result<BTreeMap<String, String>, HostError> {
         let list = match self {
             Self::Apt => {
                 let format = "-f=${db:Status-Abbrev}\t${Package}\t${Version}\n";
@@ -80,7 +89,7 @@ impl PackageManager {
             let mut fields = line.split('\t');
             if let (Some(state), Some(name), Some(version)) =
                 (fields.next(), fields.next(), fields.next())
-                && state.as_bytes().get(1) == Some(&b'i')
+                && state.as_bytes().get(1).is_some_and(|state| *state != b'n' && counts(*state))
             {
                 installed.insert(name.to_owned(), version.to_owned());
             }
@@ -101,17 +110,40 @@ impl PackageManager {
         }
     }
 
+    /// All packages that are held.
+    fn all_held(self, host: &dyn Host) -> Result<BTreeSet<String>, HostError> {
+        let held = match self {
+            Self::Apt => host.check(&Command::new(["apt-mark", "showhold"]))?,
+            // There the repository's `exclude` is the hold.
+            Self::Dnf => String::new(),
+        };
+        Ok(held.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Holds again what was held: apt forgets it of packages that it changes.
+    fn hold_again(self, host: &dyn Host, held: &BTreeSet<String>) -> Result<(), HostError> {
+        let now = self.all_held(host)?;
+        let installed = self.installed(host)?;
+        let lost: Vec<&str> = held
+            .difference(&now)
+            .filter(|name| installed.contains_key(*name))
+            .map(String::as_str)
+            .collect();
+        self.set_held(host, &lost, true)
+    }
+
     pub(crate) fn install(
         self,
         host: &dyn Host,
         packages: &[Wanted],
         despite_excludes: &[String],
     ) -> Result<(), HostError> {
+        let held = self.all_held(host)?;
         let names = packages.iter().map(|package| self.named(package));
         match self {
             Self::Apt => {
                 // What a killed run left half done is finished first.
-                host.check(&Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+                self.finish(host)?;
                 host.check(&apt(&["update", "-q"]))?;
                 let mut argv = vec!["install", "--yes", "-q", "--no-install-recommends"];
                 argv.extend(["--allow-downgrades", "--allow-change-held-packages", "--"]);
@@ -130,11 +162,25 @@ impl PackageManager {
                 host.check(&command.within(INSTALL))?;
             }
         }
+        self.hold_again(host, &held)
+    }
+
+    /// What dpkg has half done is finished: it does nothing else before.
+    fn finish(self, host: &dyn Host) -> Result<(), HostError> {
+        if self == Self::Apt {
+            host.check(&Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+        }
         Ok(())
     }
 
-    /// Puts back what went with packages, and is of none of them.
+    /// What a killed run has left is made whole.
     pub(crate) fn tidy(self, host: &dyn Host) -> Result<(), HostError> {
+        self.finish(host)?;
+        self.unlisted(host)
+    }
+
+    /// Puts back what went with packages, and is of none of them.
+    fn unlisted(self, host: &dyn Host) -> Result<(), HostError> {
         if self == Self::Apt
             && host.entry(UNLISTED)?.is_none()
             && self.installed(host)?.contains_key("base-files")
@@ -151,13 +197,8 @@ impl PackageManager {
         host: &dyn Host,
         packages: &[String],
     ) -> Result<BTreeMap<String, bool>, HostError> {
-        let held = match self {
-            Self::Apt => host.check(&Command::new(["apt-mark", "showhold"]))?,
-            // There the repository's `exclude` is the hold.
-            Self::Dnf => String::new(),
-        };
-        let is_held = |name: &String| held.lines().any(|line| line.trim() == name);
-        Ok(packages.iter().map(|name| (name.clone(), is_held(name))).collect())
+        let held = self.all_held(host)?;
+        Ok(packages.iter().map(|name| (name.clone(), held.contains(name))).collect())
     }
 
     pub(crate) fn set_held(
@@ -181,10 +222,14 @@ impl PackageManager {
         before: &BTreeMap<String, String>,
         after: &BTreeMap<String, String>,
     ) -> Result<(), HostError> {
+        self.finish(host)?;
+        let held = self.all_held(host)?;
         let now = self.installed(host)?;
+        // Those that a killed run has only half taken away are known, too.
+        let known = self.known(host, |_| true)?;
         let came: Vec<&str> = after
             .keys()
-            .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
+            .filter(|name| !before.contains_key(*name) && known.contains_key(*name))
             .map(String::as_str)
             .collect();
         let joint = if self == Self::Apt { '=' } else { '-' };
@@ -208,9 +253,13 @@ impl PackageManager {
                 .within(INSTALL),
             };
             host.check(&with(command, came.into_iter().map(str::to_owned)))?;
-            self.tidy(host)?;
+            self.unlisted(host)?;
         }
         if !back.is_empty() {
+            if self == Self::Apt {
+                // The repositories are those from before by now.
+                host.check(&apt(&["update", "-q"]))?;
+            }
             let command = match self {
                 Self::Apt => apt(&[
                     "install",
@@ -221,12 +270,19 @@ impl PackageManager {
                     "--allow-change-held-packages",
                     "--",
                 ]),
-                Self::Dnf => Command::new(["dnf", "downgrade", "--assumeyes", "--quiet", "--"])
-                    .within(INSTALL),
+                Self::Dnf => Command::new([
+                    "dnf",
+                    "downgrade",
+                    "--assumeyes",
+                    "--quiet",
+                    "--disableexcludes=all",
+                    "--",
+                ])
+                .within(INSTALL),
             };
             host.check(&with(command, back.into_iter()))?;
         }
-        Ok(())
+        self.hold_again(host, &held)
     }
 }
 

@@ -250,7 +250,11 @@ fn add(world: &mut World, package: &FakePackage) {
     for name in &package.conflicts {
         remove(world, name);
     }
-    world.packages.insert(package.name.clone(), package.version.clone());
+    let before = world.packages.insert(package.name.clone(), package.version.clone());
+    if before.as_ref() != Some(&package.version) {
+        // As apt does.
+        world.held.remove(&package.name);
+    }
     for unit in &package.units {
         let new = FakeUnit { enabled: "disabled".to_owned(), active: false, beneath: None };
         world.units.entry(unit.clone()).or_insert(new);

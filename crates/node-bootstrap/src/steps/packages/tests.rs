@@ -2,7 +2,7 @@ use super::*;
 use crate::fake::{FakeHost, FakePackage};
 use crate::host::{Entry, Kind, Meta};
 use crate::spec::Node;
-use crate::steps::testing::{debian, lives, package, plan_of, rocky, shown};
+use crate::steps::testing::{carry_out, debian, lives, package, plan_of, rocky, shown, take_back};
 
 fn node(more: &serde_json::Value) -> Node {
     let mut node = serde_json::json!({
@@ -166,4 +166,27 @@ fn a_folder_that_dpkg_takes_away_with_a_package_comes_back() {
     };
     let only = serde_json::json!({"containerd": null, "packages": []});
     lives(prepare, &node(&only), &Packages);
+}
+
+#[test]
+fn what_is_held_is_held_after_an_upgrade_and_after_the_way_back() {
+    let host = with_packages(debian());
+    let only = |minor: &str| {
+        node(&serde_json::json!({
+            "kubernetes": {"version": minor}, "containerd": null, "packages": [],
+        }))
+    };
+    let held = |host: &FakeHost| {
+        let mut held = Vec::new();
+        host.with(|world| held.extend(world.held.iter().cloned()));
+        held
+    };
+    carry_out(&host, &plan_of(&host, &only("1.34"), &Packages));
+    let before = held(&host);
+    assert_eq!(before, ["kubeadm", "kubectl", "kubelet"]);
+    carry_out(&host, &plan_of(&host, &only("1.35"), &Packages));
+    assert_eq!(held(&host), before);
+    assert!(plan_of(&host, &only("1.35"), &Packages).is_empty());
+    take_back(&host);
+    assert!(held(&host).is_empty());
 }
