@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ::cli::{invalid, say};
-use anyhow::{Context, Result};
+use ::cli::say;
+use anyhow::{Context, Result, anyhow};
 use node_bootstrap::fetch::{Fetched, Need};
 use node_bootstrap::host::sha256;
 
@@ -23,7 +23,7 @@ pub(crate) fn fetch(needs: &[Need]) -> Result<Fetched> {
             Err(fault) => faults.push(format!("{}, {}: {fault:#}", need.what, need.place)),
         }
     }
-    if faults.is_empty() { Ok(fetched) } else { Err(invalid(faults.join("\n"))) }
+    if faults.is_empty() { Ok(fetched) } else { Err(anyhow!(faults.join("\n"))) }
 }
 
 fn content(runtime: &tokio::runtime::Runtime, need: &Need) -> Result<Vec<u8>> {
