@@ -29,7 +29,9 @@ fn what_is_wrong_with_a_host_is_told_by_the_names_of_kubeadm() {
     let listen = "systemd-run --quiet --unit=taken perl -MIO::Socket::INET -e 'my $s=IO::Socket::INET->new(Listen=>5,LocalPort=>6443) or die; sleep' && until ss -Hltn sport = :6443 | grep -q .; do :; done";
     host.done(&["sh", "-c", listen]);
     host.done(&["sh", "-c", "echo '/swapfile none swap sw 0 0' >>/etc/fstab"]);
-    host.done(&["hostname", "node_with_underscores"]);
+    // No program gives a host such a name, and the kernel takes any.
+    let name = "%n = (x86_64 => 170, aarch64 => 161); $m = `uname -m`; chomp $m; $n = q(node_with_underscores); syscall($n{$m}, $n, length $n) == 0 or die $!";
+    host.done(&["perl", "-e", name]);
     host.write("/etc/sysctl.d/99-other.conf", "net.ipv4.ip_forward = 0\n");
     host.write(
         "/etc/apt/sources.list.d/old.list",

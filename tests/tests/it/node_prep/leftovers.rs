@@ -7,7 +7,7 @@ const LEAVE: &str = "set -e
 kubeadm init
 iptables -N KUBE-SERVICES; iptables -A INPUT -j KUBE-SERVICES; iptables -N CNI-ADMIN
 iptables -N MINE; iptables -A INPUT -j MINE; iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
-ip link add cni0 type bridge; ip link add cni-mine type dummy; ip link add docker0 type bridge
+ip link add cni0 type bridge; ip link add cni-mine type bridge; ip link add docker0 type bridge
 mkdir -p /etc/cni/net.d /var/lib/kubelet/pods/one/volumes/v /srv/mine /root/.kube
 echo '{}' >/etc/cni/net.d/10-flannel.conflist
 mount -t tmpfs tmpfs /var/lib/kubelet/pods/one/volumes/v

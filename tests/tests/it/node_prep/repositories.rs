@@ -73,13 +73,9 @@ fn a_repository_that_cannot_be_reached_and_a_key_with_another_sum_change_nothing
     ready.host.write("/root/node.yaml", &other);
     for said in [ready.wished("plan"), ready.apply()] {
         assert_eq!(said.code, Some(1), "{}", said.text);
-        assert!(said.text.contains("has the SHA-256") && said.text.contains(&sum), "{}", said.text);
+        assert!(said.text.contains("its SHA-256 is") && said.text.contains(&sum), "{}", said.text);
     }
-    ready.host.done(&["rm", "/root/node.yaml"]);
-    let after = ready.whole();
-    ready.wish("kubeadm", "no-such-set", "1.34", ONLY);
     before.is(&ready.whole());
-    drop(after);
 }
 
 #[test]
