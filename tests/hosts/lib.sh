@@ -190,12 +190,13 @@ in_namespaces() { # name program arguments...
 
 # Runs a program in a host as a service of its systemd: under the same filter of system calls and with the same capabilities as
 # all else there. Standard input, output and exit code are those of the program.
+# systemd would put its own variables in: `$$` is how it is told not to.
 in_host() { # name program arguments...
     local name=$1
     shift
     in_namespaces "$name" systemd-run --quiet --collect --wait --pipe --service-type=exec --working-directory=/root \
         --setenv=HOME=/root --setenv=LANG=C.UTF-8 --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        "${run_options[@]}" -- "$@"
+        "${run_options[@]}" -- "${@//\$/\$\$}"
 }
 run_options=()
 

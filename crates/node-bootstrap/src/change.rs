@@ -555,6 +555,7 @@ impl Change {
             | Self::RemoveFile { .. }
             | Self::MakeFolder { .. }
             | Self::MakeLink { .. } => host.tidy(&self.resource()),
+            Self::Install { manager, .. } => manager.tidy(host),
             Self::Kubeadm { .. } => kubeadm::tidy(host),
             _ => Ok(()),
         }

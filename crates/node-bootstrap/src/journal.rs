@@ -386,9 +386,12 @@ impl<'h> Journal<'h> {
             // Nobody can see whether a program has run that leaves nothing to look at: it counts as run.
             let is_in_doubt = now == State::Unknown && matches!(made.change, Change::Run { .. });
             match (&made.after, now == made.before && !is_in_doubt) {
-                (Some(_), true) => self.taken_back(made.number)?,
+                // Of packages more than their versions comes back: files of configuration, what is held.
+                (Some(_), true) if !matches!(made.change, Change::Install { .. }) => {
+                    self.taken_back(made.number)?;
+                }
                 // It still stands, and is taken back when that is wished again.
-                (Some(_), false) => {}
+                (Some(_), _) => {}
                 (None, true) => self.void(made.number)?,
                 (None, false) => self.done(made.number, now)?,
             }

@@ -417,7 +417,9 @@ impl Host for LocalHost {
 
     fn set_value(&self, path: &str, value: &str) -> Result<(), HostError> {
         let failed = |source| HostError::Write { path: path.to_owned(), source };
-        let file = self.at(path, OFlags::WRONLY).map_err(|error| failed(error.into()))?;
+        // Containers may have plain files there: nothing of a longer value may stay behind.
+        let flags = OFlags::WRONLY | OFlags::TRUNC;
+        let file = self.at(path, flags).map_err(|error| failed(error.into()))?;
         // One write: the kernel takes each as a value of its own.
         File::from(file).write_all(value.as_bytes()).map_err(failed)
     }

@@ -9,6 +9,9 @@ use crate::change::{Change, ChangeError, Poke, State, is_of};
 use crate::host::{Host, HostError};
 use crate::journal::{By, Journal, JournalError, Made, Work};
 
+/// The step whose files say where packages come from.
+const REPOSITORIES: &str = "repositories";
+
 /// What is to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Extent {
@@ -105,7 +108,27 @@ pub fn plan<'j>(journal: &'j Journal<'_>, extent: &Extent) -> Vec<&'j Made> {
         Extent::SinceRun(run) => made.run >= *run,
         Extent::Step(step) => made.step == *step,
     };
-    journal.standing().rev().filter(is_meant).collect()
+    let all: Vec<&Made> = journal.standing().rev().filter(is_meant).collect();
+    let mut plan = Vec::with_capacity(all.len());
+    for run in all.chunk_by(|one, other| one.run == other.run) {
+        // Packages that go back to another version come from the repositories of then: these are back first.
+        let at = run.iter().position(|made| changes_versions(made)).unwrap_or(run.len());
+        let (later, from_there) = run.split_at(at);
+        let (first, rest): (Vec<&Made>, Vec<&Made>) =
+            from_there.iter().partition(|made| made.step == REPOSITORIES);
+        plan.extend(later.iter().copied().chain(first).chain(rest));
+    }
+    plan
+}
+
+/// Whether packages that were there before have another version now, or are gone.
+fn changes_versions(made: &Made) -> bool {
+    match (&made.change, &made.before, &made.after) {
+        (Change::Install { .. }, State::Packages(before), Some(State::Packages(after))) => {
+            before.iter().any(|(name, version)| after.get(name) != Some(version))
+        }
+        _ => false,
+    }
 }
 
 /// What of it is not as it was left, so that taking it back would lose someone else's work.

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -104,8 +106,7 @@ impl Entry {
         } else if metadata.is_symlink() {
             ("link", fs::read_link(path)?.display().to_string())
         } else if metadata.is_file() {
-            let bytes = fs::read(path)?;
-            ("file", format!("{} {:x}", bytes.len(), Sha256::digest(&bytes)))
+            ("file", content(path, &metadata)?)
         } else {
             // Sockets and devices: which one does not matter.
             ("other", if metadata.file_type().is_socket() { "socket" } else { "" }.to_owned())
@@ -118,6 +119,34 @@ impl Entry {
             content,
         })
     }
+}
+
+/// A file's length and SHA-256. Files that hosts have from the same root folder are read once: which one it is and when it was
+/// last changed cannot be made up.
+fn content(path: &Path, metadata: &fs::Metadata) -> io::Result<String> {
+    static KNOWN: Mutex<BTreeMap<[i64; 4], String>> = Mutex::new(BTreeMap::new());
+    let key = [
+        metadata.ino().cast_signed(),
+        metadata.len().cast_signed(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ];
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(content) = known().get(&key) {
+        return Ok(content.clone());
+    }
+    let bytes = fs::read(path)?;
+    let content = format!("{} {:x}", bytes.len(), Sha256::digest(&bytes));
+    // One that was changed just now may be changed again within the same tick of the clock.
+    if metadata.ctime() + 2 < now() {
+        known().insert(key, content.clone());
+    }
+    Ok(content)
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().cast_signed()
 }
 
 /// What is mounted in the host, other than its root.

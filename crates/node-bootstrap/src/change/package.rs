@@ -6,7 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::data::distribution::PackageManager;
-use crate::host::{ACT, Command, Host, HostError, INSTALL};
+use crate::host::{ACT, Command, Entry, Host, HostError, INSTALL, Kind, Meta};
+
+/// A folder that Debian's base-files makes and no package lists: dpkg takes it away with the last package that has files in
+/// it, as kubernetes-cni has.
+const UNLISTED: &str = "/opt";
 
 /// A package that shall be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,9 +129,7 @@ impl PackageManager {
         despite_excludes: &[String],
     ) -> Result<BTreeSet<String>, HostError> {
         if self == Self::Apt {
-            if !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
-                patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
-            }
+            self.finish(host)?;
             patiently(host, &apt(&["update", "-q"]))?;
         }
         // dnf ends with 1 because the answer is no; where something is wrong, the installation itself tells.
@@ -186,7 +188,57 @@ impl PackageManager {
         packages: &[Wanted],
         despite_excludes: &[String],
     ) -> Result<(), HostError> {
-        patiently(host, &self.installing(packages, despite_excludes, false))
+        let held = self.all_held(host)?;
+        patiently(host, &self.installing(packages, despite_excludes, false))?;
+        self.hold_again(host, &held)
+    }
+
+    /// All packages that are held.
+    fn all_held(self, host: &dyn Host) -> Result<BTreeSet<String>, HostError> {
+        let held = match self {
+            Self::Apt => host.check(&Command::new(["apt-mark", "showhold"]))?,
+            // There the repository's `exclude` is the hold.
+            Self::Dnf => String::new(),
+        };
+        Ok(held.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Holds again what was held: apt forgets it of packages that it changes.
+    fn hold_again(self, host: &dyn Host, held: &BTreeSet<String>) -> Result<(), HostError> {
+        let now = self.all_held(host)?;
+        let installed = self.installed(host)?;
+        let lost: Vec<&str> = held
+            .difference(&now)
+            .filter(|name| installed.contains_key(*name))
+            .map(String::as_str)
+            .collect();
+        self.set_held(host, &lost, true)
+    }
+
+    /// What dpkg has half done is finished: it does nothing else before.
+    fn finish(self, host: &dyn Host) -> Result<(), HostError> {
+        if self == Self::Apt && !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
+            patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+        }
+        Ok(())
+    }
+
+    /// What a killed run has left is made whole.
+    pub(crate) fn tidy(self, host: &dyn Host) -> Result<(), HostError> {
+        self.finish(host)?;
+        self.unlisted(host)
+    }
+
+    /// Puts back what went with packages, and is of none of them.
+    fn unlisted(self, host: &dyn Host) -> Result<(), HostError> {
+        if self == Self::Apt
+            && host.entry(UNLISTED)?.is_none()
+            && self.installed(host)?.contains_key("base-files")
+        {
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            host.put(UNLISTED, &folder)?;
+        }
+        Ok(())
     }
 
     /// Of each package whether it is held.
@@ -250,6 +302,8 @@ impl PackageManager {
         before: &BTreeMap<String, String>,
         after: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, HostError> {
+        self.finish(host)?;
+        let held = self.all_held(host)?;
         let now = self.present(host)?;
         let mut came: Vec<String> = after
             .keys()
@@ -298,8 +352,10 @@ impl PackageManager {
                 .within(INSTALL),
             };
             patiently(host, &with(command, came.into_iter()))?;
+            self.unlisted(host)?;
         }
         stays.extend(self.put_back(host, "install", gone)?);
+        self.hold_again(host, &held)?;
         Ok(stays)
     }
 
@@ -339,6 +395,10 @@ impl PackageManager {
         mut back: Vec<(&str, &str)>,
     ) -> Result<Vec<String>, HostError> {
         let mut lost = Vec::new();
+        if self == Self::Apt && !back.is_empty() {
+            // The repositories are those from before by now.
+            patiently(host, &apt(&["update", "-q"]))?;
+        }
         while !back.is_empty() {
             let (joint, command) = match self {
                 Self::Apt => {
@@ -347,7 +407,8 @@ impl PackageManager {
                     ('=', apt(&argv))
                 }
                 Self::Dnf => {
-                    let argv = ["dnf", verb, "--assumeyes", "--quiet", "--"];
+                    let argv =
+                        ["dnf", verb, "--assumeyes", "--quiet", "--disableexcludes=all", "--"];
                     ('-', Command::new(argv).within(INSTALL))
                 }
             };

@@ -327,7 +327,11 @@ fn add(world: &mut World, package: &FakePackage) {
     for name in &package.conflicts {
         remove(world, name);
     }
-    world.packages.insert(package.name.clone(), package.version.clone());
+    let before = world.packages.insert(package.name.clone(), package.version.clone());
+    if before.as_ref() != Some(&package.version) {
+        // As apt does.
+        world.held.remove(&package.name);
+    }
     for unit in &package.units {
         let new = FakeUnit { enabled: "disabled".to_owned(), active: false, beneath: None };
         world.units.entry(unit.clone()).or_insert(new);
@@ -356,6 +360,11 @@ fn remove(world: &mut World, name: &str) {
         }
         for (path, _) in &package.files {
             world.files.remove(path);
+        }
+        // As dpkg does: no package lists it.
+        let is_used = world.files.keys().any(|path| path.starts_with("/opt/"));
+        if package.files.iter().any(|(path, _)| path.starts_with("/opt/")) && !is_used {
+            world.files.remove("/opt");
         }
     }
 }

@@ -33,6 +33,14 @@ fn what_was_put_is_found_with_its_mode() {
 }
 
 #[test]
+fn a_value_takes_the_place_of_a_longer_one() {
+    let (_folder, host) = tree();
+    host.put("/etc/value", &file("262144\n", 0o644)).unwrap();
+    host.set_value("/etc/value", "65530").unwrap();
+    assert_eq!(host.text("/etc/value").unwrap().as_deref(), Some("65530"));
+}
+
+#[test]
 fn extended_attributes_come_and_go_with_the_file() {
     let (_folder, host) = tree();
     let mut entry = file("x", 0o644);

@@ -120,6 +120,8 @@ fn set_now(
     let can_be_set = planning.entry(&path)?.is_some_and(|entry| entry.meta.mode & 0o200 != 0);
     if can_be_set {
         planning.live(change);
+    } else if wish.optional {
+        planning.note(format!("{name} stays as it is: the kernel lets {path} be read only here"));
     } else if name.starts_with("net.") && !planning.facts.own_network {
         planning.refuse(format!(
             "{name} cannot be set in this network namespace: only the machine's own has it. Set it on the machine \
@@ -129,4 +131,31 @@ fn set_now(
         planning.refuse(format!("{name} cannot be set: the kernel lets {path} be read only"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Entry, Kind, Meta};
+    use crate::steps::testing::{debian, lives, plan_of, shown};
+
+    #[test]
+    fn a_value_that_can_only_be_read_is_refused_unless_it_is_optional() {
+        let prepare = || {
+            let host = debian();
+            let kind = Kind::File(b"212992\n".to_vec());
+            host.set_entry("/proc/sys/net/core/rmem_max", Entry { kind, meta: Meta::root(0o444) });
+            host
+        };
+        let node = |optional: bool| {
+            let wish = serde_json::json!({"atLeast": 1_638_400, "optional": optional});
+            serde_json::from_value(serde_json::json!({"sysctls": {"net.core.rmem_max": wish}}))
+                .unwrap()
+        };
+        let refused = shown(&plan_of(&prepare(), &node(false), &Sysctls));
+        assert!(refused.contains("cannot be set in this network namespace"), "{refused}");
+        let plan = lives(prepare, &node(true), &Sysctls);
+        assert!(plan.starts_with("write /etc/sysctl.d/90-node-prep.conf"), "{plan}");
+        assert!(!plan.contains("refused"), "{plan}");
+    }
 }

@@ -78,13 +78,13 @@ fn a_host_cannot_change_this_machine() {
 fn commands_keep_their_input_output_and_exit_code() {
     let Some(host) = Hosts::needed().and_then(|hosts| hosts.boot("debian-12")) else { return };
     let said = host.run_with(
-        &["sh", "-c", "cat; echo \"$1\" >&2; exit 7", "-", "two words"],
+        &["sh", "-c", "cat; echo \"$1\" '${HOME}' >&2; exit 7", "-", "two $words"],
         "input\n",
         std::time::Duration::from_mins(1),
     );
     assert_eq!(said.status.code(), Some(7));
     assert_eq!(String::from_utf8_lossy(&said.stdout), "input\n");
-    assert_eq!(String::from_utf8_lossy(&said.stderr), "two words\n");
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "two $words ${HOME}\n");
 }
 
 #[test]

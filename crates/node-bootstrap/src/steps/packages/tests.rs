@@ -1,7 +1,8 @@
 use super::*;
 use crate::fake::{FakeHost, FakePackage};
+use crate::host::{Entry, Kind, Meta};
 use crate::spec::Node;
-use crate::steps::testing::{debian, lives, package, plan_of, rocky, shown};
+use crate::steps::testing::{carry_out, debian, lives, package, plan_of, rocky, shown, take_back};
 
 fn node(more: &serde_json::Value) -> Node {
     let mut node = serde_json::json!({
@@ -147,4 +148,45 @@ fn modules_that_images_lack_come_for_the_kernel_that_runs_or_with_the_next() {
       +br_netfilter
     reboot: br_netfilter of kernel-modules-extra is only to be had for a newer kernel than 6.12.0-55.el10, which has to run first
     ");
+}
+
+#[test]
+fn a_folder_that_dpkg_takes_away_with_a_package_comes_back() {
+    let prepare = || {
+        let host = with_packages(debian());
+        host.with(|world| {
+            world.packages.insert("base-files".to_owned(), "12.4".to_owned());
+            let folder = Entry { kind: Kind::Folder, meta: Meta::root(0o755) };
+            world.files.insert("/opt".to_owned(), folder);
+            for package in world.available.iter_mut().filter(|it| it.name == "kubelet") {
+                package.files.push(("/opt/bridge".to_owned(), String::new()));
+            }
+        });
+        host
+    };
+    let only = serde_json::json!({"containerd": null, "packages": []});
+    lives(prepare, &node(&only), &Packages);
+}
+
+#[test]
+fn what_is_held_is_held_after_an_upgrade_and_after_the_way_back() {
+    let host = with_packages(debian());
+    let only = |minor: &str| {
+        node(&serde_json::json!({
+            "kubernetes": {"version": minor}, "containerd": null, "packages": [],
+        }))
+    };
+    let held = |host: &FakeHost| {
+        let mut held = Vec::new();
+        host.with(|world| held.extend(world.held.iter().cloned()));
+        held
+    };
+    carry_out(&host, &plan_of(&host, &only("1.34"), &Packages));
+    let before = held(&host);
+    assert_eq!(before, ["kubeadm", "kubectl", "kubelet"]);
+    carry_out(&host, &plan_of(&host, &only("1.35"), &Packages));
+    assert_eq!(held(&host), before);
+    assert!(plan_of(&host, &only("1.35"), &Packages).is_empty());
+    take_back(&host);
+    assert!(held(&host).is_empty());
 }

@@ -1,0 +1,2 @@
+# Plays dnsmasq: it runs, and answers nobody.
+exec sleep infinity
