@@ -167,10 +167,17 @@ impl PackageManager {
 
     /// What dpkg has half done is finished: it does nothing else before.
     fn finish(self, host: &dyn Host) -> Result<(), HostError> {
-        if self == Self::Apt {
-            host.check(&Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+        if self != Self::Apt {
+            return Ok(());
         }
-        Ok(())
+        let configure = Command::new(["dpkg", "--configure", "-a"]).within(INSTALL);
+        let said = host.run(&configure)?;
+        if said.is_ok() {
+            return Ok(());
+        }
+        // An apt whose caller was killed goes on by itself. dpkg does not wait for it, apt does; whatever it says then.
+        host.run(&apt(&["check", "-q"]))?;
+        host.check(&configure).map(|_| ())
     }
 
     /// What a killed run has left is made whole.
