@@ -1,4 +1,4 @@
-//! `node-prep` on doubles of the RHEL family: dnf and firewalld are real, SELinux is a stub.
+//! `node-prep` on doubles of the RHEL family: dnf and firewalld are real, `SELinux` is a stub.
 
 use tests::hosts::Hosts;
 

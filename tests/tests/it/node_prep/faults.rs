@@ -7,7 +7,8 @@ use super::ready::{Ready, Said};
 /// The verdict and the name of each finding.
 fn verdict<'t>(text: &'t str, name: &str) -> &'t str {
     let line = text.lines().find(|line| line.split([' ', ':']).nth(1) == Some(name));
-    line.unwrap_or_else(|| panic!("{name} is not in it: {text}"))
+    assert!(line.is_some(), "{name} is not in it: {text}");
+    line.unwrap()
 }
 
 #[test]

@@ -66,13 +66,6 @@ impl Said {
         assert_eq!(self.code, Some(code), "{}", self.text);
         self.text
     }
-
-    /// Expects it to end so, and to say this.
-    #[track_caller]
-    pub(super) fn ends_with_reason(self, code: i32, reason: &str) {
-        let text = self.ends(code);
-        assert!(text.contains(reason), "not in it: {reason}\n{text}");
-    }
 }
 
 impl Ready {
