@@ -43,6 +43,9 @@ pub(crate) enum Command {
         /// Makes these changes and no others: refuses if the host needs others by now
         #[arg(long, value_name = "FILE")]
         plan: Option<PathBuf>,
+        /// Only shows what would be done; exit code 3 if there is something
+        #[arg(long)]
+        dry_run: bool,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
@@ -85,9 +88,15 @@ pub(crate) enum Command {
         /// Only what this step changed
         #[arg(long, value_name = "STEP")]
         step: Option<String>,
-        /// Also what someone else has changed since
+        /// Also what someone else has changed since, packages of others that need those that go, and those of a node
         #[arg(long)]
         force: bool,
+        /// Goes on where a change cannot be taken back: that one stands, and the exit code is 4
+        #[arg(long)]
+        keep_going: bool,
+        /// Also the data of etcd, where kubeadm made this host a control plane
+        #[arg(long)]
+        with_data: bool,
         /// Also takes the journal and former contents away, once nothing is left to take back
         #[arg(long)]
         forget: bool,
@@ -173,6 +182,9 @@ pub(crate) struct Wish {
     /// A built-in profile; a node.yaml that names none is laid over it
     #[arg(short, long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// An environment.xml of HPCC: the kernel's buffers are as large as its Roxie clusters demand
+    #[arg(long, value_name = "FILE")]
+    pub(crate) environment: Option<PathBuf>,
 }
 
 /// As [`Wish`], where nothing has to be wished.

@@ -16,6 +16,7 @@ mod verify;
 use ::cli::Exit;
 use anyhow::Result;
 use clap::CommandFactory;
+use node_bootstrap::undo::Options;
 
 use crate::cli::{Cli, Command};
 use crate::session::Session;
@@ -25,8 +26,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     let session = || Session::new(cli);
     match &cli.command {
         Command::Plan { wish, save } => plan::plan(&session()?, wish, save.as_deref()),
-        Command::Apply { wish, plan, yes } => {
-            apply::apply(&session()?, wish, plan.as_deref(), *yes)
+        Command::Apply { wish, plan, dry_run, yes } => {
+            apply::apply(&session()?, wish, plan.as_deref(), *dry_run, *yes)
         }
         Command::Verify { wish } => verify::verify(&session()?, wish),
         Command::Check { purpose, wish, ignore_preflight_errors } => {
@@ -36,14 +37,14 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
             let asked = reset::Asked { with_data: *with_data, dry_run: *dry_run, yes: *yes };
             reset::reset(&session()?, wish, &asked)
         }
-        Command::Undo { since, step, force, forget, dry_run, yes } => {
-            let asked = undo::Asked {
-                since: *since,
-                step: step.as_deref(),
+        Command::Undo { since, step, force, keep_going, with_data, forget, dry_run, yes } => {
+            let options = Options {
+                extent: undo::extent(*since, step.as_deref()),
                 force: *force,
-                forget: *forget,
-                yes: *yes,
+                keep_going: *keep_going,
+                with_data: *with_data,
             };
+            let asked = undo::Asked { options, forget: *forget, yes: *yes };
             undo::undo(&session()?, &asked, *dry_run)
         }
         Command::Init { wish, kubeadm, print_join, upload_certs } => {

@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod fetch;
+mod roxie;
 mod session;
 mod show;
 

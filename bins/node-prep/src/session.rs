@@ -17,7 +17,7 @@ use node_bootstrap::steps;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::{Cli, Wish};
-use crate::fetch::fetch;
+use crate::fetch::fetch_what_there_is;
 
 /// A host, and how to tell of it.
 #[derive(Debug)]
@@ -50,6 +50,15 @@ impl Session {
 
     /// What the host shall be.
     pub(crate) fn node(wish: &Wish) -> Result<Node> {
+        let mut node = Self::wished(wish)?;
+        if let Some(environment) = &wish.environment {
+            crate::roxie::raise(&mut node, environment)?;
+        }
+        Ok(node)
+    }
+
+    /// What profile and file say.
+    fn wished(wish: &Wish) -> Result<Node> {
         let profile = wish.profile.as_deref().map(str::parse::<Profile>);
         let profile = profile.transpose().map_err(|error| invalid(error.to_string()))?;
         let Some(path) = &wish.file else {
@@ -73,8 +82,12 @@ impl Session {
     /// What has to be done, with what an interrupted run owes.
     pub(crate) fn plan(&self, node: &Node) -> Result<(Facts, Plan)> {
         let facts = Facts::of(&self.host)?;
-        let owed: Vec<Poke> = Journal::read(&self.host)?.owed().cloned().collect();
-        let fetched = fetch(&steps::needs(&self.host, node, &facts)?)?;
+        let owed = self.owed()?;
+        let (fetched, away) = fetch_what_there_is(&steps::needs(&self.host, node, &facts)?)?;
+        for why in away {
+            // The plan refuses what needs it.
+            ::cli::say(&format!("could not be fetched: {why}"));
+        }
         let steps = steps::all().iter().copied();
         let plan = plan::plan_with(&self.host, node, &facts, steps, owed, &fetched)?;
         Ok((facts, plan))
@@ -89,6 +102,20 @@ impl Session {
     ) -> Result<Plan> {
         let facts = Facts::of(&self.host)?;
         Ok(plan::plan_with(&self.host, node, &facts, steps.iter().copied(), [], fetched)?)
+    }
+
+    /// What an interrupted run owes. The journal is root's: others see a plan all the same.
+    fn owed(&self) -> Result<Vec<Poke>> {
+        match Journal::read(&self.host) {
+            Ok(journal) => Ok(journal.owed().cloned().collect()),
+            Err(error) if rustix::process::geteuid().is_root() => Err(error.into()),
+            Err(error) => {
+                ::cli::say(&format!(
+                    "what an interrupted run may owe is not known ({error}): sudo shows it"
+                ));
+                Ok(Vec::new())
+            }
+        }
     }
 
     /// Changing the machine needs root.

@@ -19,7 +19,7 @@ use crate::problem::{Place, Problem};
 mod fault;
 mod tree;
 
-pub use tree::{Reading, Tree};
+pub use tree::{Entry, Reading, Shape, Tree};
 
 /// A text that is not what was expected of it. The first fault ends the reading, so there is one problem.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]

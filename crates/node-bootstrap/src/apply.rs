@@ -136,11 +136,15 @@ fn make(
     step: &str,
     change: &Change,
 ) -> Result<Result<(), ChangeError>, ApplyError> {
+    let touches = match change.prepare(host) {
+        Ok(touches) => touches,
+        Err(error) => return Ok(Err(error.into())),
+    };
     let before = change.probe(host)?;
-    let number = journal.intend(step, change, before.clone())?;
+    let number = journal.intend(step, change, before.clone(), touches.clone())?;
     let made = change.make(host);
     // One that failed may have done a part.
-    let after = change.probe(host)?;
+    let after = Change::narrowed(&before, change.probe(host)?, touches.as_ref());
     if made.is_err() && (after == before || after == State::Unknown) {
         journal.void(number)?;
     } else {

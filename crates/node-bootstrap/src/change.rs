@@ -7,19 +7,20 @@ pub mod kubeadm;
 mod package;
 mod unit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use package::Wanted;
+pub(crate) use package::is_of;
 pub use unit::Enablement;
 
 use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
 use crate::secret::Secret;
-use crate::text::{kernel_command_line, swaps, sysctl};
+use crate::text::{kernel_command_line, mounts, swaps, sysctl};
 
 /// One change to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +180,8 @@ pub enum Shown {
         /// The text.
         text: String,
     },
+    /// This is not so.
+    Not(Box<Self>),
 }
 
 impl Shown {
@@ -197,6 +200,7 @@ impl Shown {
                 };
                 text.lines().any(fits)
             }
+            Self::Not(other) => !other.is(host)?,
             Self::Said { argv, text } => {
                 host.run(&Command::new(argv.iter().cloned()))?.stdout.contains(text.as_str())
             }
@@ -422,7 +426,7 @@ impl Change {
             Self::Mount { path, .. } => State::Is(is_mounted(host, path)?),
             Self::KernelWord { word } => State::Is(boots_have(host, word)?),
             Self::Unit { unit, .. } => unit::state(host, unit)?,
-            Self::Install { manager, .. } => State::Packages(manager.installed(host)?),
+            Self::Install { manager, .. } => State::Packages(manager.present(host)?),
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
             Self::Rule { shown, .. } => State::Is(shown.is(host)?),
             Self::Run { creates: Some(path), .. } => State::Is(host.entry(path)?.is_some()),
@@ -438,19 +442,29 @@ impl Change {
     pub fn make(&self, host: &dyn Host) -> Result<(), ChangeError> {
         match self {
             Self::WriteFile { path, edit, mode, owner } => {
-                let entry = written(path, host.entry(path)?, edit, *mode, *owner)?;
-                host.put(path, &entry)?;
+                let standing = host.entry(path)?;
+                let is_new = standing.is_none();
+                host.put(path, &written(path, standing, edit, *mode, *owner)?)?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::RemoveFile { path } => host.remove(path)?,
             Self::MakeFolder { path, mode, owner: (uid, gid) } => {
                 // Labels of what is there stay.
-                let xattrs = host.entry(path)?.map(|entry| entry.meta.xattrs).unwrap_or_default();
+                let standing = host.entry(path)?;
+                let is_new = standing.is_none();
+                let xattrs = standing.map(|entry| entry.meta.xattrs).unwrap_or_default();
                 let meta = Meta { mode: *mode, uid: *uid, gid: *gid, xattrs };
                 host.put(path, &Entry { kind: Kind::Folder, meta })?;
+                if is_new {
+                    label(host, path)?;
+                }
             }
             Self::MakeLink { path, target } => {
                 let kind = Kind::Link(target.clone());
                 host.put(path, &Entry { kind, meta: Meta::root(0o777) })?;
+                label(host, path)?;
             }
             Self::SetSysctl { key, value: wanted } => set_sysctl(host, key, wanted)?,
             Self::LoadModule { name } => {
@@ -499,6 +513,38 @@ impl Change {
         Ok(())
     }
 
+    /// Makes ready for it what is no change of its own, and learns what it will touch beside what it names; `None` where
+    /// it touches nothing else.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub(crate) fn prepare(&self, host: &dyn Host) -> Result<Option<BTreeSet<String>>, HostError> {
+        match self {
+            Self::Install { manager, packages, despite_excludes } => {
+                manager.prepare(host, packages, despite_excludes).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Of what is there now what this change has brought: packages that others have installed or removed meanwhile are
+    /// not counted.
+    pub(crate) fn narrowed(
+        before: &State,
+        now: State,
+        touches: Option<&BTreeSet<String>>,
+    ) -> State {
+        let (State::Packages(before), State::Packages(now), Some(touches)) =
+            (before, &now, touches)
+        else {
+            return now;
+        };
+        let theirs = before.iter().filter(|(name, _)| !touches.contains(*name));
+        let ours = now.iter().filter(|(name, _)| touches.contains(*name));
+        let both = theirs.chain(ours).map(|(name, version)| (name.clone(), version.clone()));
+        State::Packages(both.collect())
+    }
+
     /// What a killed run may have left in between is taken away.
     ///
     /// # Errors
@@ -515,7 +561,8 @@ impl Change {
         }
     }
 
-    /// Takes it back: what was touched is as it was before. Answers what had to stay, if anything had to.
+    /// Takes it back: what was touched is as it was before. Answers what had to stay, if anything had to. The data of
+    /// etcd go only `with_data`.
     ///
     /// # Errors
     /// If the host refuses, or a former content is not kept any more.
@@ -525,6 +572,7 @@ impl Change {
         before: &State,
         after: &State,
         kept: &dyn Kept,
+        with_data: bool,
     ) -> Result<Option<String>, ChangeError> {
         match (self, before) {
             (Self::MakeFolder { path, .. }, State::Path(None)) if !host.list(path)?.is_empty() => {
@@ -561,7 +609,8 @@ impl Change {
             (Self::Install { manager, .. }, State::Packages(before)) => {
                 let empty = BTreeMap::new();
                 let after = if let State::Packages(after) = after { after } else { &empty };
-                manager.restore(host, before, after)?;
+                let stays = manager.restore(host, before, after)?;
+                return Ok((!stays.is_empty()).then(|| stays.join("; ")));
             }
             (Self::Hold { manager, packages }, State::Held(before)) => {
                 let free: Vec<&str> = packages
@@ -577,7 +626,9 @@ impl Change {
             (Self::Run { undo: Some(argv), .. }, _) => {
                 host.check(&Command::new(argv.iter().cloned()).within(ACT * 5))?;
             }
-            (Self::Kubeadm { verb, .. }, before) => return kubeadm::take_back(host, *verb, before),
+            (Self::Kubeadm { verb, .. }, before) => {
+                return kubeadm::take_back(host, *verb, before, with_data);
+            }
             (Self::Run { undo: None, .. }, _) => {
                 return Err(ChangeError::NoWayBack { what: self.to_string() });
             }
@@ -616,6 +667,17 @@ pub(crate) fn written(
     meta.mode = mode.unwrap_or(meta.mode);
     (meta.uid, meta.gid) = owner.unwrap_or((meta.uid, meta.gid));
     Ok(Entry { kind: Kind::File(content.into_bytes()), meta })
+}
+
+/// Gives something new the label of `SELinux` that its place has, which is not always that of its folder. It is done with
+/// the change itself, so that what the change left has its label already.
+fn label(host: &dyn Host, path: &str) -> Result<(), HostError> {
+    const PROGRAM: &str = "/usr/sbin/restorecon";
+    if host.is_live() && host.entry(ENFORCE)?.is_some() && host.entry(PROGRAM)?.is_some() {
+        // File systems without labels take none.
+        host.run(&Command::new(["restorecon", "-F", "--", path]).within(ACT))?;
+    }
+    Ok(())
 }
 
 fn value(host: &dyn Host, path: &str) -> Result<Option<String>, HostError> {
@@ -659,9 +721,8 @@ fn grubby(host: &dyn Host, verb: &str, word: &str) -> Result<(), HostError> {
 
 /// Whether something is mounted there, from the kernel's own list.
 fn is_mounted(host: &dyn Host, path: &str) -> Result<bool, HostError> {
-    let mounts = host.text("/proc/self/mounts")?.unwrap_or_default();
-    let here = path.replace(' ', "\\040");
-    Ok(mounts.lines().any(|line| line.split(' ').nth(1) == Some(&here)))
+    let text = host.text("/proc/self/mounts")?.unwrap_or_default();
+    Ok(mounts::at(&text, path).is_some())
 }
 
 fn restore(

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use crate::facts::Facts;
 use crate::host::{Host, HostError};
+use crate::journal::Journal;
 use crate::plan::{Planning, plan};
 use crate::spec::Node;
 use crate::steps;
@@ -184,7 +185,7 @@ impl Findings {
 }
 
 /// An error with what caused it.
-fn told_whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn told_whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -220,6 +221,18 @@ pub fn check(
 #[must_use]
 pub fn verify(host: &dyn Host, facts: &Facts, node: &Node) -> Vec<Finding> {
     let mut found = Findings::default();
+    let owed: Vec<_> = match Journal::read(host) {
+        Ok(journal) => journal.owed().cloned().collect(),
+        Err(error) => {
+            let why = format!("what an interrupted run owes is not known: {}", told_whole(&error));
+            found.add("interrupted", Ok(skip(why)));
+            Vec::new()
+        }
+    };
+    for poke in &owed {
+        let left = format!("left to do since a run that was cut short: {poke}");
+        found.add("interrupted", Ok(fail(left, "`node-prep apply` does it")));
+    }
     let planned = match plan(host, node, facts, steps::all().iter().copied(), []) {
         Ok(planned) => planned,
         Err(error) => {

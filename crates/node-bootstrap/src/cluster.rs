@@ -49,7 +49,7 @@ fn reset(
     what: &str,
 ) -> Result<(), ChangeError> {
     planning.note(format!("{what}; what it left is taken away, and it begins anew"));
-    let document = reset_document(unfinished.own_authority)?;
+    let document = reset_document(unfinished.own_authority, !unfinished.own_data)?;
     planning.live(Change::Kubeadm { verb: Verb::Reset, document });
     Ok(())
 }

@@ -51,6 +51,9 @@ pub enum Edit {
         base: String,
         /// The elements.
         elements: Vec<zone::Element>,
+        /// What it does not have any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        without: Vec<zone::Element>,
     },
     /// Each line of swap in `/etc/fstab` is a comment.
     NoSwap,
@@ -121,9 +124,9 @@ impl Edit {
             Self::Crictl(keys) => Ok(keys
                 .iter()
                 .fold(text.to_owned(), |text, (key, value)| crictl::set(&text, key, value))),
-            Self::Zone { base, elements } => {
-                zone::add(before.unwrap_or(base), elements).map_err(EditError::new)
-            }
+            Self::Zone { base, elements, without } => zone::remove(before.unwrap_or(base), without)
+                .and_then(|text| zone::add(&text, elements))
+                .map_err(EditError::new),
             Self::NoSwap => Ok(fstab::comment_swap(text)),
             Self::Mount { source, target, kind, options } => {
                 let entry = fstab::Entry {

@@ -53,6 +53,8 @@ pub struct World {
     pub held: BTreeSet<String>,
     /// Packages that can be had.
     pub available: Vec<FakePackage>,
+    /// `name=version` of packages that cannot be had any more.
+    pub lost: BTreeSet<String>,
     /// What is mounted: path, and what with its type.
     pub mounts: BTreeMap<String, String>,
     /// Links, each with the bridge that it is in.

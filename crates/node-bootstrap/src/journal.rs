@@ -55,7 +55,14 @@ enum Record {
         pokes: Vec<Poke>,
     },
     /// A change is about to be made.
-    Intent { change: u32, step: String, what: Change, before: State },
+    Intent {
+        change: u32,
+        step: String,
+        what: Change,
+        before: State,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        touches: Option<BTreeSet<String>>,
+    },
     /// It was made.
     Done { change: u32, after: State },
     /// It did not come about.
@@ -83,6 +90,9 @@ pub struct Made {
     pub change: Change,
     /// What stood there.
     pub before: State,
+    /// Of packages those that were to come, change or go; `None` for other changes.
+    #[serde(skip)]
+    pub touches: Option<BTreeSet<String>>,
     /// What it left; `None` where the run ended in between.
     pub after: Option<State>,
     /// Whether taking it back was begun and has not ended.
@@ -208,7 +218,7 @@ impl<'h> Journal<'h> {
                 self.pokes.extend(pokes);
                 self.runs.push(Run { number: run, work, by, ok: None, changes: 0 });
             }
-            Record::Intent { change, step, what, before } => {
+            Record::Intent { change, step, what, before, touches } => {
                 self.last_change = self.last_change.max(change);
                 let run = self.runs.last().map_or(0, |run| run.number);
                 let made = Made {
@@ -217,6 +227,7 @@ impl<'h> Journal<'h> {
                     step,
                     change: what,
                     before,
+                    touches,
                     after: None,
                     taking_back: false,
                 };
@@ -308,10 +319,12 @@ impl<'h> Journal<'h> {
         step: &str,
         what: &Change,
         before: State,
+        touches: Option<BTreeSet<String>>,
     ) -> Result<u32, JournalError> {
         self.keep(what, &before)?;
         let change = self.last_change + 1;
-        self.write(Record::Intent { change, step: step.to_owned(), what: what.clone(), before })?;
+        let (step, what) = (step.to_owned(), what.clone());
+        self.write(Record::Intent { change, step, what, before, touches })?;
         Ok(change)
     }
 
@@ -369,7 +382,10 @@ impl<'h> Journal<'h> {
         for made in &open {
             made.change.tidy(self.host)?;
             let now = made.change.probe(self.host)?;
-            match (&made.after, now == made.before) {
+            let now = Change::narrowed(&made.before, now, made.touches.as_ref());
+            // Nobody can see whether a program has run that leaves nothing to look at: it counts as run.
+            let is_in_doubt = now == State::Unknown && matches!(made.change, Change::Run { .. });
+            match (&made.after, now == made.before && !is_in_doubt) {
                 // Of packages more than their versions comes back: files of configuration, what is held.
                 (Some(_), true) if !matches!(made.change, Change::Install { .. }) => {
                     self.taken_back(made.number)?;

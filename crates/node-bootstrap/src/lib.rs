@@ -20,8 +20,9 @@ pub mod kubeadm;
 pub mod local;
 pub mod plan;
 pub mod reset;
-pub mod secret;
 pub mod spec;
 pub mod steps;
 pub mod text;
 pub mod undo;
+
+pub use secret;

@@ -80,11 +80,51 @@ impl LocalHost {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         let flags = flags | OFlags::CLOEXEC;
-        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        patiently(|| {
+            rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        })
     }
 
     fn folder(&self, path: &str) -> Result<OwnedFd, Errno> {
         self.at(folder_of(path), OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    /// The folder above a path, to change something in it. On the machine itself links are followed only where nobody
+    /// but root can have made them: others could lead root's hand to files of root.
+    fn folder_to_change(&self, path: &str) -> Result<OwnedFd, Errno> {
+        const LINKS: usize = 40;
+        if self.tree.is_some() {
+            return self.folder(path);
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = || rustix::fs::openat(&self.root, ".", flags, Mode::empty());
+        let parts = |path: &str| -> Vec<String> {
+            path.split('/').rev().filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let own = [0, rustix::process::geteuid().as_raw()];
+        let (mut at, mut rest, mut links) = (root()?, parts(folder_of(path)), 0);
+        while let Some(part) = rest.pop() {
+            match rustix::fs::openat(&at, part.as_str(), flags, Mode::empty()) {
+                Ok(next) => at = next,
+                Err(Errno::NOTDIR | Errno::LOOP) => {
+                    let Ok(target) = rustix::fs::readlinkat(&at, part.as_str(), Vec::new()) else {
+                        return Err(Errno::NOTDIR);
+                    };
+                    let stat = rustix::fs::fstat(&at)?;
+                    links += 1;
+                    if links > LINKS || !own.contains(&stat.st_uid) || stat.st_mode & 0o002 != 0 {
+                        return Err(Errno::LOOP);
+                    }
+                    let target = target.to_string_lossy();
+                    if target.starts_with('/') {
+                        at = root()?;
+                    }
+                    rest.extend(parts(&target));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(at)
     }
 
     /// As it is on the host.
@@ -143,7 +183,7 @@ impl LocalHost {
     }
 
     fn try_put(&self, path: &str, entry: &Entry) -> io::Result<()> {
-        let folder = self.folder(path)?;
+        let folder = self.folder_to_change(path)?;
         let name = name_of(path);
         let stage = stage_name(name);
         let (uid, gid) = self.real(&entry.meta);
@@ -269,6 +309,14 @@ fn set_xattrs(file: &impl AsFd, wanted: &BTreeMap<String, Vec<u8>>) -> io::Resul
     Ok(())
 }
 
+/// Opens again while the kernel asks for it: `openat2(2)` says `EAGAIN` where anything is renamed or mounted while it
+/// walks a path with `..`, and has its callers try again.
+fn patiently<T>(open: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    const TRIES: usize = 64;
+    let mut tries = std::iter::repeat_with(open).take(TRIES);
+    tries.find(|opened| !matches!(opened, Err(Errno::AGAIN))).unwrap_or(Err(Errno::AGAIN))
+}
+
 impl Host for LocalHost {
     fn is_live(&self) -> bool {
         self.tree.is_none()
@@ -336,7 +384,7 @@ impl Host for LocalHost {
 
     fn remove(&self, path: &str) -> Result<(), HostError> {
         let gone = || -> io::Result<()> {
-            let folder = match self.folder(path) {
+            let folder = match self.folder_to_change(path) {
                 Ok(folder) => folder,
                 Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
                 Err(error) => return Err(error.into()),

@@ -19,6 +19,7 @@ use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::fetch::Fetched;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
+use crate::journal::Journal;
 use crate::spec::Node;
 use crate::text::drop_in;
 use crate::text::sysctl::Key;
@@ -157,6 +158,8 @@ impl fmt::Debug for Planning<'_> {
 
 /// What has to be done on a host: the steps are asked one after another.
 ///
+/// Nothing is fetched for it: what would have to be is told as left to do.
+///
 /// `owed` is what an interrupted run did not have read its files again ([`Journal::owed`](crate::journal::Journal::owed)).
 ///
 /// # Errors
@@ -168,7 +171,7 @@ pub fn plan<'p>(
     steps: impl IntoIterator<Item = &'p dyn Step>,
     owed: impl IntoIterator<Item = Poke>,
 ) -> Result<Plan, PlanError> {
-    plan_with(host, node, facts, steps, owed, &Fetched::new())
+    make(Planning::new(host, node, facts), steps, owed)
 }
 
 /// As [`plan`], with what was fetched of what is [needed](crate::steps::needs).
@@ -185,6 +188,14 @@ pub fn plan_with<'p>(
 ) -> Result<Plan, PlanError> {
     let mut planning = Planning::new(host, node, facts);
     planning.fetched = Some(fetched);
+    make(planning, steps, owed)
+}
+
+fn make<'p>(
+    mut planning: Planning<'_>,
+    steps: impl IntoIterator<Item = &'p dyn Step>,
+    owed: impl IntoIterator<Item = Poke>,
+) -> Result<Plan, PlanError> {
     for step in steps {
         let failed = |source| PlanError { step: step.id().to_owned(), source: Box::new(source) };
         step.plan(&mut planning).map_err(failed)?;
@@ -394,10 +405,25 @@ impl<'h> Planning<'h> {
         Ok(self.coming.iter().any(|(coming, _)| coming == name) || self.installed(name)?.is_some())
     }
 
+    /// What a step changed earlier and stands, the oldest first; nothing where the journal cannot be read, which those
+    /// tell that write it.
+    #[must_use]
+    pub fn changed_earlier(&self, step: &str) -> Vec<Change> {
+        let Ok(journal) = Journal::read(self.host) else { return Vec::new() };
+        let own = journal.standing().filter(|made| made.step == step);
+        own.map(|made| made.change.clone()).collect()
+    }
+
     /// What was fetched from a place.
     #[must_use]
     pub fn fetched(&self, place: &str) -> Option<&'h [u8]> {
         self.fetched?.get(place).map(Vec::as_slice)
+    }
+
+    /// Whether what is needed was to be fetched before this is planned.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.fetched.is_some()
     }
 
     /// Who installs packages here.
@@ -626,7 +652,7 @@ impl<'h> Planning<'h> {
         shown: Shown,
     ) -> Result<(), HostError> {
         // Of a tree only what is in a file can be known.
-        let is_known = self.is_live() || matches!(shown, Shown::Line { .. });
+        let is_known = self.is_live() || !matches!(shown, Shown::Said { .. });
         if !(is_known && shown.is(self.host)?) {
             self.push(Change::Rule { add, remove, shown }, None);
         }

@@ -28,6 +28,8 @@ use crate::text::mounts;
 
 /// Where etcd's data is.
 pub const ETCD: &str = "/var/lib/etcd";
+/// Where the kubelet has what it mounts for pods.
+const KUBELET: &str = "/var/lib/kubelet";
 
 /// How much goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,7 +59,8 @@ pub enum Action {
         /// Where it is mounted.
         path: String,
     },
-    /// A file, or a folder with all that is in it, is removed. What is mounted within stays.
+    /// A file, or a folder with all that is in it, is removed. What pods have mounted within is unmounted before; where
+    /// something else is mounted within, nothing is removed.
     Remove {
         /// Its path.
         path: String,
@@ -268,10 +271,16 @@ fn pods(host: &dyn Host) -> Result<usize, HostError> {
 
 /// What is mounted below the kubelet's folder, the deepest first. A disk that the folder itself is on stays.
 fn mounted(host: &dyn Host) -> Result<Vec<String>, HostError> {
+    mounted_below(host, KUBELET)
+}
+
+/// What is mounted below a folder now, the deepest first. The kernel tells of paths without links.
+fn mounted_below(host: &dyn Host, folder: &str) -> Result<Vec<String>, HostError> {
+    let below = format!("{}/", host.resolve(folder)?.trim_end_matches('/'));
     let text = host.text("/proc/self/mounts")?.unwrap_or_default();
     let mut mounts: Vec<String> = mounts::entries(&text)
         .map(|mounted| mounted.target)
-        .filter(|path| path.starts_with("/var/lib/kubelet/"))
+        .filter(|path| path.starts_with(&below))
         .collect();
     // Later ones lie over earlier ones.
     mounts.reverse();

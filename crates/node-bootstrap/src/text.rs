@@ -4,6 +4,7 @@
 
 pub mod arguments;
 pub mod block;
+pub mod clock;
 pub mod containerd;
 pub mod crictl;
 pub mod drop_in;

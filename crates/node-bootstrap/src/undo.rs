@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::apply::{Event, Watch};
-use crate::change::{Change, ChangeError, Poke, State};
+use crate::change::{Change, ChangeError, Poke, State, is_of};
 use crate::host::{Host, HostError};
 use crate::journal::{By, Journal, JournalError, Made, Work};
 
@@ -31,6 +31,10 @@ pub struct Options {
     pub extent: Extent,
     /// Whether to restore also what someone else has changed since.
     pub force: bool,
+    /// Whether to go on where a change cannot be taken back. It stays standing, with older changes of the same thing.
+    pub keep_going: bool,
+    /// Whether the data of etcd go where kubeadm made this host a control plane.
+    pub with_data: bool,
 }
 
 /// Something that is not as it was left.
@@ -60,10 +64,15 @@ pub enum UndoError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Someone else has changed things since. Nothing was taken back.
-    #[error("someone else has changed this since; nothing was taken back:\n{}", lines(.0))]
+    #[error(
+        "this cannot be taken back without loss, and nothing was; `--force` does it all the same:\n{}",
+        lines(.0)
+    )]
     Changed(Vec<Foreign>),
     /// One could not be taken back. Those before it were.
-    #[error("{step}: failed to take back: {what}")]
+    #[error(
+        "{step}: failed to take back: {what} (older changes stand; `undo --keep-going` leaves this one and goes on with them)"
+    )]
     Change {
         /// The step that had wished it.
         step: String,
@@ -85,6 +94,8 @@ fn lines(all: &[Foreign]) -> String {
 pub struct Undone {
     /// How many changes were taken back.
     pub changes: usize,
+    /// How many could not be taken back, and stand.
+    pub failed: usize,
     /// Whether it was stopped before its end.
     pub stopped: bool,
 }
@@ -145,6 +156,78 @@ pub fn foreign(
             let (resource, step) = (made.change.resource(), made.step.clone());
             found.push(Foreign { resource, step, why });
         }
+    }
+    found.extend(later_steps(journal, extent));
+    found.extend(packages(host, journal, extent)?);
+    Ok(found)
+}
+
+/// Whether two changes with the same resource are about all of it, so that one cannot be taken back below the other.
+fn is_whole(change: &Change) -> bool {
+    !matches!(
+        change,
+        Change::Install { .. } | Change::Hold { .. } | Change::Poke(_) | Change::Run { .. }
+    )
+}
+
+/// What other steps have changed after the step that is meant: the former state would lose that.
+fn later_steps(journal: &Journal<'_>, extent: &Extent) -> Vec<Foreign> {
+    let Extent::Step(step) = extent else { return Vec::new() };
+    let mut first = BTreeMap::new();
+    for made in plan(journal, extent).into_iter().filter(|made| is_whole(&made.change)) {
+        first.insert(made.change.resource(), made.number);
+    }
+    let mut found = BTreeMap::new();
+    for made in journal.standing().filter(|made| made.step != *step && is_whole(&made.change)) {
+        let resource = made.change.resource();
+        if first.get(&resource).is_some_and(|first| *first < made.number) {
+            let why = format!("step {} has changed it later: take that back first", made.step);
+            let one = Foreign { resource: resource.clone(), step: step.clone(), why };
+            found.insert((resource, made.step.clone()), one);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// What would be lost with the packages that go: packages of others, and a node.
+fn packages(
+    host: &dyn Host,
+    journal: &Journal<'_>,
+    extent: &Extent,
+) -> Result<Vec<Foreign>, HostError> {
+    const NODE: &str = "/etc/kubernetes/kubelet.conf";
+    let plan = plan(journal, extent);
+    let (mut came, mut changed) = (BTreeSet::new(), BTreeSet::new());
+    let mut last = None;
+    for made in &plan {
+        if let Change::Install { manager, .. } = &made.change
+            && let (State::Packages(before), Some(State::Packages(after))) =
+                (&made.before, &made.after)
+        {
+            came.extend(after.keys().filter(|name| !before.contains_key(*name)).cloned());
+            let is_changed = |name: &&String| after.get(*name) != before.get(*name);
+            changed.extend(before.keys().filter(is_changed));
+            last = Some((*manager, made.step.clone()));
+        }
+    }
+    let Some((manager, step)) = last else { return Ok(Vec::new()) };
+    let now = manager.present(host)?;
+    came.retain(|name| now.contains_key(name));
+    if came.is_empty() {
+        return Ok(Vec::new());
+    }
+    let foreign =
+        |resource: String, why: &str| Foreign { resource, step: step.clone(), why: why.to_owned() };
+    // What is only put back in its former version is not lost.
+    let is_lost = |named: &String| !changed.iter().any(|name| is_of(name, named));
+    let along = manager.go_along(host, &came)?.into_iter().filter(is_lost);
+    let mut found: Vec<Foreign> = along
+        .map(|name| foreign(name, "it came from elsewhere, and needs packages that would go"))
+        .collect();
+    let is_ours = plan.iter().any(|made| matches!(made.change, Change::Kubeadm { .. }));
+    if !is_ours && host.entry(NODE)?.is_some() {
+        let why = "this host is a node of a cluster, and its packages would go: take it out with `node-prep reset`";
+        found.push(foreign(NODE.to_owned(), why));
     }
     Ok(found)
 }
@@ -218,17 +301,33 @@ pub fn undo(
         _ => None,
     });
     let run = journal.begin(Work::Undo, by, pokes.collect())?;
+    let mut stuck = BTreeSet::new();
     for made in &plan {
         if (watch.stop)() {
             undone.stopped = true;
             break;
         }
+        if is_whole(&made.change) && stuck.contains(&made.change.resource()) {
+            undone.failed += 1;
+            let change = &made.change;
+            (watch.tell)(&Event::Warning(format!("{change} stands: a later change of it does")));
+            continue;
+        }
         journal.taking_back(made.number)?;
         let empty = State::Unknown;
         let after = made.after.as_ref().unwrap_or(&empty);
-        match made.change.take_back(host, &made.before, after, &journal) {
+        match made.change.take_back(host, &made.before, after, &journal, options.with_data) {
             Ok(None) => {}
             Ok(Some(note)) => (watch.tell)(&Event::Warning(note)),
+            Err(source) if options.keep_going => {
+                let (step, what) = (&made.step, &made.change);
+                let why = told(&source);
+                let text = format!("{step}: failed to take back: {what}; it stands: {why}");
+                (watch.tell)(&Event::Warning(text));
+                stuck.insert(made.change.resource());
+                undone.failed += 1;
+                continue;
+            }
             Err(source) => {
                 journal.end(run, false)?;
                 return Err(UndoError::Change {
@@ -246,8 +345,14 @@ pub fn undo(
     if host.is_live() && !undone.stopped {
         poke_again(host, &mut journal, watch)?;
     }
-    journal.end(run, !undone.stopped)?;
+    journal.end(run, !undone.stopped && undone.failed == 0)?;
     Ok(undone)
+}
+
+/// An error with what is behind it.
+fn told(error: &dyn std::error::Error) -> String {
+    let behind = std::iter::successors(error.source(), |error| error.source());
+    behind.fold(error.to_string(), |text, error| format!("{text}: {error}"))
 }
 
 /// Who read the files reads them again. That one has gone by now is no fault.

@@ -5,6 +5,7 @@
 //! - [`Placement`]: for each key the machines that carry it, in an order that depends on nothing but the
 //!   machines. It is made from sets of machines by role, never from positions in a list.
 //! - [`ClusterSpec`]: what stands in `hpcc.yaml`, with a check that names everything that is wrong.
+//! - [`Inventory`]: the hosts of a Kubernetes cluster and how they are reached: what stands in `cluster.yaml`.
 //!
 //! No IO, no async, no client of anything. Who finds the pods is in `discovery`; who makes an
 //! `environment.xml` of a placement is in `envxml`.
@@ -28,8 +29,10 @@
 
 mod address;
 mod host;
+pub mod inventory;
 mod machine;
 mod name;
+mod network;
 mod placement;
 mod pod;
 mod role;
@@ -40,11 +43,13 @@ mod version;
 
 pub use address::{Address, AddressError};
 pub use host::Host;
+pub use inventory::Inventory;
 pub use machine::Machine;
 pub use name::{ClusterName, NameError};
+pub use network::{Network, NetworkError};
 pub use placement::Placement;
 pub use pod::{Pod, PodState};
 pub use role::{Role, RoleError, RoleKey};
-pub use schema::hpcc_schema;
+pub use schema::{cluster_schema, hpcc_schema};
 pub use spec::ClusterSpec;
 pub use version::{HpccVersion, VersionError};

@@ -1,11 +1,14 @@
-//! The JSON Schema of `hpcc.yaml`, made from the types that read it.
+//! The JSON Schemas of `hpcc.yaml` and `cluster.yaml`, made from the types that read them.
 
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::address::Address;
+use crate::inventory::{Endpoint, Inventory};
 use crate::name::ClusterName;
+use crate::network::Network;
 use crate::spec::ClusterSpec;
 use crate::version::HpccVersion;
 
@@ -13,6 +16,33 @@ use crate::version::HpccVersion;
 #[must_use]
 pub fn hpcc_schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ClusterSpec>()
+}
+
+/// The JSON Schema (draft 2020-12) of `cluster.yaml`. It is checked in as `schema/cluster.schema.json`.
+#[must_use]
+pub fn cluster_schema() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Inventory>()
+}
+
+/// Schemas of texts that have a form of their own.
+macro_rules! text_schemas {
+    ($($type:ident: $pattern:literal, $description:literal;)+) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "description": $description, "type": "string", "pattern": $pattern })
+            }
+        }
+    )+};
+}
+
+text_schemas! {
+    Address: "^[A-Za-z0-9.:-]+$", "An IP address or the name of a host.";
+    Endpoint: "^[][A-Za-z0-9.:-]+$", "A host and a port: 10.10.0.30:6443, cluster.example.org:6443 or [fd00::30]:6443.";
+    Network: "^[0-9A-Fa-f.:]+/[0-9]{1,3}$", "A network: 10.254.0.0/16.";
 }
 
 impl JsonSchema for ClusterName {

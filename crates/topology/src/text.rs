@@ -20,7 +20,9 @@ macro_rules! as_text {
 
 as_text!(
     crate::address::Address,
+    crate::inventory::Endpoint,
     crate::name::ClusterName,
+    crate::network::Network,
     crate::role::Role,
     crate::role::RoleKey,
     crate::version::HpccVersion

@@ -6,11 +6,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, StatusCode, Url};
 use tokio::time::{sleep, timeout};
 
 /// How often a document is asked for.
 const TRIES: u32 = 4;
+/// How many redirects are followed.
+const REDIRECTS: usize = 10;
+/// How long it may take to find a server and to connect.
+const CONNECT: Duration = Duration::from_secs(10);
 /// How long is waited before the second time; doubles.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -29,6 +34,12 @@ pub enum WebError {
     /// The server refused.
     #[error("the server answered {0}")]
     Status(StatusCode),
+    /// The server leads away from what is encrypted, or in a circle.
+    #[error("{0}")]
+    Redirect(String),
+    /// There is no connection to the server.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(String),
     /// The connection failed.
     #[error("{0}")]
     Broken(String),
@@ -41,13 +52,31 @@ pub enum WebError {
 pub fn client(agent: &str) -> Result<Client, WebError> {
     // An earlier one is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || Client::builder().user_agent(agent);
+    let builder = || {
+        let follow = Policy::custom(|next| match refused(next.previous(), next.url()) {
+            Some(why) => next.error(why),
+            None => next.follow(),
+        });
+        Client::builder().user_agent(agent).redirect(follow).connect_timeout(CONNECT)
+    };
     if let Ok(client) = builder().build() {
         return Ok(client);
     }
     let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
     let known = known.filter_map(|der| Certificate::from_der(der).ok());
     builder().tls_certs_only(known).build().map_err(|error| WebError::Client(words(error)))
+}
+
+/// Why a redirect is not followed, if it is not. Whoever asks by https has to get what that server, or one that it names
+/// by https, has said.
+fn refused(previous: &[Url], next: &Url) -> Option<&'static str> {
+    if next.scheme() != "https" && previous.iter().any(|url| url.scheme() == "https") {
+        Some("the server leads from https to an address that anybody on the way can change")
+    } else if previous.len() > REDIRECTS {
+        Some("the server leads from one address to the next without end")
+    } else {
+        None
+    }
 }
 
 /// An error with its causes, without its URL: that may have a secret.
@@ -76,9 +105,11 @@ pub async fn document(
 ) -> Result<Vec<u8>, WebError> {
     let tries = async {
         let mut pause = PAUSE;
-        for _ in 1..TRIES {
+        for tried in 1..TRIES {
             match attempt(client, url, most).await {
                 Err(WebError::Broken(_)) => {}
+                // Each time takes long where there is no network at all.
+                Err(WebError::Unreachable(_)) if tried == 1 => {}
                 Err(WebError::Status(status))
                     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {}
                 other => return other,
@@ -96,6 +127,10 @@ async fn attempt(client: &Client, url: &str, most: usize) -> Result<Vec<u8>, Web
         // What is no URL stays none.
         if error.is_builder() {
             WebError::Client(words(error))
+        } else if error.is_redirect() {
+            WebError::Redirect(words(error))
+        } else if error.is_connect() {
+            WebError::Unreachable(words(error))
         } else {
             WebError::Broken(words(error))
         }
@@ -162,6 +197,28 @@ mod tests {
         let client = client("test").unwrap();
         let limit = Duration::from_secs(5);
         assert!(matches!(document(&client, "no url", 1, limit).await, Err(WebError::Client(_))));
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_https_and_ends() {
+        let url = |text: &str| text.parse::<Url>().unwrap();
+        let (plain, safe) = (url("http://a.example/"), url("https://a.example/"));
+        assert_eq!(refused(std::slice::from_ref(&safe), &url("https://b.example/")), None);
+        assert_eq!(refused(std::slice::from_ref(&plain), &safe), None);
+        assert_eq!(refused(std::slice::from_ref(&plain), &plain), None);
+        assert!(refused(std::slice::from_ref(&safe), &plain).is_some());
+        assert!(refused(&[plain.clone(), safe.clone()], &plain).is_some());
+        assert!(refused(&vec![safe.clone(); 11], &safe).is_some());
+    }
+
+    #[tokio::test]
+    async fn redirects_without_end_are_told_at_once() {
+        const ROUND: &str = "HTTP/1.1 302 Found\r\nlocation: /key\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let error = get(&[ROUND; 11], 9).await.unwrap_err();
+        assert!(
+            matches!(&error, WebError::Redirect(why) if why.contains("without end")),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub(crate) fn apply(
     session: &Session,
     wish: &Wish,
     saved: Option<&Path>,
+    dry_run: bool,
     yes: bool,
 ) -> Result<Exit> {
     session.needs_root("apply")?;
@@ -28,6 +29,9 @@ pub(crate) fn apply(
         return Ok(Exit::Failed);
     }
     let count = plan.changes().count();
+    if dry_run {
+        return Ok(if count == 0 { Exit::Ok } else { Exit::Differences });
+    }
     if count > 0 && !yes && !confirmed(&format!("make {}", counted(count, "change")), "apply")? {
         return Ok(Exit::Interrupted);
     }

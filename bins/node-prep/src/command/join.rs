@@ -29,9 +29,11 @@ pub(crate) fn join(
     session.needs_root("join")?;
     let node = match wish {
         MaybeWish { file: None, profile: None } => Node::default(),
-        MaybeWish { file, profile } => {
-            Session::node(&Wish { file: file.clone(), profile: profile.clone() })?
-        }
+        MaybeWish { file, profile } => Session::node(&Wish {
+            file: file.clone(),
+            profile: profile.clone(),
+            environment: None,
+        })?,
     };
     let wanted = Join {
         invitation: read(invitation)?,

@@ -23,6 +23,7 @@ struct Status<'a> {
 }
 
 pub(crate) fn status(session: &Session) -> Result<Exit> {
+    session.needs_root("status")?;
     let journal = Journal::read(&session.host)?;
     let foreign = foreign(&session.host, &journal, &Extent::All)?;
     let mut out = std::io::stdout().lock();

@@ -13,23 +13,25 @@ use crate::show;
 
 /// What was asked for.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
-    pub(crate) since: Option<u32>,
-    pub(crate) step: Option<&'a str>,
-    pub(crate) force: bool,
+pub(crate) struct Asked {
+    pub(crate) options: Options,
     pub(crate) forget: bool,
     pub(crate) yes: bool,
 }
 
-pub(crate) fn undo(session: &Session, asked: &Asked<'_>, dry_run: bool) -> Result<Exit> {
-    session.needs_root("undo")?;
-    let extent = match (asked.since, asked.step) {
+/// What is to be taken back.
+pub(crate) fn extent(since: Option<u32>, step: Option<&str>) -> Extent {
+    match (since, step) {
         (Some(run), _) => Extent::SinceRun(run),
         (None, Some(step)) => Extent::Step(step.to_owned()),
         (None, None) => Extent::All,
-    };
+    }
+}
+
+pub(crate) fn undo(session: &Session, asked: &Asked, dry_run: bool) -> Result<Exit> {
+    session.needs_root("undo")?;
     let journal = Journal::read(&session.host)?;
-    let count = shown(session, &journal, &extent)?;
+    let count = shown(session, &journal, &asked.options.extent)?;
     if dry_run {
         return Ok(if count == 0 { Exit::Ok } else { Exit::Differences });
     }
@@ -40,12 +42,16 @@ pub(crate) fn undo(session: &Session, asked: &Asked<'_>, dry_run: bool) -> Resul
         }
         let stop = stop()?;
         let mut tell = |event: &Event<'_>| super::apply::tell(event);
-        let options = Options { extent, force: asked.force };
         let mut watch = Watch { tell: &mut tell, stop: &stop };
-        match take_back(&session.host, &options, by(), &mut watch) {
+        match take_back(&session.host, &asked.options, by(), &mut watch) {
             Ok(undone) if undone.stopped => {
                 note("stopped; run it again to go on");
                 return Ok(Exit::Interrupted);
+            }
+            Ok(undone) if undone.failed > 0 => {
+                let (changes, failed) = (counted(undone.changes, "change"), undone.failed);
+                note(&format!("{changes} taken back; {failed} could not be, and stand"));
+                return Ok(Exit::Partial);
             }
             Ok(undone) => note(&format!("{} taken back", counted(undone.changes, "change"))),
             Err(error @ UndoError::Change { taken_back: 1.., .. }) => {
@@ -72,7 +78,7 @@ fn shown(session: &Session, journal: &Journal<'_>, extent: &Extent) -> Result<us
             writeln!(out, "{}", ::cli::printable(&format!("take back  {}", show::made(made))))?;
         }
         for one in foreign(&session.host, journal, extent)? {
-            say(&format!("changed by someone else since: {one}"));
+            say(&format!("not without --force: {one}"));
         }
         if plan.is_empty() {
             writeln!(out, "nothing to take back")?;

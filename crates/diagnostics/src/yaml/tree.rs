@@ -38,11 +38,45 @@ pub(super) enum Kind {
     Float(f64),
 }
 
+/// A key of a mapping with its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
+pub struct Entry {
     pub(super) key: String,
     pub(super) place: Place,
     pub(super) value: Tree,
+}
+
+impl Entry {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Where the key is.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What stands at the key.
+    #[must_use]
+    pub fn value(&self) -> &Tree {
+        &self.value
+    }
+}
+
+/// What a value is, for those who read trees by hand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape<'t> {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// One value, as it is written: `true`, `"true"` and `1.30` are texts alike.
+    Scalar(&'t str),
+    /// A list.
+    List(&'t [Tree]),
+    /// A mapping, in the order of the text.
+    Mapping(&'t [Entry]),
 }
 
 /// What became of a tree that was read as a type.
@@ -56,6 +90,41 @@ pub struct Reading<T> {
     pub left_out: Vec<DataPath>,
 }
 
+impl<T> Reading<T> {
+    /// The path in the document of what is at a path of the value: items of a list that were left out are counted.
+    ///
+    /// ```
+    /// use diagnostics::{DataPath, yaml::Tree};
+    ///
+    /// let reading = Tree::parse("ports.yaml", "[many, 22]")?.read::<Vec<u16>>();
+    /// assert_eq!(reading.value.as_deref(), Some(&[22][..]));
+    /// assert_eq!(reading.in_document(&DataPath::from([0])), DataPath::from([1]));
+    /// # Ok::<(), diagnostics::yaml::Unreadable>(())
+    /// ```
+    #[must_use]
+    pub fn in_document(&self, path: &DataPath) -> DataPath {
+        let mut found = DataPath::root();
+        for step in path.steps() {
+            let Step::Index(index) = step else {
+                found = found.join(step.clone());
+                continue;
+            };
+            // `left_out` is in order, so the indexes of one list are as well.
+            let mut index = *index;
+            for left_out in &self.left_out {
+                if let [before @ .., Step::Index(gone)] = left_out.steps()
+                    && before == found.steps()
+                    && *gone <= index
+                {
+                    index += 1;
+                }
+            }
+            found = found.join(index);
+        }
+        found
+    }
+}
+
 impl Tree {
     /// Reads one document of YAML or JSON.
     ///
@@ -64,7 +133,64 @@ impl Tree {
     pub fn parse(file: &str, text: &str) -> Result<Self, Unreadable> {
         let raw: Raw = serde_saphyr::from_str_with_options(text, options())
             .map_err(|error| unreadable(file, &error))?;
+        let text = Text { text, is_ascii: text.is_ascii() };
         Ok(raw.into_tree(file, text))
+    }
+
+    /// Where the value is.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What the value is.
+    ///
+    /// ```
+    /// use diagnostics::yaml::{Shape, Tree};
+    ///
+    /// let tree = Tree::parse("hosts.yaml", "worker: true\n")?;
+    /// let Shape::Mapping([entry]) = tree.shape() else { panic!() };
+    /// assert_eq!((entry.key(), entry.value().shape()), ("worker", Shape::Scalar("true")));
+    /// assert_eq!(entry.value().place().column, 9);
+    /// # Ok::<(), diagnostics::yaml::Unreadable>(())
+    /// ```
+    #[must_use]
+    pub fn shape(&self) -> Shape<'_> {
+        match &self.content {
+            Content::Null => Shape::Null,
+            Content::Scalar { text, .. } => Shape::Scalar(text),
+            Content::List(items) => Shape::List(items),
+            Content::Mapping(entries) => Shape::Mapping(entries),
+        }
+    }
+
+    /// This tree with numbers and truth values as texts where they would not be written again as they are here: `1.30`,
+    /// `0755`, `off`. For parts that are kept, and read as something else later.
+    #[must_use]
+    pub fn as_written(self) -> Self {
+        let Self { place, content } = self;
+        let content = match content {
+            Content::Scalar { text, kind: Kind::Float(_) } => {
+                Content::Scalar { text, kind: Kind::Text }
+            }
+            Content::Scalar { text, kind: Kind::Whole(value) } if value.to_string() != text => {
+                Content::Scalar { text, kind: Kind::Text }
+            }
+            Content::Scalar { text, kind: Kind::Bool(value) } if value.to_string() != text => {
+                Content::Scalar { text, kind: Kind::Text }
+            }
+            Content::List(items) => {
+                Content::List(items.into_iter().map(Self::as_written).collect())
+            }
+            Content::Mapping(entries) => Content::Mapping(
+                entries
+                    .into_iter()
+                    .map(|entry| Entry { value: entry.value.as_written(), ..entry })
+                    .collect(),
+            ),
+            content => content,
+        };
+        Self { place, content }
     }
 
     /// Reads this tree as a type, with all faults: of each key that is not known, each value that does not
@@ -198,7 +324,7 @@ enum RawContent {
 }
 
 impl Raw {
-    fn into_tree(self, file: &str, text: &str) -> Tree {
+    fn into_tree(self, file: &str, text: Text<'_>) -> Tree {
         let Spanned { value, referenced, defined } = self.0;
         let scalar = |kind, shown: String| Content::Scalar {
             text: written(text, defined).unwrap_or(shown),
@@ -228,11 +354,29 @@ impl Raw {
     }
 }
 
+/// A text of which parts are looked up. In one of ASCII alone, that takes no time.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    text: &'a str,
+    is_ascii: bool,
+}
+
+impl Text<'_> {
+    /// A part, counted in characters.
+    fn part(&self, offset: usize, length: usize) -> String {
+        if self.is_ascii {
+            let end = offset.saturating_add(length).min(self.text.len());
+            return self.text.get(offset..end).unwrap_or_default().to_owned();
+        }
+        self.text.chars().skip(offset).take(length).collect()
+    }
+}
+
 /// The text of a scalar without quotes, as it is written: `1.30` is not 1.3.
-fn written(text: &str, at: Location) -> Option<String> {
+fn written(text: Text<'_>, at: Location) -> Option<String> {
     let count = |n: u64| usize::try_from(n).ok();
     let (offset, length) = (count(at.span().offset())?, count(at.span().len())?);
-    let found: String = text.chars().skip(offset).take(length).collect();
+    let found = text.part(offset, length);
     let found = found.trim();
     (!found.is_empty()).then(|| found.to_owned())
 }

@@ -17,6 +17,10 @@ use crate::secret::Secret;
 pub const DOCUMENT: &str = "/run/node-prep-kubeadm.yaml";
 /// Is there from before kubeadm starts until it has succeeded.
 pub const UNFINISHED: &str = "/var/lib/node-prep/kubeadm-unfinished";
+/// What etcd has stored.
+const ETCD: &str = "/var/lib/etcd/member";
+/// The line of [`UNFINISHED`] that says that data of etcd stay.
+const DATA: &str = "data of etcd";
 /// Where kubeadm has its files.
 const KUBERNETES: &str = "/etc/kubernetes";
 /// What kubeadm and the kubelet leave there, by which a node is known.
@@ -71,6 +75,8 @@ pub struct Unfinished {
     pub verb: Verb,
     /// Whether an authority of the administrator's own was there before.
     pub own_authority: bool,
+    /// Whether data of etcd were there before, or are to stay.
+    pub own_data: bool,
 }
 
 impl Unfinished {
@@ -83,7 +89,8 @@ impl Unfinished {
             Some("reset") => Verb::Reset,
             _ => Verb::Init,
         };
-        Self { verb, own_authority: lines.any(is_authority) }
+        let own_authority = lines.clone().any(is_authority);
+        Self { verb, own_authority, own_data: lines.any(|line| line == DATA) }
     }
 }
 
@@ -91,16 +98,19 @@ fn is_authority(mark: &str) -> bool {
     mark.starts_with("pki/")
 }
 
-/// What kubeadm is told to reset: all that it made, but never an authority that was there before.
+/// What kubeadm is told to reset: all that it made, but never an authority that was there before. The data of etcd go
+/// only `with_data`.
 ///
 /// # Errors
 /// If it cannot be written as YAML.
-pub fn reset_document(own_authority: bool) -> Result<Secret, ChangeError> {
+pub fn reset_document(own_authority: bool, with_data: bool) -> Result<Secret, ChangeError> {
     // It empties this folder. There is none of that name.
     let certificates = if own_authority { "/run/node-prep-none" } else { "/etc/kubernetes/pki" };
     let reset = ResetConfiguration {
         force: Some(true),
         certificates_dir: Some(certificates.to_owned()),
+        // This phase deletes them as well.
+        skip_phases: if with_data { Vec::new() } else { vec!["remove-etcd-member".to_owned()] },
         ..ResetConfiguration::default()
     };
     render(&[Document::Reset(&reset)]).map_err(|error| ChangeError::Edit {
@@ -127,11 +137,20 @@ pub(super) fn probe(host: &dyn Host) -> Result<State, HostError> {
 
 pub(super) fn make(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostError> {
     if verb != Verb::Reset {
-        begin(host, verb, &marks(host)?)?;
+        begin(host, verb, &marks(host)?, true)?;
     }
+    let half = host.text(UNFINISHED)?.map(|text| Unfinished::parse(&text));
     put(host, DOCUMENT, document.expose())?;
     let ran = host.check(&Command::new(verb.argv()).within(INSTALL));
     host.remove(DOCUMENT)?;
+    // kubeadm empties the folder of an etcd that still runs, and ends it afterwards. What that wrote meanwhile goes too.
+    if verb == Verb::Reset
+        && ran.is_ok()
+        && half.is_some_and(|half| half.verb != Verb::Join && !half.own_data)
+        && host.entry(ETCD)?.is_some()
+    {
+        host.check(&Command::new(["rm", "-rf", "--one-file-system", "--", ETCD]))?;
+    }
     if ran.is_ok() || is_untouched(host)? {
         host.remove(UNFINISHED)?;
     }
@@ -142,14 +161,15 @@ pub(super) fn make(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(),
 fn is_untouched(host: &dyn Host) -> Result<bool, HostError> {
     let text = host.text(UNFINISHED)?;
     let marks = marks(host)?;
-    Ok(text.is_some_and(|text| text.lines().skip(1).eq(marks)))
+    Ok(text.is_some_and(|text| text.lines().skip(1).filter(|line| *line != DATA).eq(marks)))
 }
 
-fn begin(host: &dyn Host, verb: Verb, before: &[&str]) -> Result<(), HostError> {
+fn begin(host: &dyn Host, verb: Verb, before: &[&str], keeps_data: bool) -> Result<(), HostError> {
     if host.entry(FOLDER)?.is_none() {
         host.put(FOLDER, &Entry { kind: Kind::Folder, meta: Meta::root(0o700) })?;
     }
-    let lines = [verb.as_str()].into_iter().chain(before.iter().copied());
+    let data = (keeps_data && host.entry(ETCD)?.is_some()).then_some(DATA);
+    let lines = [verb.as_str()].into_iter().chain(before.iter().copied()).chain(data);
     put(host, UNFINISHED, &lines.flat_map(|line| [line, "\n"]).collect::<String>())
 }
 
@@ -158,11 +178,12 @@ fn put(host: &dyn Host, path: &str, content: &str) -> Result<(), HostError> {
     host.put(path, &Entry { kind, meta: Meta::root(0o600) })
 }
 
-/// Everything is as before kubeadm ran. Answers what stays.
+/// Everything is as before kubeadm ran. The data of etcd go only `with_data`. Answers what stays.
 pub(super) fn take_back(
     host: &dyn Host,
     verb: Verb,
     before: &State,
+    with_data: bool,
 ) -> Result<Option<String>, ChangeError> {
     if verb == Verb::Reset || probe(host)? == *before {
         return Ok(None);
@@ -170,12 +191,13 @@ pub(super) fn take_back(
     let State::Value(before) = before else { return Ok(None) };
     let before: Vec<&str> = before.iter().flat_map(|marks| marks.split(' ')).collect();
     let own_authority = before.iter().any(|mark| is_authority(mark));
-    begin(host, Verb::Reset, &before)?;
-    make(host, Verb::Reset, &reset_document(own_authority)?)?;
-    Ok(Some(
-        "kubeadm leaves rules of the firewall, links and the network plugin's files: `node-prep reset` takes them away"
-            .to_owned(),
-    ))
+    begin(host, Verb::Reset, &before, !with_data)?;
+    make(host, Verb::Reset, &reset_document(own_authority, with_data)?)?;
+    let mut stays = "kubeadm leaves rules of the firewall, links and the network plugin's files: `node-prep reset` takes them away".to_owned();
+    if host.entry(ETCD)?.is_some() {
+        stays.push_str("; the data of etcd stay in /var/lib/etcd: `undo --with-data` or `reset --with-data` takes them away");
+    }
+    Ok(Some(stays))
 }
 
 /// What a killed run may have left is taken away.

@@ -60,16 +60,21 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 impl PackageManager {
-    /// All installed packages with their versions.
+    /// All installed packages with their versions. One that is there in several versions, such as a kernel, has all of
+    /// them, with a blank between.
     ///
     /// # Errors
     /// If that cannot be learned.
     pub fn installed(self, host: &dyn Host) -> Result<BTreeMap<String, String>, HostError> {
-        self.known(host, |state| state == b'i')
+        self.packages(host, |state| state == b'i')
     }
 
-    /// Packages in these of dpkg's states; those that were purged are in none.
-    fn known(
+    /// As [`PackageManager::installed`], with those that a killed run left half installed.
+    pub(crate) fn present(self, host: &dyn Host) -> Result<BTreeMap<String, String>, HostError> {
+        self.packages(host, |state| !matches!(state, b'n' | b'c'))
+    }
+
+    fn packages(
         self,
         host: &dyn Host,
         counts: impl Fn(u8) -> bool,
@@ -84,17 +89,22 @@ impl PackageManager {
                 host.check(&Command::new(["rpm", "-qa", "--qf", format]))?
             }
         };
-        let mut installed = BTreeMap::new();
+        let mut installed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
         for line in list.lines() {
             let mut fields = line.split('\t');
             if let (Some(state), Some(name), Some(version)) =
                 (fields.next(), fields.next(), fields.next())
-                && state.as_bytes().get(1).is_some_and(|state| *state != b'n' && counts(*state))
+                && state.as_bytes().get(1).is_some_and(|state| counts(*state))
+                // A key that rpm trusts is no package.
+                && name != "gpg-pubkey"
             {
-                installed.insert(name.to_owned(), version.to_owned());
+                installed.entry(name.to_owned()).or_default().insert(version);
             }
         }
-        Ok(installed)
+        let joined = |(name, versions): (String, BTreeSet<&str>)| {
+            (name, versions.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        Ok(installed.into_iter().map(joined).collect())
     }
 
     fn named(self, package: &Wanted) -> String {
@@ -108,6 +118,79 @@ impl PackageManager {
             Self::Apt => format!("{}={version}-*", package.name),
             Self::Dnf => format!("{}-{version}", package.name),
         }
+    }
+
+    /// Makes ready for an installation: what a killed run left half done is finished, and the lists are fetched. Answers
+    /// the names of all packages that will come, change or go.
+    pub(crate) fn prepare(
+        self,
+        host: &dyn Host,
+        packages: &[Wanted],
+        despite_excludes: &[String],
+    ) -> Result<BTreeSet<String>, HostError> {
+        if self == Self::Apt {
+            self.finish(host)?;
+            patiently(host, &apt(&["update", "-q"]))?;
+        }
+        // dnf ends with 1 because the answer is no; where something is wrong, the installation itself tells.
+        let said = host.run(&self.installing(packages, despite_excludes, true))?.stdout;
+        let named = packages.iter().map(|package| package.name.clone());
+        Ok(self.touched(&said).into_iter().chain(named).collect())
+    }
+
+    /// The names of the packages of a transaction that is only shown.
+    fn touched(self, said: &str) -> BTreeSet<String> {
+        let name = |line: &str| match self {
+            Self::Apt => apt_name(line, &["Inst ", "Remv ", "Purg "]),
+            // ` name   arch   version   repository   size`
+            Self::Dnf => line
+                .strip_prefix(' ')
+                .filter(|rest| !rest.starts_with(' '))
+                .and_then(|rest| rest.split_whitespace().next())
+                .map(str::to_owned),
+        };
+        said.lines().filter_map(name).collect()
+    }
+
+    fn installing(
+        self,
+        packages: &[Wanted],
+        despite_excludes: &[String],
+        only_shows: bool,
+    ) -> Command {
+        let mut command = match self {
+            Self::Apt => {
+                let mut argv = if only_shows { vec!["--simulate"] } else { Vec::new() };
+                argv.extend(["install", "--yes", "-q", "--no-install-recommends"]);
+                argv.extend(["--allow-downgrades", "--allow-change-held-packages", "--"]);
+                apt(&argv)
+            }
+            Self::Dnf => {
+                // What is shown is not shown quietly.
+                let answer: &[&str] =
+                    if only_shows { &["--assumeno"] } else { &["--assumeyes", "--quiet"] };
+                let mut command = Command::new(["dnf", "install"].iter().chain(answer).copied());
+                for repository in despite_excludes {
+                    command.argv.push(format!("--disableexcludes={repository}"));
+                }
+                command.argv.push("--setopt=install_weak_deps=False".to_owned());
+                command.argv.push("--".to_owned());
+                command.within(INSTALL)
+            }
+        };
+        command.argv.extend(packages.iter().map(|package| self.named(package)));
+        command
+    }
+
+    pub(crate) fn install(
+        self,
+        host: &dyn Host,
+        packages: &[Wanted],
+        despite_excludes: &[String],
+    ) -> Result<(), HostError> {
+        let held = self.all_held(host)?;
+        patiently(host, &self.installing(packages, despite_excludes, false))?;
+        self.hold_again(host, &held)
     }
 
     /// All packages that are held.
@@ -132,52 +215,12 @@ impl PackageManager {
         self.set_held(host, &lost, true)
     }
 
-    pub(crate) fn install(
-        self,
-        host: &dyn Host,
-        packages: &[Wanted],
-        despite_excludes: &[String],
-    ) -> Result<(), HostError> {
-        let held = self.all_held(host)?;
-        let names = packages.iter().map(|package| self.named(package));
-        match self {
-            Self::Apt => {
-                // What a killed run left half done is finished first.
-                self.finish(host)?;
-                host.check(&apt(&["update", "-q"]))?;
-                let mut argv = vec!["install", "--yes", "-q", "--no-install-recommends"];
-                argv.extend(["--allow-downgrades", "--allow-change-held-packages", "--"]);
-                let mut command = apt(&argv);
-                command.argv.extend(names);
-                host.check(&command)?;
-            }
-            Self::Dnf => {
-                let mut command = Command::new(["dnf", "install", "--assumeyes", "--quiet"]);
-                for repository in despite_excludes {
-                    command.argv.push(format!("--disableexcludes={repository}"));
-                }
-                command.argv.push("--setopt=install_weak_deps=False".to_owned());
-                command.argv.push("--".to_owned());
-                command.argv.extend(names);
-                host.check(&command.within(INSTALL))?;
-            }
-        }
-        self.hold_again(host, &held)
-    }
-
     /// What dpkg has half done is finished: it does nothing else before.
     fn finish(self, host: &dyn Host) -> Result<(), HostError> {
-        if self != Self::Apt {
-            return Ok(());
+        if self == Self::Apt && !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
+            patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
         }
-        let configure = Command::new(["dpkg", "--configure", "-a"]).within(INSTALL);
-        let said = host.run(&configure)?;
-        if said.is_ok() {
-            return Ok(());
-        }
-        // An apt whose caller was killed goes on by itself. dpkg does not wait for it, apt does; whatever it says then.
-        host.run(&apt(&["check", "-q"]))?;
-        host.check(&configure).map(|_| ())
+        Ok(())
     }
 
     /// What a killed run has left is made whole.
@@ -204,8 +247,13 @@ impl PackageManager {
         host: &dyn Host,
         packages: &[String],
     ) -> Result<BTreeMap<String, bool>, HostError> {
-        let held = self.all_held(host)?;
-        Ok(packages.iter().map(|name| (name.clone(), held.contains(name))).collect())
+        let held = match self {
+            Self::Apt => host.check(&Command::new(["apt-mark", "showhold"]))?,
+            // There the repository's `exclude` is the hold.
+            Self::Dnf => String::new(),
+        };
+        let is_held = |name: &String| held.lines().any(|line| line.trim() == name);
+        Ok(packages.iter().map(|name| (name.clone(), is_held(name))).collect())
     }
 
     pub(crate) fn set_held(
@@ -222,30 +270,74 @@ impl PackageManager {
         host.check(&Command::new(argv).within(ACT)).map(|_| ())
     }
 
-    /// Takes away what came, and puts back what was there in another version.
+    /// What cannot stay where these packages go: the names of others that need them, or what the package manager says of
+    /// them.
+    pub(crate) fn go_along(
+        self,
+        host: &dyn Host,
+        going: &BTreeSet<String>,
+    ) -> Result<Vec<String>, HostError> {
+        let names = going.iter().cloned();
+        if self == Self::Apt {
+            let purge = ["--simulate", "purge", "-q", "--allow-change-held-packages", "--"];
+            let said = host.check(&with(apt(&purge), names))?;
+            let gone = said.lines().filter_map(|line| apt_name(line, &["Remv ", "Purg "]));
+            let others: BTreeSet<String> = gone.filter(|name| !going.contains(name)).collect();
+            return Ok(others.into_iter().collect());
+        }
+        let test = Command::new(["rpm", "--erase", "--test", "--allmatches", "--"]);
+        let said = host.run(&with(test, names))?;
+        // `containerd.io >= 1.6 is needed by (installed) docker-ce-3:27.1-1.el9.x86_64`
+        let needed = said.stderr.lines().chain(said.stdout.lines());
+        let needed = needed.filter_map(|line| line.split_once("is needed by (installed) "));
+        let others: BTreeSet<&str> = needed.map(|(_, package)| package.trim()).collect();
+        Ok(others.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Takes away what came, and puts back what was there in another version. Answers what stays, because its former
+    /// version cannot be had any more.
     pub(crate) fn restore(
         self,
         host: &dyn Host,
         before: &BTreeMap<String, String>,
         after: &BTreeMap<String, String>,
-    ) -> Result<(), HostError> {
+    ) -> Result<Vec<String>, HostError> {
         self.finish(host)?;
         let held = self.all_held(host)?;
-        let now = self.installed(host)?;
-        // Those that a killed run has only half taken away are known, too.
-        let known = self.known(host, |_| true)?;
-        let came: Vec<&str> = after
+        let now = self.present(host)?;
+        let mut came: Vec<String> = after
             .keys()
-            .filter(|name| !before.contains_key(*name) && known.contains_key(*name))
-            .map(String::as_str)
+            .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
+            .cloned()
             .collect();
-        let joint = if self == Self::Apt { '=' } else { '-' };
         // Changed, or gone, as one that cannot be beside what came.
-        let back: Vec<String> = before
+        let changed: Vec<(&String, &String)> = before
             .iter()
             .filter(|(name, old)| after.get(*name) != Some(*old) && now.get(*name) != Some(*old))
-            .map(|(name, old)| format!("{name}{joint}{old}"))
             .collect();
+        let mut back: Vec<(&str, &str)> = Vec::new();
+        for (name, old) in changed {
+            let is = now.get(name).map_or("", String::as_str);
+            if !old.contains(' ') && !is.contains(' ') {
+                back.push((name, old));
+                continue;
+            }
+            // Of a kernel, what came beside the others goes, and what went for it stays away.
+            let left = after.get(name).map_or("", String::as_str);
+            let is_ours = |version: &&str| {
+                left.split(' ').any(|other| other == *version)
+                    && !old.split(' ').any(|other| other == *version)
+            };
+            came.extend(is.split(' ').filter(is_ours).map(|version| format!("{name}-{version}")));
+        }
+        let (gone, other) = back.into_iter().partition(|(name, _)| !now.contains_key(*name));
+        let other: Vec<(&str, &str)> = other;
+        // First what stays in another version, so that it does not go with what only its newer version needs.
+        let mut stays = self.put_back(host, "downgrade", other.clone())?;
+        if !stays.is_empty() {
+            let kept: Vec<&str> = other.into_iter().map(|(name, _)| name).collect();
+            stays.extend(self.keep_needed(host, &kept, &mut came)?);
+        }
         if !came.is_empty() {
             let command = match self {
                 Self::Apt => apt(&["purge", "--yes", "-q", "--allow-change-held-packages", "--"]),
@@ -259,37 +351,144 @@ impl PackageManager {
                 ])
                 .within(INSTALL),
             };
-            host.check(&with(command, came.into_iter().map(str::to_owned)))?;
+            patiently(host, &with(command, came.into_iter()))?;
             self.unlisted(host)?;
         }
-        if !back.is_empty() {
-            if self == Self::Apt {
-                // The repositories are those from before by now.
-                host.check(&apt(&["update", "-q"]))?;
+        stays.extend(self.put_back(host, "install", gone)?);
+        self.hold_again(host, &held)?;
+        Ok(stays)
+    }
+
+    /// Takes those off the list of what goes that these packages need. Answers which.
+    fn keep_needed(
+        self,
+        host: &dyn Host,
+        kept: &[&str],
+        going: &mut Vec<String>,
+    ) -> Result<Vec<String>, HostError> {
+        let mut needed: Vec<String> = Vec::new();
+        while let Some(at) = {
+            let mut found = None;
+            for (at, name) in going.iter().enumerate() {
+                let along = self.go_along(host, &BTreeSet::from([name.clone()]))?;
+                let stays = |other: &String| {
+                    let mut all = kept.iter().copied().chain(needed.iter().map(String::as_str));
+                    all.any(|kept| is_of(kept, other))
+                };
+                if along.iter().any(stays) {
+                    found = Some(at);
+                    break;
+                }
             }
-            let command = match self {
-                Self::Apt => apt(&[
-                    "install",
-                    "--yes",
-                    "-q",
-                    "--no-install-recommends",
-                    "--allow-downgrades",
-                    "--allow-change-held-packages",
-                    "--",
-                ]),
-                Self::Dnf => Command::new([
-                    "dnf",
-                    "downgrade",
-                    "--assumeyes",
-                    "--quiet",
-                    "--disableexcludes=all",
-                    "--",
-                ])
-                .within(INSTALL),
-            };
-            host.check(&with(command, back.into_iter()))?;
+            found
+        } {
+            needed.push(going.remove(at));
         }
-        self.hold_again(host, &held)
+        Ok(needed.into_iter().map(|name| format!("{name} stays: others need it")).collect())
+    }
+
+    /// Puts packages back in a former version, `dnf` by this verb. Answers of which that cannot be had.
+    fn put_back(
+        self,
+        host: &dyn Host,
+        verb: &str,
+        mut back: Vec<(&str, &str)>,
+    ) -> Result<Vec<String>, HostError> {
+        let mut lost = Vec::new();
+        if self == Self::Apt && !back.is_empty() {
+            // The repositories are those from before by now.
+            patiently(host, &apt(&["update", "-q"]))?;
+        }
+        while !back.is_empty() {
+            let (joint, command) = match self {
+                Self::Apt => {
+                    let mut argv = vec!["install", "--yes", "-q", "--no-install-recommends"];
+                    argv.extend(["--allow-downgrades", "--allow-change-held-packages", "--"]);
+                    ('=', apt(&argv))
+                }
+                Self::Dnf => {
+                    let argv =
+                        ["dnf", verb, "--assumeyes", "--quiet", "--disableexcludes=all", "--"];
+                    ('-', Command::new(argv).within(INSTALL))
+                }
+            };
+            let names = back.iter().map(|(name, old)| format!("{name}{joint}{old}"));
+            let Err(error) = patiently(host, &with(command, names)) else { break };
+            let HostError::Failed { stderr, .. } = &error else { return Err(error) };
+            let is_lost = |(name, old): &(&str, &str)| match self {
+                Self::Apt => {
+                    stderr.contains(&format!("Version '{old}' for '{name}' was not found"))
+                        || stderr.lines().any(|line| {
+                            line.strip_prefix("E: Unable to locate package ").map(str::trim)
+                                == Some(*name)
+                        })
+                }
+                // What can be had of them has been put back.
+                Self::Dnf => DNF_LOST.iter().any(|text| stderr.contains(text)),
+            };
+            let (gone, rest): (Vec<_>, Vec<_>) = back.into_iter().partition(is_lost);
+            if gone.is_empty() {
+                return Err(error);
+            }
+            lost.extend(gone);
+            back = rest;
+        }
+        // dnf puts back what it can, and does not call that a failure.
+        lost.extend(back);
+        let now = self.present(host)?;
+        let lost = lost.into_iter().filter(|(name, old)| now.get(*name).is_none_or(|is| is != old));
+        let shown = lost.map(|(name, old)| match now.get(name) {
+            Some(is) => format!("{name} stays at {is}: {old} cannot be had any more"),
+            None => format!("{name} stays away: {old} cannot be had any more"),
+        });
+        Ok(shown.collect())
+    }
+}
+
+/// Whether what [`PackageManager::go_along`] names is this package, as `name` or as `name-version`.
+pub(crate) fn is_of(name: &str, named: &str) -> bool {
+    let rest = named.strip_prefix(name);
+    rest.is_some_and(|rest| {
+        let version = rest.strip_prefix('-').unwrap_or("0");
+        rest.is_empty()
+            || rest.starts_with('-') && version.starts_with(|it: char| it.is_ascii_digit())
+    })
+}
+
+/// What dnf says where none of the versions can be had.
+const DNF_LOST: [&str; 4] =
+    ["No packages marked for", "No match for argument", "Unable to find a match", "Nothing to do"];
+
+/// The package of a line of `apt-get --simulate`, such as `Remv libc6:i386 [2.36-9]`.
+fn apt_name(line: &str, verbs: &[&str]) -> Option<String> {
+    let rest = verbs.iter().find_map(|verb| line.strip_prefix(verb))?;
+    let name = rest.split_whitespace().next()?;
+    Some(name.split(':').next().unwrap_or(name).to_owned())
+}
+
+/// How often a lock of another package manager is waited for, and for how many seconds each time.
+const PATIENCE: (usize, &str) = (60, "5");
+
+/// Runs it, and again while another one has the lock: `DPkg::Lock::Timeout` counts neither for dpkg itself nor for the
+/// lists of apt.
+fn patiently(host: &dyn Host, command: &Command) -> Result<(), HostError> {
+    const LOCKED: [&str; 4] = [
+        "Could not get lock",
+        "was locked by another process",
+        "Unable to lock directory",
+        "Unable to acquire the dpkg frontend lock",
+    ];
+    let mut tries = 0;
+    loop {
+        match host.check(command) {
+            Err(HostError::Failed { stderr, .. })
+                if tries < PATIENCE.0 && LOCKED.iter().any(|text| stderr.contains(text)) =>
+            {
+                tries += 1;
+                host.check(&Command::new(["sleep", PATIENCE.1]))?;
+            }
+            ran => return ran.map(drop),
+        }
     }
 }
 
@@ -306,3 +505,6 @@ fn apt(arguments: &[&str]) -> Command {
     argv.extend(arguments);
     Command::new(argv).within(INSTALL)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,12 @@
 use super::look::Looker;
 use super::{Findings, Looked, Outcome, fail, pass, skip, warn};
 use crate::host::HostError;
-use crate::text::openpgp;
 use crate::text::sources::{Format, STALE_HOSTS, in_use_at};
+use crate::text::{clock, openpgp};
 
 /// Folders and files with lists of repositories.
 const FOLDERS: [&str; 2] = ["/etc/apt/sources.list.d", "/etc/yum.repos.d"];
 const LIST: &str = "/etc/apt/sources.list";
-/// A key that ends sooner is told, in seconds.
-const SOON: i64 = 30 * 86_400;
 
 pub(super) fn add(looker: &Looker<'_>, found: &mut Findings) {
     found.add("StaleK8sRepo", stale(looker));
@@ -56,14 +54,7 @@ fn stale(looker: &Looker<'_>) -> Looked {
 
 /// The time of the host, in seconds since 1970. It is asked of the kernel as everything else is.
 fn now(looker: &Looker<'_>) -> Result<Option<i64>, HostError> {
-    let stat = looker.text("/proc/stat")?;
-    let booted = stat.lines().find_map(|line| line.strip_prefix("btime "));
-    let uptime = looker.text("/proc/uptime")?;
-    let up = uptime.split('.').next().and_then(|seconds| seconds.parse::<i64>().ok());
-    Ok(booted
-        .and_then(|seconds| seconds.trim().parse::<i64>().ok())
-        .zip(up)
-        .map(|(at, up)| at + up))
+    Ok(clock::now(&looker.text("/proc/stat")?, &looker.text("/proc/uptime")?))
 }
 
 fn key_expiry(looker: &Looker<'_>) -> Looked {
@@ -91,7 +82,7 @@ fn key_expiry(looker: &Looker<'_>) -> Looked {
 }
 
 fn of_key(looker: &Looker<'_>, path: &str, now: i64) -> Result<Outcome, HostError> {
-    let help = "fetch the key again: packages cannot be had once it is expired";
+    let help = "packages cannot be had once it is expired; `node-prep apply` fetches the key again";
     let Some(bytes) = looker.host.read(path)? else {
         return Ok(fail(format!("the key {path} is not there"), help));
     };
@@ -103,7 +94,7 @@ fn of_key(looker: &Looker<'_>, path: &str, now: i64) -> Result<Outcome, HostErro
                 .map_or_else(|_| at.to_string(), |at| at.to_string()[..10].to_owned());
             if at <= now {
                 fail(format!("the key {path} is expired since {day}"), help)
-            } else if at - now < SOON {
+            } else if at - now < openpgp::SOON {
                 warn(format!("the key {path} expires on {day}"), help)
             } else {
                 pass(format!("the key {path} is good until {day}"))

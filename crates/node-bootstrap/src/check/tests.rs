@@ -534,9 +534,9 @@ fn what_is_told_of_faults_reads_well() {
     FAIL StaleK8sRepo: /etc/apt/sources.list.d/kubernetes.list:1 names a repository of Kubernetes that is gone since March 2024
          switch it off; `node-prep apply` with `kubernetes` in node.yaml does it, and takes pkgs.k8s.io
     FAIL RepoKeyExpiry: the key /etc/apt/keyrings/kubernetes.asc is expired since 2001-09-09
-         fetch the key again: packages cannot be had once it is expired
+         packages cannot be had once it is expired; `node-prep apply` fetches the key again
     WARN RepoKeyExpiry: the key /etc/apt/keyrings/kubernetes.asc expires on 2001-09-10
-         fetch the key again: packages cannot be had once it is expired
+         packages cannot be had once it is expired; `node-prep apply` fetches the key again
     "#);
 }
 

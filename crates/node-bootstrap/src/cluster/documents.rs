@@ -8,9 +8,8 @@ use serde_json::Value;
 use crate::kubeadm::{
     Argument, CertificateKey, CgroupDriver, ClusterConfiguration, ControlPlaneComponent, Discovery,
     Document, Etcd, ExternalEtcd, InitConfiguration, JoinConfiguration, JoinControlPlane,
-    KubeProxyConfiguration, KubeletConfiguration, LocalApiEndpoint, LocalEtcd, MemorySwap,
-    Networking, NodeRegistration, Patches, Timeouts, Token, TokenDiscovery, render,
-    render_redacted,
+    KubeProxyConfiguration, KubeletConfiguration, LocalApiEndpoint, LocalEtcd, Networking,
+    NodeRegistration, Patches, Timeouts, Token, TokenDiscovery, render, render_redacted,
 };
 use crate::secret::Secret;
 use crate::spec::{self, Kubeadm, Node, Swap};
@@ -153,12 +152,11 @@ fn extra(fields: &BTreeMap<String, Value>) -> Option<BTreeMap<String, Value>> {
 /// What is true of all kubelets of the cluster. Theirs alone are the patches: see [`kubelet_patch`].
 fn kubelet(node: &Node) -> KubeletConfiguration {
     let wish = node.kubelet.as_ref();
+    // Pods use none of it: a kubelet that is told that they may does not start with control groups of version 1.
     let keep = node.swap == Swap::Keep;
     KubeletConfiguration {
         cgroup_driver: Some(cgroup_driver(node)),
         fail_swap_on: wish.and_then(|wish| wish.fail_swap_on).or(keep.then_some(false)),
-        // Without it pods use no swap although it is there.
-        memory_swap: keep.then(|| MemorySwap { swap_behavior: "LimitedSwap".to_owned() }),
         fail_cgroup_v1: wish.and_then(|wish| wish.fail_cgroup_v1),
         extra: wish.and_then(|wish| extra(&wish.configuration)),
         ..KubeletConfiguration::default()
@@ -193,7 +191,6 @@ pub fn kubelet_patch(
             .cgroup_driver
             .filter(|driver| joins && *driver == CgroupDriver::Cgroupfs),
         fail_swap_on: cluster_wide.fail_swap_on.filter(|_| joins),
-        memory_swap: cluster_wide.memory_swap.filter(|_| joins),
         fail_cgroup_v1: cluster_wide.fail_cgroup_v1.filter(|_| joins),
         extra: cluster_wide.extra.filter(|_| joins),
         ..KubeletConfiguration::default()

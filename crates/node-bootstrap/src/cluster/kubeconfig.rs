@@ -3,7 +3,7 @@
 use super::found::ADMIN;
 use crate::change::ChangeError;
 use crate::edit::{Edit, EditError};
-use crate::host::HostError;
+use crate::host::{HostError, Kind};
 use crate::kubeadm::kubeconfig::{Kubeconfig, KubeconfigError};
 use crate::plan::{Planning, Step};
 
@@ -13,6 +13,7 @@ pub struct Kubeconfigs;
 
 /// A user of the host.
 struct User {
+    name: String,
     owner: (u32, u32),
     home: String,
 }
@@ -49,8 +50,22 @@ fn failed(path: &str, error: &KubeconfigError) -> ChangeError {
 }
 
 fn merge(planning: &mut Planning<'_>, user: &User, admin: &Kubeconfig) -> Result<(), ChangeError> {
-    let folder = format!("{}/.kube", user.home.trim_end_matches('/'));
+    // Above the home only root makes links.
+    let home = planning.resolve(&user.home)?;
+    if home == "/" || !planning.exists(&home)? {
+        planning.refuse(format!("kubeconfig: the user {} has no home at {home}", user.name));
+        return Ok(());
+    }
+    let folder = format!("{}/.kube", home.trim_end_matches('/'));
     let path = format!("{folder}/config");
+    if let Some(link) = others_link(planning, user.owner, &[&folder, &path])? {
+        planning.refuse(format!(
+            "kubeconfig: {link} is a symbolic link of the user {}, and root follows none: it may lead to files of others. Have a \
+             real one there, or take the user out of `kubeconfig.users`",
+            user.name
+        ));
+        return Ok(());
+    }
     let standing = planning.text(&path)?;
     let before = Kubeconfig::read(&path, standing.as_deref().unwrap_or_default())
         .map_err(|error| failed(&path, &error))?;
@@ -75,6 +90,21 @@ fn merge(planning: &mut Planning<'_>, user: &User, admin: &Kubeconfig) -> Result
     planning.write_as(&path, Edit::Secret(content), Some(0o600), Some(user.owner))
 }
 
+/// The first of these paths that is a link which somebody else than root may have made.
+fn others_link(
+    planning: &Planning<'_>,
+    owner: (u32, u32),
+    paths: &[&str],
+) -> Result<Option<String>, HostError> {
+    for path in paths {
+        let entry = planning.entry(path)?;
+        if owner.0 != 0 && entry.is_some_and(|entry| matches!(entry.kind, Kind::Link(_))) {
+            return Ok(Some((*path).to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Who this is, from `/etc/passwd`, or whatever else knows the host's users.
 fn user(planning: &Planning<'_>, name: &str) -> Result<Option<User>, HostError> {
     let local = planning.text("/etc/passwd")?.unwrap_or_default();
@@ -95,7 +125,7 @@ fn entry(passwd: &str, name: &str) -> Option<User> {
         match fields[..] {
             [known, _, uid, gid, _, home, _] if known == name && home.starts_with('/') => {
                 let owner = (uid.parse().ok()?, gid.parse().ok()?);
-                Some(User { owner, home: home.to_owned() })
+                Some(User { name: name.to_owned(), owner, home: home.to_owned() })
             }
             _ => None,
         }

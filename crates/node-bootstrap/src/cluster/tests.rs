@@ -162,8 +162,6 @@ fn all_that_can_be_said_of_a_cluster_reaches_kubeadm() {
     kind: KubeletConfiguration
     cgroupDriver: cgroupfs
     failSwapOn: false
-    memorySwap:
-      swapBehavior: LimitedSwap
     failCgroupV1: false
     ---
     apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -238,8 +236,6 @@ fn what_is_true_of_one_host_is_no_part_of_the_cluster() {
     cgroupDriver: cgroupfs
     resolvConf: /run/resolv.conf
     failSwapOn: false
-    memorySwap:
-      swapBehavior: LimitedSwap
     failCgroupV1: false
     ");
     let plain = Node::from_profile(Profile::Kubeadm).unwrap();
@@ -289,6 +285,6 @@ fn a_real_kubeadm_takes_the_documents_of_every_profile() {
             let text = crate::kubeadm::render(&[Document::Join(&configuration)]).unwrap();
             check(text.expose());
         }
-        check(reset_document(true).unwrap().expose());
+        check(reset_document(true, true).unwrap().expose());
     }
 }

@@ -17,7 +17,7 @@ pub struct Leftovers {
     /// Names of links.
     pub links: Vec<String>,
     /// How names of links begin that end in digits of the plugin's own.
-    pub link_prefixes: Vec<String>,
+    pub numbered_links: Vec<NumberedLinks>,
     /// Links that stay, since the kernel makes them.
     pub kept_links: Vec<String>,
     /// How names of network namespaces begin.
@@ -36,6 +36,25 @@ pub struct NftTable {
     pub family: String,
     /// Its name.
     pub name: String,
+}
+
+/// Names of links that a network plugin computes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberedLinks {
+    /// How they begin.
+    pub prefix: String,
+    /// How many hexadecimal digits follow, and nothing else.
+    pub digits: usize,
+}
+
+impl NumberedLinks {
+    fn has(&self, name: &str) -> bool {
+        name.strip_prefix(self.prefix.as_str()).is_some_and(|digits| {
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            digits.len() == self.digits && digits.bytes().all(is_digit)
+        })
+    }
 }
 
 /// A file or folder that is left.
@@ -67,14 +86,9 @@ impl Leftovers {
     /// Whether a link is of a network plugin.
     #[must_use]
     pub fn is_link(&self, name: &str) -> bool {
-        let own = |prefix: &String| {
-            name.strip_prefix(prefix.as_str()).is_some_and(|rest| {
-                !rest.is_empty()
-                    && rest.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_')
-            })
-        };
         !self.kept_links.iter().any(|kept| kept == name)
-            && (self.links.iter().any(|link| link == name) || self.link_prefixes.iter().any(own))
+            && (self.links.iter().any(|link| link == name)
+                || self.numbered_links.iter().any(|links| links.has(name)))
     }
 
     /// Whether a mount is the kubelet's, or of a pod's network namespace.
@@ -130,15 +144,26 @@ mod tests {
             "flannel.1",
             "cali0a1b2c3d4e5",
             "lxc12ab34cd56ef",
-            "lxc_12ab",
+            "lxc_health",
             "kube-ipvs0",
             "vxlan.calico",
         ] {
             assert!(get().is_link(ours), "{ours}");
         }
-        for other in
-            ["lo", "eth0", "tunl0", "docker0", "lxcbr0", "lxc", "california", "veth1234", "dummy0"]
-        {
+        for other in [
+            "lo",
+            "eth0",
+            "tunl0",
+            "docker0",
+            "lxcbr0",
+            "lxc",
+            "lxc_12ab",
+            "lxcbeef",
+            "calibad",
+            "california",
+            "veth1234",
+            "dummy0",
+        ] {
             assert!(!get().is_link(other), "{other}");
         }
     }

@@ -83,7 +83,10 @@ pub fn kubernetes_exclude() -> &'static [String] {
 /// codename of the distribution and the component is `stable`.
 #[must_use]
 pub fn docker(distribution: &Distribution, base: Option<&str>) -> Urls {
-    TABLE.docker.urls(distribution.package_manager, base, "", &distribution.docker)
+    let mut urls = TABLE.docker.urls(distribution.package_manager, base, "", &distribution.docker);
+    // Not dnf's own `$releasever`: of a RHEL that is kept at a minor that is 9.4, which Docker has not.
+    urls.packages = urls.packages.replace("{version}", &distribution.version);
+    urls
 }
 
 /// The major and minor of the containerd that Docker's repository gives at least, where no version is named.
@@ -130,7 +133,7 @@ mod tests {
         let rocky = Distribution::find("rocky", "9.4").unwrap();
         assert_eq!(
             docker(rocky, None).packages,
-            "https://download.docker.com/linux/rhel/$releasever/$basearch/stable"
+            "https://download.docker.com/linux/rhel/9/$basearch/stable"
         );
         for distribution in Distribution::all() {
             let urls = docker(distribution, None);

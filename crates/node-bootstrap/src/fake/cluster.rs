@@ -180,8 +180,14 @@ fn reset(world: &mut World, half: bool, document: &str) -> Output {
     let emptied =
         if document.contains("/etc/kubernetes/pki") { &emptied[..] } else { &emptied[..1] };
     world.files.retain(|path, _| !emptied.iter().any(|folder| path.starts_with(folder)));
+    if !document.contains("remove-etcd-member") {
+        world.files.retain(|path, _| !path.starts_with("/var/lib/etcd/"));
+    }
     if let Some(cluster) = &mut world.cluster {
         cluster.answers = false;
+    }
+    if !document.contains("remove-etcd-member") {
+        world.files.retain(|path, _| !path.starts_with("/var/lib/etcd/"));
     }
     if !half {
         for name in ["admin", "super-admin", "kubelet", "bootstrap-kubelet"] {

@@ -20,7 +20,7 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         }
         [
             "dpkg-query" | "rpm" | "findmnt" | "getent" | "id" | "getenforce" | "timedatectl"
-            | "modinfo" | "df" | "iptables-save" | "ip6tables-save",
+            | "modinfo" | "df" | "sleep" | "iptables-save" | "ip6tables-save",
             ..,
         ]
         | ["apt-mark", "showhold"]
@@ -30,10 +30,19 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         | ["grubby", "--info=ALL"]
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]
+        | ["dpkg", "--audit"]
         | ["ufw", "status", ..] => true,
         ["nft", rest @ ..] => rest.contains(&"list"),
+        ["firewall-cmd", rest @ ..] => {
+            rest.iter().any(|word| word.starts_with("--get-") || word.starts_with("--list-"))
+        }
+        ["apt-get" | "dnf", rest @ ..] => only_shows(rest),
         _ => false,
     }
+}
+
+fn only_shows(argv: &[&str]) -> bool {
+    argv.contains(&"--simulate") || argv.contains(&"--assumeno")
 }
 
 /// What a program does and says; `None` where there is no such program.
@@ -85,13 +94,20 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             world.files.retain(|known, _| known != path && !known.starts_with(&below));
             said(0, "")
         }
-        ["umount", path] => {
+        ["umount", path] | ["umount", "--lazy", path] => {
             world.mounts.remove(*path);
             mounts(world)
         }
         ["dpkg-query", ..] | ["rpm", "-qa", ..] => said(0, packages(world)),
-        ["dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..]
+        ["rpm", "--erase", "--test", "--allmatches", names @ ..] => needed(world, names),
+        ["sleep" | "dpkg" | "update-grub" | "exportfs" | "update-initramfs" | "resolvconf", ..]
         | ["firewall-cmd", "--reload"] => said(0, ""),
+        ["restorecon", "-F", path] => {
+            if let Some(entry) = world.files.get_mut(*path) {
+                entry.meta.xattrs.insert("security.selinux".to_owned(), b"its own".to_vec());
+            }
+            said(0, "")
+        }
         ["ufw", words @ ..] => ufw(world, words),
         ["nft", words @ ..] => nft(world, words),
         ["apt-mark", "showhold"] => {
@@ -214,11 +230,21 @@ fn install(world: &mut World, argv: &[&str]) -> Output {
     if argv.contains(&"update") {
         return said(0, "");
     }
+    if only_shows(argv) {
+        let mut then = world.clone();
+        let real: Vec<&str> = argv.iter().copied().filter(|word| !only_shows(&[*word])).collect();
+        let output = install(&mut then, &real);
+        return if output.is_ok() { said(0, shown(world, &then, argv)) } else { output };
+    }
     if argv.contains(&"purge") || argv.contains(&"remove") {
-        for name in names {
-            remove(world, name);
+        for name in with_dependents(world, names) {
+            remove(world, &name);
         }
         return said(0, "");
+    }
+    if let Some(name) = names.iter().find(|name| world.lost.contains(**name)) {
+        let (name, version) = name.split_once('=').unwrap_or((name, ""));
+        return failed(format!("E: Version '{version}' for '{name}' was not found"));
     }
     for named in names {
         let Some(package) =
@@ -229,6 +255,57 @@ fn install(world: &mut World, argv: &[&str]) -> Output {
         add(world, &package);
     }
     said(0, "")
+}
+
+/// These packages and all that need them.
+fn with_dependents(world: &World, names: &[&str]) -> Vec<String> {
+    let mut going: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut at = 0;
+    while let Some(name) = going.get(at).cloned() {
+        at += 1;
+        let needs = |other: &&FakePackage| {
+            world.packages.get(&other.name) == Some(&other.version) && other.depends.contains(&name)
+        };
+        for other in world.available.iter().filter(needs) {
+            if !going.contains(&other.name) {
+                going.push(other.name.clone());
+            }
+        }
+    }
+    going
+}
+
+/// What `rpm --test` says.
+fn needed(world: &World, names: &[&str]) -> Output {
+    let going = with_dependents(world, names);
+    let others = going.iter().filter(|name| !names.contains(&name.as_str()));
+    let line = |name: &String| {
+        format!("\tit is needed by (installed) {name}-{}.x86_64\n", world.packages[name])
+    };
+    let lines = others.map(line).collect::<Vec<_>>().concat();
+    if lines.is_empty() {
+        said(0, "")
+    } else {
+        failed(format!("error: Failed dependencies:\n{lines}"))
+    }
+}
+
+/// How a transaction is shown.
+fn shown(now: &World, then: &World, argv: &[&str]) -> String {
+    let is_apt = argv.first() == Some(&"apt-get");
+    let line = |verb: &str, name: &str, version: &str| {
+        if is_apt {
+            format!("{verb} {name} ({version})\n")
+        } else {
+            format!(" {name} x86_64 {version}\n")
+        }
+    };
+    let gone = now.packages.iter().filter(|(name, _)| !then.packages.contains_key(*name));
+    let new =
+        then.packages.iter().filter(|(name, version)| now.packages.get(*name) != Some(*version));
+    gone.map(|(name, version)| line("Remv", name, version))
+        .chain(new.map(|(name, version)| line("Inst", name, version)))
+        .collect()
 }
 
 fn is_named(package: &FakePackage, named: &str) -> bool {

@@ -139,3 +139,45 @@ fn a_program_reads_what_it_is_given_and_nothing_else() {
     assert_eq!(host.check(&Command::new(["cat"])).unwrap(), "");
     assert!(!format!("{given:?}").contains("abcdef"));
 }
+
+#[test]
+fn a_link_that_others_can_have_made_is_not_followed_to_change_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["target", "own", "shared"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    fs::set_permissions(path("shared"), fs::Permissions::from_mode(0o777)).unwrap();
+    for name in ["own/link", "shared/link"] {
+        symlink("../target", path(name)).unwrap();
+    }
+    fs::write(path("target/kept"), "x").unwrap();
+    let host = LocalHost::machine().unwrap();
+    let shown = |name: &str| path(name).to_str().unwrap().to_owned();
+    // Whoever runs this test is not always root.
+    let meta = fs::metadata(path("target")).unwrap();
+    let mut entry = file("y", 0o600);
+    (entry.meta.uid, entry.meta.gid) = (meta.uid(), meta.gid());
+    host.put(&shown("own/link/new"), &entry).unwrap();
+    assert_eq!(fs::read_to_string(path("target/new")).unwrap(), "y");
+    assert!(host.put(&shown("shared/link/other"), &entry).is_err());
+    assert!(!path("target/other").exists());
+    assert!(host.remove(&shown("shared/link/kept")).is_err());
+    assert!(path("target/kept").exists());
+}
+
+#[test]
+fn a_path_is_opened_again_while_the_kernel_asks_for_it() {
+    let asked = std::cell::Cell::new(0);
+    let busy_until = |free: usize| {
+        asked.set(0);
+        super::patiently(|| {
+            asked.set(asked.get() + 1);
+            if asked.get() < free { Err(rustix::io::Errno::AGAIN) } else { Ok(asked.get()) }
+        })
+    };
+    assert_eq!(busy_until(3), Ok(3));
+    assert_eq!(busy_until(usize::MAX), Err(rustix::io::Errno::AGAIN));
+    let refused = super::patiently(|| Err::<(), _>(rustix::io::Errno::NOENT));
+    assert_eq!(refused, Err(rustix::io::Errno::NOENT));
+}

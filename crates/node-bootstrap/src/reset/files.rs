@@ -8,6 +8,7 @@ use crate::spec::Node;
 use crate::text::mounts;
 
 const KUBERNETES: &str = "/etc/kubernetes";
+const ROOT: &str = "/root";
 const CNI: &str = "/etc/cni/net.d";
 const ADDRESSES: &str = "/var/lib/cni";
 /// What kubeadm and the kubelet write into `/etc/kubernetes`. What else is there is somebody's own, such as the key
@@ -51,8 +52,21 @@ pub(super) fn forget_cluster(
     plan: &mut ResetPlan,
 ) -> Result<(), HostError> {
     if let Some(endpoint) = endpoint(host)? {
-        for path in kubeconfigs(host, node)? {
-            forget(host, &path, &endpoint, plan)?;
+        for home in homes(host, node)? {
+            let (folder, path) = (format!("{home}/.kube"), format!("{home}/.kube/config"));
+            // The user may have made the link, to a file of somebody else.
+            let mut link = None;
+            for path in [folder, path.clone()] {
+                let entry = host.entry(&path)?;
+                let is_link = entry.is_some_and(|entry| matches!(entry.kind, Kind::Link(_)));
+                link = link.or((is_link && home != ROOT).then_some(path));
+            }
+            match link {
+                Some(link) => {
+                    plan.stay(link, "it is a symbolic link of a user, and root follows none");
+                }
+                None => forget(host, &host.resolve(&path)?, &endpoint, plan)?,
+            }
         }
     }
     Ok(())
@@ -84,9 +98,9 @@ pub(super) fn plan(
                 }
             }
             ADDRESSES => addresses(host, &names, why, plan)?,
-            _ if is_mounted(host, path)? => {
-                for name in &names {
-                    each(path, name, true, why, "", plan);
+            _ if stands(host, path)? => {
+                for name in host.list(path)? {
+                    each(path, &name, true, why, "", plan);
                 }
             }
             _ => plan.actions.push(Action::Remove { path: path.to_owned(), why: why.to_owned() }),
@@ -105,7 +119,11 @@ fn is_foreign(name: &str) -> bool {
     FOREIGN.iter().any(|foreign| name.contains(foreign))
 }
 
-fn is_mounted(host: &dyn Host, path: &str) -> Result<bool, HostError> {
+/// Whether the folder itself stays, and only what is in it goes: a disk is mounted there, or it is a link to one.
+fn stands(host: &dyn Host, path: &str) -> Result<bool, HostError> {
+    if host.entry(path)?.is_some_and(|entry| matches!(entry.kind, Kind::Link(_))) {
+        return Ok(true);
+    }
     let mounts = host.text("/proc/self/mounts")?.unwrap_or_default();
     Ok(host.is_live() && mounts::at(&mounts, path).is_some())
 }
@@ -169,7 +187,13 @@ fn etcd(
         return Ok(());
     }
     if options.with_data {
-        plan.actions.push(Action::Remove { path: ETCD.to_owned(), why: why.to_owned() });
+        if stands(host, ETCD)? {
+            for name in host.list(ETCD)? {
+                each(ETCD, &name, true, why, "", plan);
+            }
+        } else {
+            plan.actions.push(Action::Remove { path: ETCD.to_owned(), why: why.to_owned() });
+        }
         plan.notes.push(format!(
             "{ETCD} holds the data of a cluster: if no other control plane has it, all of the cluster is lost. Save it first"
         ));
@@ -200,22 +224,23 @@ fn endpoint(host: &dyn Host) -> Result<Option<Endpoint>, HostError> {
     Ok(None)
 }
 
-/// The kubeconfig files of root and of those that node.yaml names.
-fn kubeconfigs(host: &dyn Host, node: &Node) -> Result<Vec<String>, HostError> {
+/// The homes of root and of those that node.yaml names.
+fn homes(host: &dyn Host, node: &Node) -> Result<Vec<String>, HostError> {
     let users = node.kubeconfig.as_ref().map(|it| it.users.as_slice()).unwrap_or_default();
     let passwd = host.text("/etc/passwd")?.unwrap_or_default();
-    let mut homes = vec!["/root".to_owned()];
+    let mut homes = vec![ROOT.to_owned()];
     for line in passwd.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         if let [name, _, _, _, _, home, ..] = fields[..]
             && users.iter().any(|user| user == name)
             && home != "/"
         {
-            homes.push(home.trim_end_matches('/').to_owned());
+            // Above a home only root makes links.
+            homes.push(host.resolve(home.trim_end_matches('/'))?);
         }
     }
     homes.dedup();
-    Ok(homes.into_iter().map(|home| format!("{home}/.kube/config")).collect())
+    Ok(homes)
 }
 
 fn forget(

@@ -1,10 +1,12 @@
 //! What a reset plan names is taken away.
 
+use std::io;
 use std::time::Duration;
 
-use super::{Action, ResetPlan, Rules, crictl, network};
+use super::{Action, ResetPlan, Rules, crictl, mounted, mounted_below, network};
+use crate::check::told_whole;
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Output};
-use crate::text::firewall;
+use crate::text::{firewall, mounts};
 
 /// How long `kubeadm reset` may take; it is known to hang where the runtime does.
 const KUBEADM: Duration = Duration::from_mins(5);
@@ -76,7 +78,7 @@ pub fn run(host: &dyn Host, plan: &ResetPlan, watch: &mut Watch<'_>) -> Result<(
         match act(host, action) {
             Ok(()) => (watch.tell)(&Event::Done(action)),
             Err(error) => {
-                let told = format!("{action}: {error}");
+                let told = format!("{action}: {}", told_whole(&error));
                 // What it does not do is done by the other actions.
                 if !matches!(action, Action::Kubeadm { .. } | Action::RemovePods { .. }) {
                     failed.push(told.clone());
@@ -108,13 +110,15 @@ fn act(host: &dyn Host, action: &Action) -> Result<(), HostError> {
         },
         Action::Unmount { path } => unmount(host, path),
         Action::Remove { path, .. } => remove(host, path),
-        Action::ForgetCluster { path, left: None } => host.remove(&host.resolve(path)?),
-        Action::ForgetCluster { path, left: Some(left) } => {
-            let path = host.resolve(path)?;
-            let Some(standing) = host.entry(&path)? else { return Ok(()) };
-            let kind = Kind::File(left.expose().as_bytes().to_vec());
-            host.put(&path, &Entry { kind, meta: standing.meta })
-        }
+        // The plan has followed what links there were: one that stands here now is a user's.
+        Action::ForgetCluster { path, left: None } => host.remove(path),
+        Action::ForgetCluster { path, left: Some(left) } => match host.entry(path)? {
+            Some(Entry { kind: Kind::File(_), meta }) => {
+                let kind = Kind::File(left.expose().as_bytes().to_vec());
+                host.put(path, &Entry { kind, meta })
+            }
+            _ => Ok(()),
+        },
         Action::DeleteNamespace { name } => {
             if host.entry(&format!("/run/netns/{name}"))?.is_none() {
                 return Ok(());
@@ -156,9 +160,8 @@ fn failed(command: &str, what: &str, output: Output) -> HostError {
 }
 
 fn unmount(host: &dyn Host, path: &str) -> Result<(), HostError> {
-    let is_there = || -> Result<bool, HostError> {
-        Ok(super::mounted(host)?.iter().any(|there| there == path))
-    };
+    let is_there =
+        || -> Result<bool, HostError> { Ok(mounted(host)?.iter().any(|there| there == path)) };
     for _ in 0..TRIES {
         if !is_there()? {
             return Ok(());
@@ -176,6 +179,10 @@ fn remove(host: &dyn Host, path: &str) -> Result<(), HostError> {
     if entry.kind != Kind::Folder {
         return host.remove(path);
     }
+    let path = &host.resolve(path)?;
+    if host.is_live() {
+        nothing_mounted(host, path)?;
+    }
     let gone = Command::new(["rm", "-rf", "--one-file-system", "--", path]).within(ACT * 5);
     if host.run(&gone)?.is_ok() {
         return Ok(());
@@ -183,4 +190,27 @@ fn remove(host: &dyn Host, path: &str) -> Result<(), HostError> {
     // etcd's and others' files may be marked as never to be changed.
     host.run(&Command::new(["chattr", "-R", "-f", "-i", "--", path]).within(ACT * 5))?;
     host.check(&gone).map(drop)
+}
+
+/// What is mounted below a folder has data that is not the folder's: volumes are often bind mounts of the same file
+/// system, which `rm --one-file-system` does not know. A pod may have come since the plan was made.
+fn nothing_mounted(host: &dyn Host, folder: &str) -> Result<(), HostError> {
+    for mount in mounted(host)? {
+        if mount == folder || mount.starts_with(&format!("{folder}/")) {
+            unmount(host, &mount)?;
+        }
+    }
+    let mut left = mounted_below(host, folder)?;
+    let all = host.text("/proc/self/mounts")?.unwrap_or_default();
+    left.extend(mounts::at(&all, folder).map(|mounted| mounted.target));
+    match left.as_slice() {
+        [] => Ok(()),
+        left => Err(HostError::Write {
+            path: folder.to_owned(),
+            source: io::Error::other(format!(
+                "nothing is removed while something is mounted there: {}. Unmount it, and run it again",
+                left.join(", ")
+            )),
+        }),
+    }
 }

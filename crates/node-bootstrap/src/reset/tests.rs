@@ -245,3 +245,87 @@ fn of_a_tree_only_files_go() {
     assert!(!planned.is_empty() && planned.actions.iter().all(only_files), "{planned}");
     assert!(tree.calls().is_empty());
 }
+
+/// Where a pod's volume is a folder of the host, of the same file system.
+const VOLUME: &str = "/var/lib/kubelet/pods/2/volumes/data";
+
+fn mount(host: &FakeHost, path: &str) {
+    host.with(|world| drop(world.mounts.insert(path.to_owned(), "/dev/vda1 ext4".to_owned())));
+    let mounts = host.text("/proc/self/mounts").unwrap().unwrap();
+    host.set("/proc/self/mounts", &format!("{mounts}/dev/vda1 {path} ext4 rw 0 0\n"));
+}
+
+#[test]
+fn what_is_mounted_after_the_plan_was_made_is_unmounted_before_its_folder_goes() {
+    let host = control_plane();
+    let planned = plan(&host, &Node::default(), Options::default()).unwrap();
+    mount(&host, VOLUME);
+    host.calls();
+    run(&host, &planned, &mut Watch { tell: &mut |_| {}, stop: &|| false }).unwrap();
+    let calls = host.calls();
+    let at = |wanted: &str| calls.iter().position(|call| call == wanted);
+    let removed = at("rm -rf --one-file-system -- /var/lib/kubelet").unwrap();
+    assert!(at(&format!("umount -- {VOLUME}")).is_some_and(|at| at < removed), "{calls:?}");
+}
+
+#[test]
+fn a_folder_in_which_something_stays_mounted_is_not_removed() {
+    for within in [VOLUME, "/var/log/pods/archive"] {
+        let host = control_plane();
+        mount(&host, within);
+        host.answer(&["umount"], 32, "");
+        let planned = plan(&host, &Node::default(), Options::default()).unwrap();
+        let done = run(&host, &planned, &mut Watch { tell: &mut |_| {}, stop: &|| false });
+        let Err(ResetError::Left { failed, .. }) = done else { panic!("{done:?}") };
+        assert!(failed.iter().any(|why| why.contains(within)), "{failed:?}");
+        let folder = &within[..within.match_indices('/').nth(3).unwrap().0];
+        assert!(host.snapshot().files.contains_key(folder), "{folder}");
+        assert!(!host.calls().iter().any(|call| call.ends_with(&format!(" {folder}"))));
+    }
+}
+
+#[test]
+fn a_folder_that_is_a_link_stays_and_what_is_in_it_and_mounted_there_goes() {
+    let host = FakeHost::new();
+    host.set("/data/kubelet/config.yaml", "x");
+    host.set("/data/kubelet/pods/1", "x");
+    host.set("/data/etcd/member/wal", "x");
+    host.set_link("/var/lib/kubelet", "/data/kubelet");
+    host.set_link("/var/lib/etcd", "/data/etcd");
+    mount(&host, "/data/kubelet/pods/2/volumes/data");
+    mount(&host, "/data/other");
+    let planned = plan(&host, &Node::default(), Options { with_data: true }).unwrap();
+    let lines: Vec<String> = planned.actions.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "unmount /data/kubelet/pods/2/volumes/data",
+            "remove /var/lib/kubelet/config.yaml (state of the kubelet)",
+            "remove /var/lib/kubelet/pods (state of the kubelet)",
+            "remove /var/lib/etcd/member (data of etcd)",
+        ]
+    );
+    run(&host, &planned, &mut Watch { tell: &mut |_| {}, stop: &|| false }).unwrap();
+    let world = host.snapshot();
+    assert_eq!(world.mounts.keys().collect::<Vec<_>>(), ["/data/other"]);
+    assert!(!world.files.keys().any(|path| path.starts_with("/data/kubelet/")));
+    assert!(!world.files.contains_key("/data/etcd/member"));
+    assert!(world.files.contains_key("/data/kubelet") && world.files.contains_key("/var/lib/etcd"));
+}
+
+#[test]
+fn a_link_in_a_users_home_is_not_followed() {
+    for (link, target) in
+        [("/home/ana/.kube/config", "/root/.kube/config"), ("/home/ana/.kube", "/root/.kube")]
+    {
+        let host = control_plane();
+        host.set("/etc/passwd", "ana:x:1000:1001::/home/ana:/bin/sh\n");
+        host.set_link(link, target);
+        let node: Node =
+            serde_json::from_value(serde_json::json!({"kubeconfig": {"users": ["ana"]}})).unwrap();
+        let planned = plan(&host, &node, Options::default()).unwrap();
+        assert!(planned.stays.iter().any(|stay| stay.what == link), "{planned}");
+        let forgotten = |action: &&Action| matches!(action, Action::ForgetCluster { .. });
+        assert_eq!(planned.actions.iter().filter(forgotten).count(), 1, "{planned}");
+    }
+}

@@ -417,6 +417,25 @@ mounts:
 }
 
 #[test]
+fn packages_that_apt_would_remove_and_secrets_of_mounts_are_refused() {
+    assert_snapshot!(report("\
+packages: [{name: nginx-}, {name: g++}]
+mounts:
+  - {what: //nas/a, where: /a, type: cifs, options: [password=x, credentials=/root/nas]}
+"), @"
+    node.yaml:1:13: error: packages[0].name: `nginx-` is no name of a package [package]
+     1 | packages: [{name: nginx-}, {name: g++}]
+       |             ^
+       help: use letters, digits, and . + - _ after them; a version has its own key
+    node.yaml:3:54: error: mounts[0].options[0]: everybody on the host would read this password, in /etc/fstab and elsewhere [secret]
+     3 |   - {what: //nas/a, where: /a, type: cifs, options: [password=x, credentials=/root/nas]}
+       |                                                      ^
+       help: put it into a file that only root reads: credentials=FILE, or secretfile=FILE
+    2 errors, 0 warnings
+    ");
+}
+
+#[test]
 fn rules_of_the_cluster_are_told() {
     assert_snapshot!(report("\
 role: control-plane

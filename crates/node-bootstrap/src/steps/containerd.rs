@@ -222,7 +222,10 @@ fn tell(planning: &mut Planning<'_>, notes: &[Note], version: Version) -> bool {
 }
 
 /// The files that patterns such as `/etc/containerd/conf.d/*.toml` name, in the order in which they are read.
-fn matching(planning: &Planning<'_>, patterns: &[String]) -> Result<Vec<String>, HostError> {
+pub(super) fn matching(
+    planning: &Planning<'_>,
+    patterns: &[String],
+) -> Result<Vec<String>, HostError> {
     let mut found = Vec::new();
     for pattern in patterns {
         let Some((folder, name)) = pattern.rsplit_once('/') else { continue };

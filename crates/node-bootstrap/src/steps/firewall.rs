@@ -250,7 +250,34 @@ fn ssh_ports(planning: &Planning<'_>) -> Result<Result<BTreeSet<u16>, String>, H
     if ports.is_empty() {
         ports.insert(22);
     }
+    ports.extend(socket_ports(planning)?);
     Ok(Ok(ports))
+}
+
+/// The ports where systemd listens for sshd, as the administrator says; what comes with the package is 22 or taken from
+/// the configuration of sshd.
+fn socket_ports(planning: &Planning<'_>) -> Result<BTreeSet<u16>, HostError> {
+    let mut ports = BTreeSet::new();
+    for unit in ["ssh.socket", "sshd.socket"] {
+        let mut paths = vec![format!("/etc/systemd/system/{unit}")];
+        for parent in ["/etc", "/run"] {
+            let folder = format!("{parent}/systemd/system/{unit}.d");
+            let names = planning.list(&folder)?.into_iter();
+            let names = names.filter(|name| name.strip_suffix(".conf").is_some());
+            paths.extend(names.map(|name| format!("{folder}/{name}")));
+        }
+        for path in paths {
+            let text = planning.text(&path)?.unwrap_or_default();
+            for line in text.lines() {
+                let Some((key, value)) = line.split_once('=') else { continue };
+                let value = value.trim();
+                if key.trim() == "ListenStream" {
+                    ports.extend(port_of(value).unwrap_or(value).parse::<u16>().ok());
+                }
+            }
+        }
+    }
+    Ok(ports)
 }
 
 /// The port of `host:port` and `[address]:port`; an address of IPv6 alone has none.

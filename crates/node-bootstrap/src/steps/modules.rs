@@ -1,7 +1,7 @@
 //! Kernel modules: loaded now, and at every boot.
 
 use crate::change::{Change, ChangeError};
-use crate::data;
+use crate::data::{self, distribution::Family};
 use crate::edit::Edit;
 use crate::host::HostError;
 use crate::plan::{Planning, Step};
@@ -57,10 +57,13 @@ impl Step for Modules {
                 Presence::Missing if planning.will_reboot() => {}
                 Presence::Missing => {
                     let kernel = &planning.facts.kernel;
+                    let package = match planning.facts.distribution.family {
+                        Family::Debian => format!("on Ubuntu linux-modules-extra-{kernel}"),
+                        Family::Rhel => format!("kernel-modules-extra-{}", kernel_version(kernel)),
+                    };
                     planning.refuse(format!(
                         "the kernel {kernel} has no module {name}: it is neither built in nor below \
-                         /lib/modules/{kernel}. Install the package with it (on RHEL 10 and its kin \
-                         kernel-modules-extra-{kernel}), or take it out of `modules`"
+                         /lib/modules/{kernel}. Install the package with it ({package}), or take it out of `modules`"
                     ));
                 }
             }

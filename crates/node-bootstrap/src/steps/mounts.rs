@@ -34,7 +34,7 @@ impl Step for Mounts {
         }
         let before = planning.text(FSTAB)?;
         for wish in &fits {
-            planning.write(FSTAB, line(wish), Some(0o644))?;
+            planning.write(FSTAB, line(wish), None)?;
         }
         if planning.text(FSTAB)? != before {
             planning.poke(Poke::DaemonReload);
@@ -195,9 +195,9 @@ mod tests {
         insta::allow_duplicates! {
             for (prepare, package) in [(debian as fn() -> FakeHost, "nfs-common"), (rocky, "nfs-utils")] {
                 insta::assert_snapshot!(lives(|| with_nfs(prepare(), package), &wish, &Mounts), @r"
-                edit /etc/fstab (mode 0644)
+                edit /etc/fstab
                   +nas:/share /srv/share nfs4 ro,noatime 0 0
-                edit /etc/fstab (mode 0644)
+                edit /etc/fstab
                   +tmpfs /srv/fast tmpfs defaults 0 0
                 have systemd read its units
                 make folder /srv (mode 0755)
@@ -240,7 +240,7 @@ mod tests {
             ("nas:/x", "/h", "nfs", &[]),
         ]);
         insta::assert_snapshot!(shown(&plan_of(&host, &wish, &Mounts)), @r"
-        edit /etc/fstab (mode 0644)
+        edit /etc/fstab
           +/dev/vdx /d xfs defaults 0 0
         have systemd read its units
         mount /dev/vdx at /d (xfs)

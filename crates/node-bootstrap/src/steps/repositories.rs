@@ -13,6 +13,7 @@ use crate::host::{Host, HostError, sha256};
 use crate::plan::{Planning, Step};
 use crate::spec::{ContainerdSource, Node, Repository};
 use crate::text::sources::{self, Format};
+use crate::text::{clock, openpgp};
 
 /// Repositories of packages.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ pub(super) fn needs(host: &dyn Host, node: &Node, facts: &Facts) -> Result<Vec<N
             continue;
         }
         let is_there = key_stands(&planning, &wish)?
+            && key_ends(&planning, &wish)?.is_none()
             && planning.text(wish.file)?.as_deref() == Some(&wish.content);
         let need = Need {
             what: format!("the key of the repository of {}", wish.what),
@@ -135,6 +137,23 @@ pub(super) fn needs(host: &dyn Host, node: &Node, facts: &Facts) -> Result<Vec<N
 fn key_stands(planning: &Planning<'_>, wish: &Wish) -> Result<bool, HostError> {
     let Some(key) = planning.text(wish.key_file)? else { return Ok(false) };
     Ok(wish.key_sha256.as_ref().is_none_or(|sum| is_sum(sum, key.as_bytes())))
+}
+
+/// What there is to say of a key that has ended or ends soon. One that is named by its checksum stays what it is.
+fn key_ends(planning: &Planning<'_>, wish: &Wish) -> Result<Option<String>, HostError> {
+    if wish.key_sha256.is_some() {
+        return Ok(None);
+    }
+    let text = |path| Ok(planning.text(path)?.unwrap_or_default());
+    let now = clock::now(&text("/proc/stat")?, &text("/proc/uptime")?);
+    let key = text(wish.key_file)?;
+    let (Some(now), Ok(Some(end))) = (now, openpgp::expires(key.as_bytes())) else {
+        return Ok(None);
+    };
+    let day = jiff::Timestamp::from_second(end)
+        .map_or_else(|_| end.to_string(), |end| end.to_string()[..10].to_owned());
+    let said = if end <= now { "is expired since" } else { "expires on" };
+    Ok((end - now < openpgp::SOON).then(|| format!("the key {} {said} {day}", wish.key_file)))
 }
 
 fn is_sum(wanted: &str, content: &[u8]) -> bool {
@@ -254,6 +273,15 @@ fn plan_key(planning: &mut Planning<'_>, wish: &Wish) -> Result<bool, ChangeErro
     let Wish { what, field, key, key_file, .. } = wish;
     let Some(content) = planning.fetched(key) else {
         if key_stands(planning, wish)? {
+            if let Some(ends) = key_ends(planning, wish)? {
+                planning.note(format!("{ends}; `node-prep apply` fetches it again from {key}"));
+            }
+            return Ok(true);
+        }
+        if !planning.has_fetched() {
+            planning.refuse(format!(
+                "left to do: fetch the key of the repository of {what} from {key}; `node-prep apply` does it"
+            ));
             return Ok(true);
         }
         planning.refuse(format!(

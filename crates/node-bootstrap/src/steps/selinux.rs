@@ -129,7 +129,9 @@ mod tests {
     use crate::fake::FakeHost;
     use crate::plan::Plan;
     use crate::spec::Node;
-    use crate::steps::testing::{debian, findings, lives, plan_of, rocky, shown};
+    use crate::steps::testing::{
+        carry_out, debian, findings, lives, plan_of, rocky, shown, take_back,
+    };
 
     fn host(mode: &str, now: Option<&str>) -> FakeHost {
         let host = rocky();
@@ -202,5 +204,29 @@ mod tests {
         host.set("/proc/cmdline", "ro enforcing=0\n");
         insta::assert_snapshot!(findings(&host, &wish(spec::Selinux::Enforcing), &Selinux).join("\n"), @"the kernel is booted with enforcing=0, which counts more than /etc/selinux/config; take it out of the boot loader's configuration");
         assert!(findings(&host, &wish(spec::Selinux::Permissive), &Selinux).is_empty());
+    }
+
+    #[test]
+    fn what_is_new_gets_the_label_of_its_place_and_is_taken_back() {
+        let prepare = || {
+            let host = host("enforcing", Some("1"));
+            host.set("/usr/sbin/restorecon", "");
+            host
+        };
+        let directories = serde_json::json!({"directories": [{"path": "/srv/a"}]});
+        let node: Node = serde_json::from_value(directories).unwrap();
+        let step = crate::steps::all().iter().find(|step| step.id() == "directories").unwrap();
+        let host = prepare();
+        let before = host.snapshot();
+        carry_out(&host, &plan_of(&host, &node, *step));
+        let calls = host.calls();
+        assert!(calls.iter().any(|call| call == "restorecon -F -- /srv/a"), "{calls:?}");
+        assert!(plan_of(&host, &node, *step).is_empty());
+        take_back(&host);
+        assert_eq!(host.snapshot(), before);
+        let host = self::host("disabled", None);
+        host.set("/usr/sbin/restorecon", "");
+        carry_out(&host, &plan_of(&host, &node, *step));
+        assert!(!host.calls().iter().any(|call| call.starts_with("restorecon")));
     }
 }

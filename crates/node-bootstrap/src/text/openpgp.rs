@@ -16,6 +16,9 @@ const ON_KEY: [u8; 5] = [0x10, 0x11, 0x12, 0x13, 0x1f];
 const CREATED: u8 = 2;
 const EXPIRES_AFTER: u8 = 9;
 
+/// A key that ends within this time is to be had anew, in seconds.
+pub const SOON: i64 = 30 * 86_400;
+
 /// When the first key of a file expires, in seconds since 1970; `None` where it never does. The file may be armoured.
 /// Signatures are read, not verified: it is about the day alone.
 ///

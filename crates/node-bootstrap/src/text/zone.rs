@@ -1,6 +1,7 @@
 //! Zones of firewalld: XML files as firewalld.zone(5) describes them. Elements are added, nothing else is touched.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ impl Element {
 /// # Errors
 /// If the text is no zone.
 pub fn elements(text: &str) -> Result<Vec<Element>, TextError> {
-    Ok(read(text)?.0)
+    Ok(read(text)?.0.into_iter().map(|(element, _)| element).collect())
 }
 
 /// Adds what is missing of `wish` at the end of a zone.
@@ -72,7 +73,8 @@ pub fn elements(text: &str) -> Result<Vec<Element>, TextError> {
 pub fn add(text: &str, wish: &[Element]) -> Result<String, TextError> {
     let (standing, end) = read(text)?;
     let mut new = String::new();
-    for element in wish.iter().filter(|element| !standing.contains(element)) {
+    let is_there = |wished: &Element| standing.iter().any(|(element, _)| element == wished);
+    for element in wish.iter().filter(|element| !is_there(element)) {
         element.render(2, &mut new);
     }
     if new.is_empty() {
@@ -83,14 +85,43 @@ pub fn add(text: &str, wish: &[Element]) -> Result<String, TextError> {
     Ok([before, joint, &new, after].concat())
 }
 
-/// The elements of a zone, and where its end tag begins (after the blanks before it).
-fn read(text: &str) -> Result<(Vec<Element>, usize), TextError> {
+/// Takes elements out of a zone, each with its line.
+///
+/// ```
+/// use node_bootstrap::text::zone::{Element, remove};
+///
+/// let text = "<zone>\n  <service name=\"ssh\"/>\n  <port port=\"6443\" protocol=\"tcp\"/>\n</zone>\n";
+/// let port = Element::new("port", &[("port", "6443"), ("protocol", "tcp")]);
+/// assert_eq!(remove(text, &[port])?, "<zone>\n  <service name=\"ssh\"/>\n</zone>\n");
+/// # Ok::<(), node_bootstrap::text::TextError>(())
+/// ```
+///
+/// # Errors
+/// If the text is no zone.
+pub fn remove(text: &str, unwished: &[Element]) -> Result<String, TextError> {
+    let (standing, _) = read(text)?;
+    let mut out = text.to_owned();
+    for (_, place) in standing.into_iter().rev().filter(|(element, _)| unwished.contains(element)) {
+        let begin = text[..place.start].trim_end_matches([' ', '\t']).len();
+        let is_line = text[..begin].ends_with('\n') && text[place.end..].starts_with('\n');
+        out.replace_range(if is_line { begin..place.end + 1 } else { place }, "");
+    }
+    Ok(out)
+}
+
+/// An element of a zone, and where it stands in the text.
+type Placed = (Element, Range<usize>);
+
+/// The elements of a zone with their places, and where its end tag begins (after the blanks before it).
+fn read(text: &str) -> Result<(Vec<Placed>, usize), TextError> {
     let wrong = || TextError::Unfit {
         what: "a zone of firewalld (<zone> with its elements, up to </zone>)",
         value: text.chars().take(60).collect(),
     };
     // Elements that are not closed yet, the outermost first.
     let mut open: Vec<Element> = Vec::new();
+    let mut places: Vec<Range<usize>> = Vec::new();
+    let mut begin = 0;
     let mut at = 0;
     while let Some(start) = text[at..].find('<').map(|found| at + found) {
         let rest = &text[start..];
@@ -109,17 +140,24 @@ fn read(text: &str) -> Result<(Vec<Element>, usize), TextError> {
         let tag = &text[start + 1..end - 1];
         if let Some(name) = tag.strip_prefix('/') {
             let element = open.pop().filter(|open| open.name == name.trim()).ok_or_else(wrong)?;
+            if open.len() == 1 {
+                places.push(begin..end);
+            }
             match open.last_mut() {
                 Some(parent) => parent.inside.push(element),
                 None if element.name == "zone" => {
                     let line = text[..start].trim_end_matches([' ', '\t']).len();
-                    return Ok((element.inside, line));
+                    return Ok((element.inside.into_iter().zip(places).collect(), line));
                 }
                 None => return Err(wrong()),
             }
         } else {
             let (tag, is_whole) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
             let element = tag_of(tag).ok_or_else(wrong)?;
+            if open.len() == 1 {
+                begin = start;
+                places.extend(is_whole.then_some(start..end));
+            }
             match open.last_mut() {
                 Some(parent) if is_whole => parent.inside.push(element),
                 None if is_whole => return Err(wrong()),
@@ -181,6 +219,22 @@ mod tests {
           <port port="22" protocol="tcp"/>
         </zone>
         "#);
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_the_rest_as_it_stands() {
+        let mut rule = Element::new("rule", &[("family", "ipv4")]);
+        rule.inside = vec![
+            Element::new("source", &[("address", "10.0.0.9")]),
+            port("2379"),
+            Element::new("accept", &[]),
+        ];
+        let wish = [rule, port("22")];
+        let more = add(PUBLIC, &wish).unwrap();
+        assert_eq!(remove(&more, &wish).unwrap(), PUBLIC);
+        assert_eq!(remove(PUBLIC, &wish).unwrap(), PUBLIC);
+        let line = "<zone><port port=\"22\" protocol=\"tcp\"/><forward/></zone>";
+        assert_eq!(remove(line, &[port("22")]).unwrap(), "<zone><forward/></zone>");
     }
 
     #[test]

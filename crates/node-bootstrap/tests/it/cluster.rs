@@ -549,3 +549,69 @@ fn the_journal_knows_what_was_there_of_a_node() {
     let after = "admin.conf kubelet.conf manifests/kube-apiserver.yaml pki/ca.crt pki/ca.key";
     assert_eq!(made[0].after, Some(State::Value(Some(after.to_owned()))));
 }
+
+#[test]
+fn a_link_in_a_users_home_is_not_followed() {
+    let host = host();
+    let node = Node {
+        single_node: false,
+        cni: None,
+        kubeconfig: Some(Kubeconfig { users: vec!["ana".to_owned()] }),
+        ..node()
+    };
+    carry_out(&host, &init_plan(&host, &node)).unwrap();
+    for (link, target) in [
+        ("/home/ana/.kube", "/etc/kubernetes"),
+        ("/home/ana/.kube/config", "/etc/kubernetes/super-admin.conf"),
+    ] {
+        host.with(|world| drop(world.files.remove("/home/ana/.kube")));
+        host.set_link(link, target);
+        let refused = refusal(&after_plan(&host, &node));
+        assert!(
+            refused.contains(&format!("{link} is a symbolic link of the user ana")),
+            "{refused}"
+        );
+    }
+    host.with(|world| world.files.retain(|path, _| !path.starts_with("/home")));
+    assert!(refusal(&after_plan(&host, &node)).contains("has no home at /home/ana"));
+}
+
+#[test]
+fn what_a_killed_init_left_goes_without_data_that_was_there_before_it() {
+    for own in [true, false] {
+        let prepared = || {
+            let host = host();
+            if own {
+                host.set("/var/lib/etcd/member/wal", "all of it");
+            }
+            host
+        };
+        let host = prepared();
+        let mut at = 0;
+        // Killed while kubeadm is at work.
+        while !host.snapshot().files.contains_key(ADMIN) {
+            host.with(|world| world.clone_from(&prepared().snapshot()));
+            host.kill_at(at, Death::Within);
+            drop(carry_out(&host, &init_plan(&host, &node())));
+            host.revive();
+            at += 1;
+        }
+        host.set("/var/lib/etcd/member/snap", "of the killed one");
+        carry_out(&host, &init_plan(&host, &node())).unwrap();
+        assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/wal"), own);
+        assert_eq!(host.snapshot().files.contains_key("/var/lib/etcd/member/snap"), own);
+    }
+}
+
+#[test]
+fn the_data_of_etcd_stay_unless_they_are_meant() {
+    for with_data in [false, true] {
+        let host = host();
+        whole(&host, &node()).unwrap();
+        host.set("/var/lib/etcd/member/wal", "data\n");
+        take_back(&host, &Options { with_data, ..Options::default() }).unwrap();
+        let is_there = host.snapshot().files.contains_key("/var/lib/etcd/member/wal");
+        assert_eq!(is_there, !with_data);
+        assert!(!host.snapshot().files.contains_key("/etc/kubernetes/kubelet.conf"));
+    }
+}

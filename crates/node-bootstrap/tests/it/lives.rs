@@ -175,7 +175,7 @@ fn one_step_can_be_taken_back_alone() {
     let host = host();
     carry_out(&host, &plan_for(&host, &node())).unwrap();
     let extent = Extent::Step("sysctls".to_owned());
-    let undone = take_back(&host, &Options { extent, force: false }).unwrap();
+    let undone = take_back(&host, &Options { extent, ..Options::default() }).unwrap();
     // Two values and the file that sets them at boot.
     assert_eq!(undone.changes, 3);
     let next = plan_for(&host, &node());

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod back;
 mod cluster;
 mod host;
 mod lives;
 mod namespace;
+mod profiles;

@@ -5,6 +5,7 @@
     reason = "helpers fail as tests do, which clippy.toml allows only inside test functions"
 )]
 
+mod inventory;
 mod placement;
 mod schema;
 mod spec;

@@ -1,11 +1,12 @@
-//! The checked-in schema is that of the types.
+//! The checked-in schemas are those of the types.
 
 use std::path::Path;
 
-#[test]
-fn the_schema_that_is_checked_in_is_that_of_the_types() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/hpcc.schema.json");
-    let made = serde_json::to_string_pretty(&topology::hpcc_schema()).unwrap() + "\n";
+use schemars::Schema;
+
+fn is_checked_in(file: &str, schema: &Schema) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(file);
+    let made = serde_json::to_string_pretty(schema).unwrap() + "\n";
     if std::env::var_os("WINDLASS_UPDATE_SCHEMA").is_some_and(|value| value == "1") {
         std::fs::write(&path, &made).unwrap();
     }
@@ -14,4 +15,14 @@ fn the_schema_that_is_checked_in_is_that_of_the_types() {
         kept == made,
         "the types have changed: run `WINDLASS_UPDATE_SCHEMA=1 cargo test -p topology`, and read the difference"
     );
+}
+
+#[test]
+fn the_schema_of_hpcc_yaml_that_is_checked_in_is_that_of_the_types() {
+    is_checked_in("hpcc.schema.json", &topology::hpcc_schema());
+}
+
+#[test]
+fn the_schema_of_cluster_yaml_that_is_checked_in_is_that_of_the_types() {
+    is_checked_in("cluster.schema.json", &topology::cluster_schema());
 }

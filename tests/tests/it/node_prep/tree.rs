@@ -69,7 +69,55 @@ fn a_tree_becomes_what_it_shall_be_and_then_what_it_was() {
     let before = snapshot(folder);
     let (code, plan) = said(&run(folder, &["plan", "-f", "node.yaml"]));
     assert_eq!(code, Some(3), "{plan}");
-    insta::assert_snapshot!(plan, @"");
+    insta::assert_snapshot!(plan, @r"
+    hostname
+      + write /etc/hostname (mode 0644)
+          --- /etc/hostname
+          +++ /etc/hostname
+          @@ -1 +1 @@
+          -debian
+          +n1
+      > at its first start: name the host n1 now
+
+    hosts
+      + edit /etc/hosts
+          --- /etc/hosts
+          +++ /etc/hosts
+          @@ -1,2 +1,5 @@
+           127.0.0.1	localhost
+           127.0.1.1	debian
+          +# BEGIN node-prep
+          +10.0.0.1 n1.example.org n1
+          +# END node-prep
+
+    modules
+      + write /etc/modules-load.d/node-prep.conf (mode 0644)
+          --- /dev/null
+          +++ /etc/modules-load.d/node-prep.conf
+          @@ -0,0 +1,3 @@
+          +# Written by node-prep; it is replaced as a whole.
+          +overlay
+          +br_netfilter
+      > at its first start: load module overlay now
+      > at its first start: load module br_netfilter now
+
+    sysctls
+      + write /etc/sysctl.d/90-node-prep.conf (mode 0644)
+          --- /dev/null
+          +++ /etc/sysctl.d/90-node-prep.conf
+          @@ -0,0 +1,3 @@
+          +# Written by node-prep; it is replaced as a whole.
+          +net.core.rmem_max = 1638400
+          +net.ipv4.ip_forward = 1
+      > at its first start: set net.core.rmem_max to 1638400 now
+      > at its first start: set net.ipv4.ip_forward to 1 now
+
+    directories
+      + make folder /srv (mode 0755)
+      + make folder /srv/data (mode 0750)
+
+    6 changes in 5 steps
+    ");
     assert_eq!(snapshot(folder), before);
 
     assert_eq!(said(&run(folder, &["verify", "-f", "node.yaml"])).0, Some(3));
@@ -164,7 +212,24 @@ fn everything_that_is_wrong_with_a_wish_is_told_with_its_place() {
     fs::write(folder.join("node.yaml"), wrong).unwrap();
     let (code, said) = said(&run(folder, &APPLY));
     assert_eq!(code, Some(2));
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    node-prep: node.yaml:1:1: error: hostnme: `hostnme` is not known here [unknown-key]
+     1 | hostnme: n1
+       | ^
+       help: did you mean `hostname`?
+    node.yaml:2:7: error: swap: `of` is not known here [unknown-value]
+     2 | swap: of
+       |       ^
+       help: did you mean `off`?
+    node.yaml:4:32: error: sysctls["net.core.rmem_max"].atLeast: a whole number from 0 to 18446744073709551615 is expected, not `many` [value]
+     4 |   net.core.rmem_max: {atLeast: many}
+       |                                ^
+    node.yaml:5:18: error: modules.load[0]: `Overlay!` is no name of a kernel module [module]
+     5 | modules: {load: [Overlay!]}
+       |                  ^
+       help: use letters, digits, _ and -, as in br_netfilter
+    4 errors, 0 warnings
+    "#);
     assert!(!folder.join("root/var/lib/node-prep").exists());
 }
 

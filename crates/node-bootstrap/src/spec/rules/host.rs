@@ -263,7 +263,12 @@ fn packages(rules: &mut Rules, node: &Node) {
 fn package_name(rules: &mut Rules, path: DataPath, name: &str) {
     let fits =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_' | b':');
-    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.bytes().all(fits) {
+    // apt takes a name with a dash after it for one that is to be removed.
+    let is_removal = name.ends_with('-');
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || !name.bytes().all(fits)
+        || is_removal
+    {
         rules.error(
             "package",
             path,
@@ -420,6 +425,17 @@ fn mounts(rules: &mut Rules, node: &Node) {
         for (index, option) in mount.options.iter().enumerate() {
             let path = path.join("options").join(index);
             rules.word("option", path.clone(), option, "option of a mount");
+            let key = option.split('=').next().unwrap_or_default();
+            if ["password", "pass", "password2", "secret"].contains(&key) && option.contains('=') {
+                rules.error(
+                    "secret",
+                    path.clone(),
+                    format!(
+                        "everybody on the host would read this {key}, in /etc/fstab and elsewhere"
+                    ),
+                    "put it into a file that only root reads: credentials=FILE, or secretfile=FILE",
+                );
+            }
             if option.contains(',') {
                 rules.error("option", path, "several options in one", "give one option an item");
             }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Opening, Openings, carrier};
-use crate::change::{ChangeError, Poke};
+use super::{Firewall, Opening, Openings, carrier};
+use crate::change::{Change, ChangeError, Poke};
 use crate::data::ports::Carrier;
 use crate::edit::{Edit, EditError};
-use crate::host::HostError;
-use crate::plan::Planning;
+use crate::host::{HostError, Output};
+use crate::plan::{Planning, Step};
 use crate::text::key_value;
 use crate::text::zone::{self, Element};
 
@@ -32,28 +32,103 @@ pub(super) fn plan(planning: &mut Planning<'_>, openings: &Openings) -> Result<(
         let wanted = openings.inbound.iter().filter(|opening| !is_there(opening));
         write(planning, &zone, standing, wanted.flat_map(elements).collect())?;
     }
-    if !openings.trusted.is_empty() {
-        let standing = text(planning, TRUSTED)?;
-        let source = |network: &crate::spec::Cidr| {
-            Element::new("source", &[("address", &network.to_string())])
-        };
-        write(planning, TRUSTED, standing, openings.trusted.iter().map(source).collect())?;
+    let standing = text(planning, TRUSTED)?;
+    let source =
+        |network: &crate::spec::Cidr| Element::new("source", &[("address", &network.to_string())]);
+    write(planning, TRUSTED, standing, openings.trusted.iter().map(source).collect())?;
+    if planning.has_changes() {
+        let lost = lost_by_reload(planning);
+        if !lost.is_empty() {
+            planning.refuse(format!(
+                "firewalld has rules now that are not in its files, and a reload drops them: {}. Keep them by \
+                 `firewall-cmd --runtime-to-permanent`, or drop them by `firewall-cmd --reload`",
+                lost.join(", ")
+            ));
+        }
     }
     planning.poke_if_changed(Poke::Program(vec!["firewall-cmd".to_owned(), "--reload".to_owned()]));
     Ok(())
 }
 
+/// Has a zone have elements, and not those that were put there earlier and are wished no more.
 fn write(
     planning: &mut Planning<'_>,
     zone: &str,
     base: String,
-    elements: Vec<Element>,
+    mut elements: Vec<Element>,
 ) -> Result<(), ChangeError> {
     let path = format!("{OWN}/{zone}.xml");
-    if elements.iter().all(|element| zone::elements(&base).is_ok_and(|all| all.contains(element))) {
+    let there = zone::elements(&base)
+        .map_err(|fault| ChangeError::Edit { path: path.clone(), source: EditError::new(fault) })?;
+    let mut without = earlier(planning, &planning.resolve(&path)?);
+    without.retain(|element| there.contains(element) && !elements.contains(element));
+    // ssh may still come in there.
+    without
+        .retain(|element| *element != Element::new("port", &[("port", "22"), ("protocol", "tcp")]));
+    // What others have put there is not ours to take away later.
+    elements.retain(|element| !there.contains(element));
+    if elements.is_empty() && without.is_empty() {
         return Ok(());
     }
-    planning.write(&path, Edit::Zone { base, elements }, None)
+    planning.write(&path, Edit::Zone { base, elements, without }, None)
+}
+
+/// What earlier runs put into a zone.
+fn earlier(planning: &Planning<'_>, zone: &str) -> Vec<Element> {
+    let mut ours = Vec::new();
+    for change in planning.changed_earlier(Firewall.id()) {
+        if let Change::WriteFile { path, edit: Edit::Zone { elements, without, .. }, .. } = change
+            && path == zone
+        {
+            ours.retain(|element| !without.contains(element));
+            ours.extend(elements);
+        }
+    }
+    ours
+}
+
+/// What the firewall that runs has, and its files have not.
+fn lost_by_reload(planning: &Planning<'_>) -> Vec<String> {
+    if !planning.is_live() {
+        return Vec::new();
+    }
+    let said = |argv: &[&str]| {
+        let said = planning.look(argv).ok().filter(Output::is_ok);
+        said.map(|said| listed(&said.stdout)).unwrap_or_default()
+    };
+    let mut lost = Vec::new();
+    for list in
+        [&["--list-all-zones"][..], &["--list-all-policies"], &["--direct", "--get-all-rules"]]
+    {
+        let now = said(&[&["firewall-cmd"], list].concat());
+        if !now.is_empty() {
+            let kept = said(&[&["firewall-cmd", "--permanent"], list].concat());
+            lost.extend(now.difference(&kept).cloned());
+        }
+    }
+    lost
+}
+
+/// What `firewall-cmd` lists, as single things, each with its zone. Links are bound by those who bring them up.
+fn listed(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut zone = "";
+    for line in text.lines() {
+        let words = line.trim();
+        if let Some(direct) = ["ipv4 ", "ipv6 ", "eb "].iter().find(|kind| line.starts_with(**kind))
+        {
+            found.insert(format!("{direct}{}", &line[direct.len()..]));
+        } else if !line.starts_with([' ', '\t']) {
+            zone = words.split(' ').next().unwrap_or_default();
+        } else if line.starts_with('\t') {
+            found.insert(format!("{zone} {words}"));
+        } else if let Some((key, values)) = words.split_once(':')
+            && key != "interfaces"
+        {
+            found.extend(values.split_whitespace().map(|value| format!("{zone} {key} {value}")));
+        }
+    }
+    found
 }
 
 /// The text of a zone: the host's own, else the one that firewalld comes with.
@@ -69,28 +144,56 @@ fn text(planning: &Planning<'_>, zone: &str) -> Result<String, HostError> {
     ))
 }
 
-/// The zones that packets may come in by: the default one, and those that links are put into. Not `trusted`.
+/// The zones that packets may come in by: the default one, and those that links or addresses are put into. Not `trusted`,
+/// nor those that addresses are put into to keep them out.
 fn zones(planning: &Planning<'_>) -> Result<BTreeSet<String>, HostError> {
     let text = planning.text("/etc/firewalld/firewalld.conf")?.unwrap_or_default();
     let default = key_value::get(&text, "DefaultZone").ok().flatten();
     let mut zones = BTreeSet::from([default.unwrap_or_else(|| "public".to_owned())]);
+    let mut by_address = BTreeSet::new();
     for name in planning.list(OWN)? {
         let Some(zone) = name.strip_suffix(".xml") else { continue };
         let text = planning.text(&format!("{OWN}/{name}"))?.unwrap_or_default();
-        let all = zone::elements(&text).unwrap_or_default();
-        if all.iter().any(|element| element.name == "interface") {
-            zones.insert(zone.to_owned());
+        for element in zone::elements(&text).unwrap_or_default() {
+            match element.name.as_str() {
+                "interface" => drop(zones.insert(zone.to_owned())),
+                "source" => drop(by_address.insert(zone.to_owned())),
+                _ => {}
+            }
         }
     }
-    let connections = "/etc/NetworkManager/system-connections";
-    for name in planning.list(connections)? {
-        let text = planning.text(&format!("{connections}/{name}"))?.unwrap_or_default();
-        if let Some(zone) = key_value::get(&text, "zone").ok().flatten()
-            && !zone.is_empty()
-        {
-            zones.insert(zone);
+    for (folder, key) in [
+        ("/etc/NetworkManager/system-connections", "zone"),
+        ("/run/NetworkManager/system-connections", "zone"),
+        ("/etc/sysconfig/network-scripts", "ZONE"),
+    ] {
+        for name in planning.list(folder)? {
+            if key == "ZONE" && !name.starts_with("ifcfg-") {
+                continue;
+            }
+            let text = planning.text(&format!("{folder}/{name}"))?.unwrap_or_default();
+            let zone = key_value::get(&text, key).ok().flatten();
+            zones.extend(zone.filter(|zone| !zone.is_empty()));
         }
     }
+    if planning.is_live() {
+        let said = planning.look(&["firewall-cmd", "--get-active-zones"]);
+        let said = said.ok().filter(Output::is_ok).map(|said| said.stdout).unwrap_or_default();
+        let mut zone = "";
+        for line in said.lines() {
+            let words = line.trim_start();
+            if words == line {
+                // `public (default)`
+                zone = line.split(' ').next().unwrap_or_default();
+            } else if words.starts_with("interfaces:") {
+                zones.insert(zone.to_owned());
+            } else if words.starts_with("sources:") {
+                by_address.insert(zone.to_owned());
+            }
+        }
+    }
+    by_address.retain(|zone| !["drop", "block"].contains(&zone.as_str()));
+    zones.extend(by_address);
     zones.remove(TRUSTED);
     Ok(zones)
 }
@@ -103,6 +206,8 @@ fn elements(opening: &Opening) -> Vec<Element> {
             let (port, protocol) = (port.to_string(), carrier(opening.carrier));
             Element::new("port", &[("port", &port), ("protocol", protocol)])
         }
+        // By number: /etc/protocols says `ipip` to another one, 94.
+        (Carrier::Ipip, None) => Element::new("protocol", &[("value", "4")]),
         (other, None) => Element::new("protocol", &[("value", carrier(other))]),
     };
     if opening.from.is_empty() {

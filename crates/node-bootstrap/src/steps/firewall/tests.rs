@@ -1,6 +1,7 @@
 use super::*;
 use crate::change::Change;
 use crate::fake::FakeHost;
+use crate::host::Host;
 use crate::spec::Node;
 use crate::steps::testing::{carry_out, debian, lives, plan_of, rocky, shown, take_back};
 
@@ -115,10 +116,110 @@ fn zones_of_links_get_the_same() {
     for zone in ["inner", "public", "work"] {
         let part = plan.split(&format!("edit /etc/firewalld/zones/{zone}.xml\n")).nth(1).unwrap();
         let part = part.split("edit ").next().unwrap();
-        for element in ["port=\"2222\"", "port=\"10250\"", "<protocol value=\"ipip\"/>"] {
+        for element in ["port=\"2222\"", "port=\"10250\"", "<protocol value=\"4\"/>"] {
             assert!(part.contains(element), "{zone}: {part}");
         }
     }
+}
+
+#[test]
+fn zones_that_are_active_get_the_same_and_those_that_keep_out_do_not() {
+    let host = with_firewalld();
+    host.set(
+        "/etc/firewalld/zones/rack.xml",
+        "<zone>\n  <source address=\"10.99.0.0/24\"/>\n</zone>\n",
+    );
+    host.set("/etc/sysconfig/network-scripts/ifcfg-eth2", "DEVICE=eth2\nZONE=dmz\n");
+    let active = "public (default)\n  interfaces: eth0\nhome\n  sources: 10.98.0.0/24\nwork\n  interfaces: eth3\n\
+                  drop\n  sources: 192.0.2.1\ntrusted\n  sources: 10.1.0.0/16\n";
+    host.answer(&["firewall-cmd", "--get-active-zones"], 0, active);
+    let plan = plan_of(&host, &node("worker", &serde_json::json!({})), &Firewall);
+    let zones: Vec<String> = plan
+        .changes()
+        .map(|(_, change)| change.resource())
+        .filter(|path| path.contains("/zones/"))
+        .collect();
+    let zones: Vec<&str> = zones.iter().filter_map(|path| path.rsplit('/').next()).collect();
+    assert_eq!(zones, ["dmz.xml", "home.xml", "public.xml", "rack.xml", "work.xml", "trusted.xml"]);
+}
+
+#[test]
+fn a_reload_that_would_drop_rules_of_others_is_refused() {
+    let host = with_firewalld();
+    let zone = |head: &str, links: &str, ports: &str, rules: &str| {
+        format!(
+            "{head}\n  target: default\n  interfaces: {links}\n  services: ssh\n  ports: {ports}\n  rich rules: \n{rules}"
+        )
+    };
+    let list =
+        |host: &FakeHost, text: &str| host.answer(&["firewall-cmd", "--list-all-zones"], 0, text);
+    let kept = zone("public", "", "80/tcp 443/tcp", "\trule b accept\n");
+    host.answer(&["firewall-cmd", "--permanent", "--list-all-zones"], 0, &kept);
+    list(&host, &zone("public (default, active)", "eth0", "443/tcp 80/tcp", "\trule b accept\n"));
+    assert_eq!(plan_of(&host, &control_plane(), &Firewall).refusals().count(), 0);
+    list(
+        &host,
+        &zone("public (active)", "eth0", "443/tcp 2222/tcp", "\trule b accept\n\trule a accept\n"),
+    );
+    let said = shown(&plan_of(&host, &control_plane(), &Firewall));
+    let refused = said.lines().find(|line| line.starts_with("refused: ")).unwrap();
+    assert!(
+        refused.contains("drops them: public ports 2222/tcp, public rule a accept. Keep"),
+        "{refused}"
+    );
+    list(&host, &kept);
+    carry_out(&host, &plan_of(&host, &control_plane(), &Firewall));
+    // Nothing is to be done, and nothing is dropped.
+    list(&host, &zone("public", "", "2222/tcp", ""));
+    assert_eq!(plan_of(&host, &control_plane(), &Firewall).refusals().count(), 0);
+}
+
+#[test]
+fn what_is_wished_no_more_is_closed_and_what_others_opened_stays() {
+    let less = node("worker", &serde_json::json!({"cni": "none"}));
+    let with_theirs = || {
+        let host = with_firewalld();
+        let theirs =
+            "<zone>\n  <service name=\"ssh\"/>\n  <port port=\"443\" protocol=\"tcp\"/>\n</zone>\n";
+        host.set("/etc/firewalld/zones/public.xml", theirs);
+        host
+    };
+    for (prepare, kept, gone) in [
+        (&with_theirs as &dyn Fn() -> FakeHost, "port=\"443\"", ["port=\"6443\"", "port=\"8472\""]),
+        (&with_ufw, "tcp 2222 ", ["tcp 6443 ", "udp 8472 "]),
+    ] {
+        let host = prepare();
+        let before = host.snapshot();
+        carry_out(&host, &plan_of(&host, &control_plane(), &Firewall));
+        let text = |host: &FakeHost| {
+            let rules = ["/etc/firewalld/zones/public.xml", "/etc/ufw/user.rules"];
+            rules.iter().filter_map(|path| host.text(path).unwrap()).collect::<String>()
+        };
+        assert!(gone.iter().all(|gone| text(&host).contains(gone)), "{}", text(&host));
+        carry_out(&host, &plan_of(&host, &less, &Firewall));
+        assert!(!gone.iter().any(|gone| text(&host).contains(gone)), "{}", text(&host));
+        assert!(text(&host).contains(kept), "{}", text(&host));
+        assert!(plan_of(&host, &less, &Firewall).is_empty());
+        carry_out(&host, &plan_of(&host, &control_plane(), &Firewall));
+        assert!(gone.iter().all(|gone| text(&host).contains(gone)), "{}", text(&host));
+        assert!(plan_of(&host, &control_plane(), &Firewall).is_empty());
+        take_back(&host);
+        assert_eq!(host.snapshot(), before);
+    }
+}
+
+#[test]
+fn ports_where_systemd_listens_for_ssh_stay_open() {
+    let host = with_ufw();
+    host.set(
+        "/etc/systemd/system/ssh.socket.d/port.conf",
+        "[Socket]\nListenStream=\nListenStream=0.0.0.0:2022\nListenStream=2023\n",
+    );
+    let plan = shown(&plan_of(&host, &control_plane(), &Firewall));
+    assert!(
+        plan.contains("to any port 2022 comment") && plan.contains("to any port 2023 comment"),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -219,6 +320,62 @@ fn nftables_that_keeps_nothing_out_needs_nothing() {
     note: /etc/nftables.conf begins with `flush ruleset`: each start of nftables.service drops the rules of kube-proxy and of containers. Delete only tables of your own there
     note: no chain in /etc/nftables.conf keeps packets out: there is nothing to let in
     ");
+}
+
+#[test]
+fn chains_in_included_files_are_opened_and_what_is_not_understood_is_refused() {
+    let host = with_nftables("accept");
+    host.set(
+        "/etc/nftables.conf",
+        "include \"/etc/nftables/main.nft\"\ninclude \"/etc/more/*.nft\"\n",
+    );
+    host.set("/etc/nftables/main.nft", "table inet f {\n include \"/etc/nftables/in.nft\"\n}\n");
+    host.set(
+        "/etc/nftables/in.nft",
+        "chain in {\n type filter hook input priority 0; policy drop;\n}\n",
+    );
+    let plan = plan_of(&host, &control_plane(), &Firewall);
+    assert!(
+        shown(&plan).contains("run nft insert rule inet f in jump node-prep-input"),
+        "{}",
+        shown(&plan)
+    );
+    carry_out(&host, &plan);
+    assert!(plan_of(&host, &control_plane(), &Firewall).is_empty());
+    for line in [
+        "include \"/etc/gone.nft\"",
+        "table inet f { include \"/etc/nftables/in.nft\"; }",
+        "include $x",
+    ] {
+        host.set("/etc/nftables.conf", &format!("{line}\n"));
+        let plan = plan_of(&host, &control_plane(), &Firewall);
+        assert!(plan.is_empty() && plan.refusals().count() == 1, "{line}: {}", shown(&plan));
+    }
+}
+
+#[test]
+fn chains_that_only_the_kernel_has_are_refused_or_told() {
+    let host = with_nftables("drop");
+    let table = |name: &str, chain: &str, policy: &str| {
+        format!(
+            "table inet {name} {{\n\tchain {chain} {{\n\t\ttype filter hook input priority filter; policy {policy};\n\t\ttcp dport 23 drop\n\t}}\n}}\n"
+        )
+    };
+    let seen = |host: &FakeHost, rules: &[String]| {
+        host.answer(&["nft", "list", "ruleset"], 0, &rules.concat());
+        let plan = plan_of(host, &control_plane(), &Firewall);
+        let said = shown(&plan);
+        let said = said.lines().filter(|line| line.contains("and is not in"));
+        said.map(|line| line.split(':').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let known = [
+        table("filter", "input", "drop"),
+        table("firewalld", "in", "drop"),
+        table("f", "INPUT", "drop"),
+    ];
+    assert!(seen(&host, &known).is_empty());
+    assert_eq!(seen(&host, &[table("f2b", "input", "accept")]), ["note"]);
+    assert_eq!(seen(&host, &[table("site", "input", "drop")]), ["refused"]);
 }
 
 #[test]

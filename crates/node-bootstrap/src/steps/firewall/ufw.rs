@@ -1,10 +1,10 @@
 //! ufw: rules by its own commands, each with the command that removes it.
 
-use super::{Opening, Openings, carrier};
-use crate::change::{ChangeError, Shown};
+use super::{Firewall, Opening, Openings, carrier};
+use crate::change::{Change, ChangeError, Shown};
 use crate::data::ports::Carrier;
 use crate::host::HostError;
-use crate::plan::Planning;
+use crate::plan::{Planning, Step};
 use crate::spec::Cidr;
 use crate::text::key_value;
 
@@ -27,23 +27,46 @@ pub(super) fn plan(planning: &mut Planning<'_>, openings: &Openings) -> Result<(
         ));
         return Ok(());
     }
+    let mut wished = Vec::new();
     for opening in &openings.inbound {
-        plan_one(planning, opening)?;
+        plan_one(planning, opening, &mut wished)?;
     }
     for network in &openings.trusted {
         let address = address(network);
         let any = if network.address.is_ipv4() { "0.0.0.0/0" } else { "::/0" };
         let from = ["from", &address];
-        rule(planning, &[], &from, network, &format!("allow any any {any} any {address} in"))?;
+        let tuple = format!("allow any any {any} any {address} in");
+        wished.push(rule(planning, &[], &from, network, &tuple)?);
         let tuple = format!("route:allow any any {any} any {address} in");
-        rule(planning, &["route"], &from, network, &tuple)?;
+        wished.push(rule(planning, &["route"], &from, network, &tuple)?);
         let tuple = format!("route:allow any any {address} any {any} in");
-        rule(planning, &["route"], &["to", &address], network, &tuple)?;
+        wished.push(rule(planning, &["route"], &["to", &address], network, &tuple)?);
+    }
+    take_away(planning, wished)
+}
+
+/// Rules of earlier runs that are wished no more go.
+fn take_away(planning: &mut Planning<'_>, mut wished: Vec<Shown>) -> Result<(), ChangeError> {
+    // ssh may still come in there.
+    let line = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in".to_owned();
+    wished.push(Shown::Line { path: RULES.to_owned(), line });
+    for change in planning.changed_earlier(Firewall.id()) {
+        if let Change::Rule { add, remove, shown: shown @ Shown::Line { .. } } = change
+            && add.first().is_some_and(|program| program == "ufw")
+            && !wished.contains(&shown)
+        {
+            wished.push(shown.clone());
+            planning.want_rule(remove, add, Shown::Not(Box::new(shown)))?;
+        }
     }
     Ok(())
 }
 
-fn plan_one(planning: &mut Planning<'_>, opening: &Opening) -> Result<(), ChangeError> {
+fn plan_one(
+    planning: &mut Planning<'_>,
+    opening: &Opening,
+    wished: &mut Vec<Shown>,
+) -> Result<(), ChangeError> {
     let Some(port) = opening.port else {
         // Echo is let in by /etc/ufw/before.rules.
         if opening.carrier == Carrier::Ipip {
@@ -71,7 +94,7 @@ fn plan_one(planning: &mut Planning<'_>, opening: &Opening) -> Result<(), Change
         let named = if opening.from.is_empty() { "any" } else { &source };
         let words = ["proto", protocol, "from", named, "to", "any", "port", &port];
         let tuple = format!("allow {protocol} {port} {any} any {source} in");
-        rule(planning, &[], &words, network, &tuple)?;
+        wished.push(rule(planning, &[], &words, network, &tuple)?);
     }
     Ok(())
 }
@@ -92,18 +115,20 @@ fn rule(
     words: &[&str],
     network: &Cidr,
     tuple: &str,
-) -> Result<(), HostError> {
+) -> Result<Shown, HostError> {
     let argv = |verb: &[&str], after: &[&str]| -> Vec<String> {
         let all = [&["ufw"], before, verb, words, after].concat();
         all.into_iter().map(str::to_owned).collect()
     };
     let path = if network.address.is_ipv4() { RULES } else { RULES_6 }.to_owned();
     let line = format!("### tuple ### {tuple}");
+    let shown = Shown::Line { path, line };
     planning.want_rule(
         argv(&["allow"], &["comment", "node-prep"]),
         argv(&["delete", "allow"], &[]),
-        Shown::Line { path, line },
-    )
+        shown.clone(),
+    )?;
+    Ok(shown)
 }
 
 /// The rule that keeps everybody out of a port of ssh, if there is one before any that lets them in.

@@ -106,7 +106,7 @@ fn rocky_has_docker_too_and_excludes_what_is_held() {
       +# Written by node-prep; it is replaced as a whole.
       +[docker]
       +name=Docker
-      +baseurl=https://download.docker.com/linux/rhel/$releasever/$basearch/stable
+      +baseurl=https://download.docker.com/linux/rhel/9/$basearch/stable
       +enabled=1
       +gpgcheck=1
       +gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-docker
@@ -226,4 +226,53 @@ fn a_repository_of_docker_that_is_there_is_used() {
     let plan = plan_fetched(&host, &node);
     assert!(plan.is_empty());
     assert!(shown(&plan).starts_with("note: /etc/apt/sources.list.d/docker.list has"));
+}
+
+/// An armoured key that was born at 1 000 000 000 and ends so many seconds later.
+fn ending(after: u32) -> String {
+    use base64::Engine as _;
+    let key = crate::text::openpgp::tests::key(&[(5, Some(after))]);
+    let data = base64::engine::general_purpose::STANDARD.encode(key);
+    format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{data}\n-----END PGP PUBLIC KEY BLOCK-----\n")
+}
+
+#[test]
+fn a_key_that_has_ended_or_ends_soon_is_fetched_again() {
+    const DAY: u32 = 86_400;
+    let path = "/etc/apt/keyrings/kubernetes.asc";
+    let host = debian();
+    carry_out(&host, &plan_fetched(&host, &node("1.35")));
+    host.set("/proc/stat", "btime 1000000000\n");
+    host.set("/proc/uptime", &format!("{}.00 1.00\n", 10 * DAY));
+    for (after, said) in [(9 * DAY, "is expired since"), (20 * DAY, "expires on 2001-09-29")] {
+        host.set(path, &ending(after));
+        assert_eq!(places(&host, &node("1.35")), [DEB_KEY]);
+        let told = shown(&unfetched(&host));
+        assert!(told.contains(said) && told.contains("fetches it again"), "{told}");
+        let mut pinned = node("1.35");
+        let key_sha256 = Some(sha256(ending(after).as_bytes()));
+        let mirror = Repository { key_sha256, ..Repository::default() };
+        pinned.kubernetes.as_mut().unwrap().repository = Some(mirror);
+        assert_eq!(places(&host, &pinned), [] as [&str; 0]);
+    }
+    carry_out(&host, &plan_fetched(&host, &node("1.35")));
+    assert_eq!(host.text(path).unwrap().as_deref(), Some(KEY));
+    host.set(path, &ending(50 * DAY));
+    assert_eq!(places(&host, &node("1.35")), [] as [&str; 0]);
+    assert!(unfetched(&host).steps.is_empty());
+}
+
+/// As `verify` plans.
+fn unfetched(host: &FakeHost) -> Plan {
+    let facts = Facts::of(host).unwrap();
+    let node = node("1.35");
+    crate::plan::plan(host, &node, &facts, [&Repositories as &dyn Step], []).unwrap()
+}
+
+#[test]
+fn what_is_not_fetched_to_verify_is_left_to_do() {
+    let told = shown(&unfetched(&debian()));
+    assert!(told.contains("left to do: fetch the key of the repository of Kubernetes"), "{told}");
+    assert!(told.contains("/etc/apt/sources.list.d/kubernetes.sources"), "{told}");
+    assert!(!told.contains("could not be had"), "{told}");
 }
