@@ -4,8 +4,7 @@ use tests::hosts::Host;
 
 use super::ready::Ready;
 
-/// A firewall of the administrator that lets nothing in but ssh. `firewall-unit` of the tests' own name, since rules are
-/// flushed by Debian's own example.
+/// A firewall of the administrator that lets nothing in but ssh. It takes away only its own table, unlike Debian's example.
 const RULES: &str = "\
 #!/usr/sbin/nft -f
 table inet host
