@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::cli::{invalid, say};
+use ::cli::say;
 use anyhow::{Context, Result, anyhow};
 use node_bootstrap::fetch::{Fetched, Need};
 use node_bootstrap::host::sha256;
@@ -34,7 +34,7 @@ pub(crate) fn fetch_what_there_is(needs: &[Need]) -> Result<(Fetched, Vec<String
             Err(fault) => away.push(told(fault)),
         }
     }
-    if faults.is_empty() { Ok((fetched, away)) } else { Err(invalid(faults.join("\n"))) }
+    if faults.is_empty() { Ok((fetched, away)) } else { Err(anyhow!(faults.join("\n"))) }
 }
 
 fn content(runtime: &tokio::runtime::Runtime, need: &Need) -> Result<Vec<u8>> {
