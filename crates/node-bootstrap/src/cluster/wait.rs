@@ -1,9 +1,12 @@
 //! Waiting for a node to become Ready.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
+
+/// How long is paused before it is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why nothing more is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +57,19 @@ pub fn wait_ready(
     limit: Duration,
 ) -> Result<(), NotReady> {
     let kubectl = ["kubectl", "--kubeconfig", kubeconfig];
-    let (node, timeout) = (format!("node/{name}"), format!("--timeout={}s", limit.as_secs()));
-    let wait = ["wait", "--for=condition=Ready", &timeout, &node];
-    let command = Command::new([&kubectl[..], &wait].concat());
-    if host.run(&command.within(limit + Duration::from_secs(10)))?.is_ok() {
-        return Ok(());
+    let node = format!("node/{name}");
+    let mut left = limit;
+    // kubectl gives up at once where the node has not registered yet, and when the connection breaks.
+    while !left.is_zero() {
+        let begin = Instant::now();
+        let timeout = format!("--timeout={}s", left.as_secs().max(1));
+        let wait = ["wait", "--for=condition=Ready", &timeout, &node];
+        let command = Command::new([&kubectl[..], &wait].concat());
+        if host.run(&command.within(left + Duration::from_secs(10)))?.is_ok() {
+            return Ok(());
+        }
+        left = left.saturating_sub(begin.elapsed() + PAUSE);
+        host.run(&Command::new(["sleep".to_owned(), PAUSE.as_secs().to_string()]))?;
     }
     let path = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].message}"#;
     let asked = host.run(&Command::new(
