@@ -8,11 +8,7 @@ use super::ready::{Ready, Said};
 fn verdict<'t>(text: &'t str, name: &str) -> &'t str {
     let line = text.lines().find(|line| line.split([' ', ':']).nth(1) == Some(name));
     assert!(line.is_some(), "{name} is not in it: {text}");
-<<<<<<< HEAD
     line.unwrap_or_default()
-=======
-    line.unwrap()
->>>>>>> h-e2e
 }
 
 #[test]
