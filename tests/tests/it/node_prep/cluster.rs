@@ -167,6 +167,7 @@ fn bare_hosts_become_a_cluster_although_init_is_killed_and_are_clean_again_after
             "--image-pull-policy=Never",
             "--restart=Never",
             "--overrides={\"spec\":{\"nodeName\":\"control\"}}",
+            "--command",
             "--",
             "true",
         ],
