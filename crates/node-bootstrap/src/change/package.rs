@@ -217,7 +217,12 @@ impl PackageManager {
 
     /// What dpkg has half done is finished: it does nothing else before.
     fn finish(self, host: &dyn Host) -> Result<(), HostError> {
-        if self == Self::Apt && !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
+        if self != Self::Apt {
+            return Ok(());
+        }
+        // Until dpkg has read what it wrote there, apt does nothing, and `--audit` does not tell.
+        let was_killed = !host.list("/var/lib/dpkg/updates")?.is_empty();
+        if was_killed || !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
             patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
         }
         Ok(())
@@ -305,9 +310,11 @@ impl PackageManager {
         self.finish(host)?;
         let held = self.all_held(host)?;
         let now = self.present(host)?;
+        // A killed run may have removed a package and not purged it: its files of configuration and its links are there.
+        let known = self.packages(host, |state| state != b'n')?;
         let mut came: Vec<String> = after
             .keys()
-            .filter(|name| !before.contains_key(*name) && now.contains_key(*name))
+            .filter(|name| !before.contains_key(*name) && known.contains_key(*name))
             .cloned()
             .collect();
         // Changed, or gone, as one that cannot be beside what came.
