@@ -30,7 +30,7 @@ use crate::change::kubeadm::{DOCUMENT, Unfinished, Verb, reset_document};
 use crate::change::{Change, ChangeError};
 use crate::edit::{Edit, EditError};
 use crate::plan::{Planning, Step};
-use crate::text::resolv::ResolvConf;
+use crate::steps::cluster_dns::kubelet::{Resolver, resolver};
 
 /// What has to be done once the control plane is there. It needs what was fetched for [`needs`].
 #[must_use]
@@ -67,25 +67,15 @@ fn patch(planning: &mut Planning<'_>, joins: bool) -> Result<bool, ChangeError> 
     Ok(true)
 }
 
-/// The file with name servers that pods can reach, where it is not the host's own.
+/// The file with name servers that pods can reach, where it is not the host's own: the same that the step of the kubelet
+/// gives it.
 fn resolv_conf(planning: &mut Planning<'_>) -> Result<Option<String>, ChangeError> {
-    const OWN: &str = "/etc/resolv.conf";
-    // systemd-resolved writes down there whom it asks itself.
-    const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
-    if let Some(file) = planning.node.kubelet.as_ref().and_then(|part| part.resolv_conf.clone()) {
-        return Ok(Some(file));
-    }
-    let own = ResolvConf::parse(&planning.text(OWN)?.unwrap_or_default());
-    if own.loopback().next().is_none() {
-        return Ok(None);
-    }
-    let upstream = ResolvConf::parse(&planning.text(RESOLVED)?.unwrap_or_default());
-    if upstream.upstream().next().is_some() && upstream.loopback().next().is_none() {
-        return Ok(Some(RESOLVED.to_owned()));
-    }
-    planning.refuse(format!(
-        "{OWN} names a name server on the host itself: the cluster's DNS would ask itself in a circle. Write a file with name servers \
-         elsewhere, and name it in `kubelet: {{resolvConf: ...}}`"
-    ));
-    Ok(None)
+    Ok(match resolver(planning)? {
+        Resolver::Own => None,
+        Resolver::File { path, .. } => Some(path),
+        Resolver::Loop(why) => {
+            planning.refuse(why);
+            None
+        }
+    })
 }

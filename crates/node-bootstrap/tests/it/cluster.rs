@@ -441,7 +441,7 @@ fn what_cannot_be_done_is_refused_with_the_way_out() {
     node.yaml has `role: control-plane`, which joins with --control-plane and a certificate key
     kubeadm is v1.36.0, and node.yaml wants Kubernetes 1.35; `node-prep apply` installs the kubeadm of it
     kubeadm is not installed; `node-prep apply` installs it
-    /etc/resolv.conf names a name server on the host itself: the cluster's DNS would ask itself in a circle. Write a file with name servers elsewhere, and name it in `kubelet: {resolvConf: ...}`
+    /etc/resolv.conf names 127.0.0.1, the host itself: the cluster's DNS would ask itself. Give a file with other name servers as `kubelet.resolvConf`
     ");
 }
 
@@ -614,4 +614,29 @@ fn the_data_of_etcd_stay_unless_they_are_meant() {
         assert_eq!(is_there, !with_data);
         assert!(!host.snapshot().files.contains_key("/etc/kubernetes/kubelet.conf"));
     }
+}
+
+#[test]
+fn a_host_that_asks_the_cluster_for_names_gives_the_kubelet_others() {
+    let host = host();
+    host.set("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+    let node = Node {
+        cluster_dns: Some(node_bootstrap::spec::ClusterDns::default()),
+        single_node: false,
+        cni: None,
+        kubeconfig: None,
+        ..node()
+    };
+    let plan = init_plan(&host, &node);
+    assert!(plan.refusals().next().is_none(), "{plan:?}");
+    let patch = plan
+        .steps
+        .iter()
+        .flat_map(|step| &step.changes)
+        .find_map(|planned| planned.diff.as_deref().filter(|diff| diff.contains("resolvConf")));
+    assert!(patch.is_some_and(|diff| diff.contains("/etc/kubernetes/node-prep/resolv.conf")));
+    // Without that wish there is no other file.
+    let plan = init_plan(&host, &Node { cluster_dns: None, ..node });
+    let refused: Vec<&str> = plan.refusals().map(|refusal| refusal.why).collect();
+    assert!(refused.iter().any(|why| why.contains("kubelet.resolvConf")), "{refused:?}");
 }
