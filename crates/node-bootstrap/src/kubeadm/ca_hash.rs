@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::host::hex;
+
 /// A text that is no certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidCertificate {
@@ -18,13 +20,6 @@ pub enum InvalidCertificate {
     /// The bytes are no certificate.
     #[error("the bytes are no X.509 certificate")]
     Der,
-}
-
-/// Bytes in hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The hash of the first certificate of a PEM text, such as `/etc/kubernetes/pki/ca.crt`, in the form that

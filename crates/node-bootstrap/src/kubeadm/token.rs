@@ -111,7 +111,7 @@ impl CertificateKey {
     /// A key from random bytes.
     #[must_use]
     pub fn from_bytes(random: &[u8; 32]) -> Self {
-        Self(Secret::new(super::ca_hash::hex(random)))
+        Self(Secret::new(crate::host::hex(random)))
     }
 
     /// The key. Who calls this answers for where it goes.

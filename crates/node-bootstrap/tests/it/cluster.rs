@@ -20,7 +20,7 @@ use node_bootstrap::plan::{Plan, Step, plan_with};
 use node_bootstrap::spec::{Cni, Kubeconfig, Node, Profile, Role};
 use node_bootstrap::undo::Options;
 
-use crate::host::{carry_out, take_back};
+use crate::host::{carry_out, die_everywhere, take_back};
 
 const NETWORK: &str = "kind: DaemonSet\n";
 const SECRETS: [&str; 4] = ["0123456789abcdef", "c2VjcmV0", "client-key-data: eQ==", "0707070707"];
@@ -203,30 +203,13 @@ fn users_get_the_administrators_entry_and_keep_their_own() {
     assert!(!host.snapshot().files.contains_key("/root/.kube"));
 }
 
-/// Runs `work` on hosts that die at each of its changes, in each way, until one survives.
-fn die_everywhere(work: impl Fn(&FakeHost), after: impl Fn(&FakeHost, &str)) -> usize {
-    let mut deaths = 0;
-    for death in [Death::Before, Death::Within, Death::After] {
-        for at in 0.. {
-            let host = host();
-            host.kill_at(at, death);
-            work(&host);
-            if !host.revive() {
-                break;
-            }
-            deaths += 1;
-            after(&host, &format!("death {death:?} at change {at}"));
-        }
-    }
-    deaths
-}
-
 #[test]
 fn whatever_kills_init_the_next_run_finishes_it() {
     let finished = host();
     whole(&finished, &node()).unwrap();
     let finished = finished.snapshot();
     let deaths = die_everywhere(
+        host,
         |host| drop(whole(host, &node())),
         |host, when| {
             let plans = [init_plan(host, &node())];
@@ -244,6 +227,7 @@ fn whatever_kills_init_the_next_run_finishes_it() {
 #[test]
 fn a_killed_init_can_be_taken_back_at_once() {
     die_everywhere(
+        host,
         |host| drop(whole(host, &node())),
         |host, when| {
             take_back(host, &Options::default()).unwrap_or_else(|error| panic!("{when}: {error}"));
@@ -286,6 +270,7 @@ fn whatever_kills_a_join_the_next_run_finishes_it() {
         assert_eq!(document.contains("0707070707"), role == Role::ControlPlane);
         let finished = finished.snapshot();
         let deaths = die_everywhere(
+            host,
             |host| drop(work(host)),
             |host, when| {
                 let plan = join_plan(host, &node, &invitation);

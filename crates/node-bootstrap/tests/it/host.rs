@@ -4,7 +4,7 @@ use node_bootstrap::apply::{Applied, ApplyError, Event, Watch, apply};
 use node_bootstrap::change::{Change, ChangeError, Enablement, Poke, Wanted};
 use node_bootstrap::edit::Edit;
 use node_bootstrap::facts::Facts;
-use node_bootstrap::fake::{FakeHost, FakePackage};
+use node_bootstrap::fake::{Death, FakeHost, FakePackage};
 use node_bootstrap::host::{Entry, Kind, Meta};
 use node_bootstrap::journal::{By, Journal};
 use node_bootstrap::plan::{Plan, Planning, Step, plan};
@@ -121,4 +121,26 @@ pub(crate) fn carry_out(host: &FakeHost, plan: &Plan) -> Result<Applied, ApplyEr
 /// Takes everything back.
 pub(crate) fn take_back(host: &FakeHost, options: &Options) -> Result<Undone, UndoError> {
     undo(host, options, by(), &mut Watch { tell: &mut |_: &Event<'_>| {}, stop: &|| false })
+}
+
+/// Runs `work` on hosts that die at each of its changes, in each way, until one survives.
+pub(crate) fn die_everywhere(
+    prepare: impl Fn() -> FakeHost,
+    work: impl Fn(&FakeHost),
+    after: impl Fn(&FakeHost, &str),
+) -> usize {
+    let mut deaths = 0;
+    for death in [Death::Before, Death::Within, Death::After] {
+        for at in 0.. {
+            let host = prepare();
+            host.kill_at(at, death);
+            work(&host);
+            if !host.revive() {
+                break;
+            }
+            deaths += 1;
+            after(&host, &format!("death {death:?} at change {at}"));
+        }
+    }
+    deaths
 }

@@ -1,11 +1,10 @@
 //! Applying, applying again, dying in between, and taking back.
 
 use node_bootstrap::change::Change;
-use node_bootstrap::fake::{Death, FakeHost};
 use node_bootstrap::journal::Journal;
 use node_bootstrap::undo::{Extent, Options, UndoError};
 
-use crate::host::{carry_out, host, node, plan_for, take_back};
+use crate::host::{carry_out, die_everywhere, host, node, plan_for, take_back};
 
 #[test]
 fn a_second_run_changes_nothing() {
@@ -48,28 +47,6 @@ fn what_was_done_is_taken_back_to_the_last_attribute() {
     // And forth again.
     carry_out(&host, &plan_for(&host, &node())).unwrap();
     assert!(plan_for(&host, &node()).is_empty());
-}
-
-/// Runs `work` on hosts that die at each of its changes, in each way, until one survives.
-fn die_everywhere(
-    prepare: impl Fn() -> FakeHost,
-    work: impl Fn(&FakeHost),
-    after: impl Fn(&FakeHost, &str),
-) -> usize {
-    let mut deaths = 0;
-    for death in [Death::Before, Death::Within, Death::After] {
-        for at in 0.. {
-            let host = prepare();
-            host.kill_at(at, death);
-            work(&host);
-            if !host.revive() {
-                break;
-            }
-            deaths += 1;
-            after(&host, &format!("death {death:?} at change {at}"));
-        }
-    }
-    deaths
 }
 
 #[test]
