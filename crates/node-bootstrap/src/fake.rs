@@ -10,7 +10,9 @@ use std::io;
 
 pub use cluster::{AUTHORITY, FakeCluster};
 
-use crate::host::{Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of};
+use crate::host::{
+    Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of, stage_of,
+};
 
 /// A unit of a host in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,9 +352,7 @@ impl Host for FakeHost {
         if death == Some(Death::Within) {
             if let Kind::File(content) = &entry.kind {
                 let half = Kind::File(content[..content.len() / 2].to_vec());
-                let folder = folder_of(&place).trim_end_matches('/');
-                let stage = format!("{folder}/.{}.node-prep-new", name_of(&place));
-                world.files.insert(stage, Entry { kind: half, meta: Meta::root(0o600) });
+                world.files.insert(stage_of(&place), Entry { kind: half, meta: Meta::root(0o600) });
             }
             return Err(killed(path));
         }
@@ -374,12 +374,6 @@ impl Host for FakeHost {
         let death = self.mortal(path)?;
         self.world.borrow_mut().files.remove(&place);
         if death.is_some() { Err(killed(path)) } else { Ok(()) }
-    }
-
-    fn tidy(&self, path: &str) -> Result<(), HostError> {
-        let stage =
-            format!("{}/.{}.node-prep-new", folder_of(path).trim_end_matches('/'), name_of(path));
-        self.remove(&stage)
     }
 
     fn append(&self, path: &str, bytes: &[u8]) -> Result<(), HostError> {

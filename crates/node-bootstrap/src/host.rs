@@ -297,7 +297,9 @@ pub trait Host {
     ///
     /// # Errors
     /// If it cannot be taken away.
-    fn tidy(&self, path: &str) -> Result<(), HostError>;
+    fn tidy(&self, path: &str) -> Result<(), HostError> {
+        self.remove(&stage_of(path))
+    }
 
     /// Adds to the end of a file, and waits until it is on disk. A new file is root's alone.
     ///
@@ -376,6 +378,20 @@ pub fn folder_of(path: &str) -> &str {
         Some(("", _)) | None => "/",
         Some((folder, _)) => folder,
     }
+}
+
+/// How the name ends under which new content stands before it takes its place.
+const STAGE: &str = ".node-prep-new";
+
+/// Where the new content of a file stands before it takes its place. One place for each file, so that what a killed run
+/// left is found again.
+pub(crate) fn stage_of(path: &str) -> String {
+    format!("{}/.{}{STAGE}", folder_of(path).trim_end_matches('/'), name_of(path))
+}
+
+/// Whether this is the name of content that has not taken its place.
+pub(crate) fn is_stage(name: &str) -> bool {
+    name.ends_with(STAGE)
 }
 
 /// The last part of a path.

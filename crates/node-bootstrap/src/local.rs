@@ -17,7 +17,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::host::{Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of};
+use crate::host::{
+    Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of, stage_of,
+};
 
 /// Where programs of a host are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -185,7 +187,8 @@ impl LocalHost {
     fn try_put(&self, path: &str, entry: &Entry) -> io::Result<()> {
         let folder = self.folder_to_change(path)?;
         let name = name_of(path);
-        let stage = stage_name(name);
+        let stage = stage_of(path);
+        let stage = name_of(&stage).to_owned();
         let (uid, gid) = self.real(&entry.meta);
         let mode = Mode::from_raw_mode(entry.meta.mode);
         match &entry.kind {
@@ -248,12 +251,6 @@ impl LocalHost {
         }
         Ok(())
     }
-}
-
-/// The name under which new content stands before it takes its place. One name for each file, so that what a killed
-/// run left is found again.
-fn stage_name(name: &str) -> String {
-    format!(".{name}.node-prep-new")
 }
 
 fn unlink(folder: &OwnedFd, name: &str) -> io::Result<()> {
@@ -400,14 +397,6 @@ impl Host for LocalHost {
             sync(self, folder_of(path))
         };
         gone().map_err(|source| HostError::Write { path: path.to_owned(), source })
-    }
-
-    fn tidy(&self, path: &str) -> Result<(), HostError> {
-        self.remove(&format!(
-            "{}/{}",
-            folder_of(path).trim_end_matches('/'),
-            stage_name(name_of(path))
-        ))
     }
 
     fn append(&self, path: &str, bytes: &[u8]) -> Result<(), HostError> {

@@ -18,7 +18,7 @@ use crate::data::{self, distribution::PackageManager};
 use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::fetch::Fetched;
-use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of};
+use crate::host::{Command, Entry, Host, HostError, Kind, Meta, Output, folder_of, is_stage};
 use crate::journal::Journal;
 use crate::spec::Node;
 use crate::text::drop_in;
@@ -311,7 +311,7 @@ impl<'h> Planning<'h> {
     pub fn list(&self, folder: &str) -> Result<Vec<String>, HostError> {
         let mut names = self.host.list(folder)?;
         // What a killed run has left is taken away when this file is written again.
-        names.retain(|name| !name.ends_with(".node-prep-new"));
+        names.retain(|name| !is_stage(name));
         for (path, planned) in &self.files {
             if folder_of(path) == folder {
                 let name = crate::host::name_of(path);
