@@ -4,6 +4,7 @@
 //! [`steps`] what has to be done; [`apply`](apply::apply) does that, change by change, with a
 //! [`journal`], and [`undo`](undo::undo) takes it back. All of it goes through the port [`Host`](host::Host).
 
+pub mod agent;
 pub mod apply;
 pub mod change;
 pub mod check;

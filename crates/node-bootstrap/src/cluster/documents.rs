@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diagnostics::yaml::Unwritable;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::kubeadm::{
@@ -202,7 +203,8 @@ pub fn kubelet_patch(
 }
 
 /// What a host needs to join a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Invitation {
     /// `host:port` of a control plane, or of what leads to all of them.
     pub endpoint: String,

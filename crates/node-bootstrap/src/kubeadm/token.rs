@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 use crate::secret::Secret;
@@ -102,6 +102,12 @@ impl Serialize for Token {
     }
 }
 
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Secret::deserialize(deserializer)?.expose().parse().map_err(de::Error::custom)
+    }
+}
+
 /// The key that encrypts the certificates for other control planes: 32 bytes in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -118,6 +124,12 @@ impl CertificateKey {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+}
+
+impl<'de> Deserialize<'de> for CertificateKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Secret::deserialize(deserializer)?.expose().parse().map_err(de::Error::custom)
     }
 }
 

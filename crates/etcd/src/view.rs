@@ -1,0 +1,46 @@
+//! What a member says of itself and of all members.
+
+use serde::{Deserialize, Serialize};
+
+/// What a member says of itself and of all members.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Its version, such as `3.6.6`.
+    pub version: String,
+    /// The number of the cluster, in hexadecimal.
+    pub cluster: String,
+    /// Its own number, in hexadecimal.
+    pub member: String,
+    /// The number of the member that leads, in hexadecimal; `None` where there is none.
+    pub leader: Option<String>,
+    /// Whether it is a learner: it follows, and has no vote.
+    pub learner: bool,
+    /// Whether it takes part in a cluster that can write: `/health`.
+    pub healthy: bool,
+    /// What it complains of: alarms, and the reason of its bad health.
+    #[serde(default)]
+    pub complaints: Vec<String>,
+    /// The revision of its store.
+    pub revision: i64,
+    /// The size of its data.
+    pub db_bytes: u64,
+    /// The members that it knows. Where there is no quorum these may be old.
+    pub members: Vec<Member>,
+}
+
+/// A member, as one of them knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Its number, in hexadecimal.
+    pub id: String,
+    /// Its name; empty where it never started.
+    pub name: String,
+    /// Where other members reach it.
+    pub peer_urls: Vec<String>,
+    /// Where clients reach it; none where it never started.
+    pub client_urls: Vec<String>,
+    /// Whether it is a learner.
+    pub learner: bool,
+}

@@ -1,0 +1,169 @@
+//! What a host is, as a desk sees it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a host is, as a desk sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Survey {
+    /// Its name.
+    pub hostname: String,
+    /// The content of `/etc/machine-id`.
+    pub machine_id: String,
+    /// The machine's kind, as `uname -m` has it.
+    pub architecture: String,
+    /// Its distribution, as a person calls it.
+    pub distribution: String,
+    /// Addresses of its links that others may reach it at.
+    pub addresses: Vec<IpAddr>,
+    /// Its clock: milliseconds since 1970 began.
+    pub clock_ms: i64,
+    /// Versions of what is installed.
+    pub versions: Versions,
+    /// What it lacks of the wish, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
+    /// What is there of a cluster.
+    pub standing: Standing,
+    /// The nodes of its cluster, if they were asked for and the API answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Vec<KubernetesNode>>,
+    /// The member of etcd on it, if there is or was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<EtcdHere>,
+    /// What `node-prep check` and `verify` find, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Findings>,
+}
+
+/// Versions, without a `v`; `None` where it is not installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Versions {
+    /// kubeadm.
+    pub kubeadm: Option<String>,
+    /// The kubelet.
+    pub kubelet: Option<String>,
+    /// kubectl.
+    pub kubectl: Option<String>,
+    /// The API server of this host, by its manifest.
+    pub api_server: Option<String>,
+}
+
+/// What `apply` would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Outlook {
+    /// The changes, in their order: `step: what`.
+    pub changes: Vec<String>,
+    /// Why it cannot be done.
+    pub refusals: Vec<String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Why the machine has to be started again afterwards.
+    pub reboot: Vec<String>,
+}
+
+/// What is there of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Standing {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What a killed run left. The next one takes it away.
+    Half {
+        /// What.
+        what: String,
+    },
+    /// What may be in use, or not.
+    Doubtful {
+        /// Why.
+        why: String,
+    },
+    /// A node.
+    Node {
+        /// The URL of the API server that its kubelet talks to; empty where it cannot be read.
+        server: String,
+        /// The hash of the key of its cluster's authority; empty where it cannot be read.
+        authority: String,
+        /// Whether it has the manifests of a control plane.
+        control_plane: bool,
+        /// Whether an API server answered the administrator's kubeconfig.
+        answers: bool,
+    },
+}
+
+/// A node, as the API has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KubernetesNode {
+    /// Its name.
+    pub name: String,
+    /// Whether it is Ready.
+    pub ready: bool,
+    /// What its kubelet says of that.
+    #[serde(default)]
+    pub message: String,
+    /// Whether new pods are kept away.
+    #[serde(default)]
+    pub cordoned: bool,
+    /// The version of its kubelet, without a `v`.
+    #[serde(default)]
+    pub version: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The member of etcd on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EtcdHere {
+    /// Where its manifest is.
+    pub manifest: ManifestPlace,
+    /// Its name, by its manifest.
+    pub name: String,
+    /// Its peer URL, by its manifest.
+    pub peer_url: String,
+    /// Its client URL that others reach, by its manifest.
+    pub client_url: String,
+    /// Whether there are data.
+    pub has_data: bool,
+    /// Whether there are data that were put away.
+    pub has_old_data: bool,
+    /// What it says itself; `None` where it does not answer.
+    pub view: Option<etcd::View>,
+    /// Why it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<String>,
+    /// The `--etcd-servers` of the API server of this host.
+    #[serde(default)]
+    pub api_server: Vec<String>,
+}
+
+/// Where the manifest of a static pod is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ManifestPlace {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Where the kubelet looks.
+    InPlace,
+    /// Where the kubelet does not look.
+    Parked,
+}
+
+/// What `node-prep check` and `verify` find, as lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Findings {
+    /// What has to be mended.
+    pub failures: Vec<String>,
+    /// What should be known.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,1 @@
+//! Programs on other hosts, through the system's own `ssh`.
