@@ -143,6 +143,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: TokenVerb,
     },
+    /// Answers one call of `k8s-cluster`, which comes on standard input
+    #[command(hide = true)]
+    Agent,
     /// Shows what was changed, when and by whom, and whether it is still as it was left
     Status,
     /// Shows what the host is

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod agent;
 mod apply;
 mod check;
 mod explain;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
             join::join(&session()?, wish, kubeadm, invitation)
         }
         Command::Token { kubeconfig, verb } => token::token(&session()?, kubeconfig, verb),
+        Command::Agent => agent::agent(&session()?),
         Command::Status => status::status(&session()?),
         Command::Facts => facts::facts(&session()?),
         Command::Explain { step } => explain::explain(step.as_deref()),

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use ::cli::say;
-use anyhow::{Context, Result, anyhow};
-use node_bootstrap::fetch::{Fetched, Need};
-use node_bootstrap::host::sha256;
+use anyhow::{Result, anyhow};
+use node_bootstrap::fetch::{Fetched, Gathered, Need, gather};
 
 /// Nothing that is needed is longer, in bytes.
 const LONGEST: usize = 16 << 20;
@@ -20,39 +19,24 @@ pub(crate) fn fetch(needs: &[Need]) -> Result<Fetched> {
 
 /// The same, with what the network does not give, and why. What is there and is wrong is an error all the same.
 pub(crate) fn fetch_what_there_is(needs: &[Need]) -> Result<(Fetched, Vec<String>)> {
-    let mut fetched = Fetched::new();
-    let (mut faults, mut away) = (Vec::new(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    for need in needs {
-        let told = |fault| format!("{}, {}: {fault:#}", need.what, need.place);
-        match content(&runtime, need) {
-            Ok(content) => match checked(need, content) {
-                Ok(content) => drop(fetched.insert(need.place.clone(), content)),
-                Err(fault) => faults.push(told(fault)),
-            },
-            Err(fault) if need.is_file() => faults.push(told(fault)),
-            Err(fault) => away.push(told(fault)),
+    let fetch = |need: &Need| {
+        if need.is_file() {
+            return std::fs::read(&need.place)
+                .map_err(|error| format!("it cannot be read: {error}"));
         }
-    }
+        say(&format!("fetching {}: {}", need.what, need.place));
+        from_web(need)
+    };
+    let Gathered { fetched, away, faults } = gather(needs, &fetch);
     if faults.is_empty() { Ok((fetched, away)) } else { Err(anyhow!(faults.join("\n"))) }
 }
 
-fn content(runtime: &tokio::runtime::Runtime, need: &Need) -> Result<Vec<u8>> {
-    if need.is_file() {
-        return std::fs::read(&need.place).context("it cannot be read");
-    }
-    say(&format!("fetching {}: {}", need.what, need.place));
-    let client = web::client(concat!("node-prep/", env!("CARGO_PKG_VERSION")))?;
-    Ok(runtime.block_on(web::document(&client, &need.place, LONGEST, LIMIT))?)
-}
-
-/// Content is what was meant, or nothing.
-fn checked(need: &Need, content: Vec<u8>) -> Result<Vec<u8>> {
-    let found = sha256(&content);
-    match &need.sha256 {
-        Some(wanted) if !wanted.eq_ignore_ascii_case(&found) => {
-            anyhow::bail!("its SHA-256 is {found}, and {wanted} is expected")
-        }
-        _ => Ok(content),
-    }
+/// What is at a URL.
+pub(crate) fn from_web(need: &Need) -> Result<Vec<u8>, String> {
+    let fetch = || -> Result<Vec<u8>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = web::client(concat!("node-prep/", env!("CARGO_PKG_VERSION")))?;
+        Ok(runtime.block_on(web::document(&client, &need.place, LONGEST, LIMIT))?)
+    };
+    fetch().map_err(|fault| format!("{fault:#}"))
 }

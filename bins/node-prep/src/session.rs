@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::cli::{OutputFormat, invalid, note};
 use anyhow::{Context, Result};
 use node_bootstrap::change::Poke;
+use node_bootstrap::cluster;
 use node_bootstrap::facts::Facts;
 use node_bootstrap::fetch::Fetched;
 use node_bootstrap::journal::{By, Journal};
@@ -101,7 +102,7 @@ impl Session {
         fetched: &Fetched,
     ) -> Result<Plan> {
         let facts = Facts::of(&self.host)?;
-        Ok(plan::plan_with(&self.host, node, &facts, steps.iter().copied(), [], fetched)?)
+        Ok(cluster::plan_of(&self.host, &facts, node, steps, fetched)?)
     }
 
     /// What an interrupted run owes. The journal is root's: others see a plan all the same.
@@ -149,6 +150,16 @@ pub(crate) fn stop() -> Result<impl Fn() -> bool> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .context("failed to watch for signals")?;
+    }
+    Ok(move || flag.load(Ordering::Relaxed))
+}
+
+/// Says when to stop because of one of these signals, SIGINT or SIGTERM. However many come, what is being done is ended.
+pub(crate) fn flag(signals: &[i32]) -> Result<impl Fn() -> bool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in signals.iter().chain(&[SIGINT, SIGTERM]) {
+        signal_hook::flag::register(*signal, Arc::clone(&flag))
             .context("failed to watch for signals")?;
     }
     Ok(move || flag.load(Ordering::Relaxed))

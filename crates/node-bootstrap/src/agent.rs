@@ -5,6 +5,10 @@
 //! along; so there are no versions of this format. Secrets are in standard input and output only, and only inside of
 //! [`exposing`](crate::secret::exposing).
 
+mod failure;
+mod look;
+mod member;
+mod serve;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -16,6 +20,7 @@ use crate::cluster::Invitation;
 use crate::secret::Secret;
 use crate::spec::Node;
 
+pub use serve::{Around, EtcdPart, serve};
 pub use survey::{
     EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions,
 };

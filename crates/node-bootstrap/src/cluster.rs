@@ -10,6 +10,7 @@ mod init;
 mod join;
 mod kubeconfig;
 mod network;
+mod part;
 mod single_node;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,18 @@ mod token;
 mod wait;
 
 pub use documents::{Given, InitDocuments, Invitation, PATCHES, init, join, kubelet_patch};
-pub use found::ADMIN;
+pub use found::{ADMIN, KUBELET};
+pub(crate) use found::{API_SERVER, Found, kubectl};
 pub use init::Init;
 pub use join::Join;
 pub use kubeconfig::Kubeconfigs;
 pub use network::{MANIFEST, Network, needs};
+pub use part::{
+    InitPlan, Preflight, PreflightError, Ready, ReadyError, is_fresh, plan_init, plan_of,
+    preflight, ready,
+};
 pub use single_node::SingleNode;
-pub use token::{ListedToken, TokenError, create, delete, list, upload_certificates};
+pub use token::{ListedToken, TokenError, create, delete, invite, list, upload_certificates};
 pub use wait::{NotReady, has_network, node_name, wait_ready};
 
 use crate::change::kubeadm::{DOCUMENT, Unfinished, Verb, reset_document};

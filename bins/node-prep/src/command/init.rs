@@ -5,11 +5,8 @@ use std::time::Duration;
 use ::cli::{Exit, OutputFormat, confirmed, counted, invalid, note, say};
 use anyhow::Result;
 use jiff::SignedDuration;
-use node_bootstrap::change::Change;
-use node_bootstrap::change::kubeadm::Verb;
-use node_bootstrap::check::{Ignore, Purpose, Verdict, check};
-use node_bootstrap::cluster::{self, ADMIN, Init};
-use node_bootstrap::data::preflight;
+use node_bootstrap::check::Purpose;
+use node_bootstrap::cluster::{self, ADMIN, Init, InitPlan, Ready, is_fresh, preflight};
 use node_bootstrap::facts::Facts;
 use node_bootstrap::fetch::Need;
 use node_bootstrap::plan::Plan;
@@ -38,42 +35,42 @@ pub(crate) fn init(
     let ignore_preflight_errors = asked.ignore_preflight_errors.clone();
     let needs: Vec<Need> = cluster::needs(&session.host, &node)?.into_iter().collect();
     let fetched = fetch(&needs)?;
-    let first = session.plan_of(&node, &[&Init { ignore_preflight_errors }], &fetched)?;
-    // What comes after it needs what kubeadm makes.
-    let after = || session.plan_of(&node, cluster::after_init(), &fetched);
-    let is_there = first.is_empty() && first.refusals().next().is_none();
-    let second = if is_there { Some(after()?) } else { None };
-    super::plan::print(session, second.as_ref().unwrap_or(&first))?;
-    if second.is_none() {
+    let facts = Facts::of(&session.host)?;
+    let kubeadm = Init { ignore_preflight_errors };
+    let first = cluster::plan_init(&session.host, &facts, &node, &kubeadm, &fetched)?;
+    super::plan::print(session, first.plan())?;
+    if let InitPlan::First(plan) = &first {
         say_what_follows(&node);
-    }
-    if is_fresh(&first) && !checked(session, &node, asked, Purpose::Init)? {
-        return Ok(Exit::Failed);
+        if is_fresh(plan) && !checked(session, &node, asked, Purpose::Init)? {
+            return Ok(Exit::Failed);
+        }
     }
     let stop = stop()?;
-    if let Some(exit) = may(second.as_ref().unwrap_or(&first), asked, "init")? {
+    if let Some(exit) = may(first.plan(), asked, "init")? {
         return Ok(exit);
     }
-    let second = if let Some(second) = second {
-        second
-    } else {
-        match super::apply::make(session, &first, &stop)? {
-            Exit::Ok => {}
-            other => return Ok(other),
+    let is_first = matches!(first, InitPlan::First(_));
+    let second = match first {
+        InitPlan::After(plan) => plan,
+        InitPlan::First(plan) => {
+            match super::apply::make(session, &plan, &stop)? {
+                Exit::Ok => {}
+                other => return Ok(other),
+            }
+            let second = session.plan_of(&node, cluster::after_init(), &fetched)?;
+            super::plan::print(session, &second)?;
+            if second.refusals().next().is_some() {
+                return Ok(Exit::Partial);
+            }
+            second
         }
-        let second = after()?;
-        super::plan::print(session, &second)?;
-        if second.refusals().next().is_some() {
-            return Ok(Exit::Partial);
-        }
-        second
     };
     match super::apply::make(session, &second, &stop)? {
         Exit::Ok => {}
-        Exit::Failed if !first.is_empty() => return Ok(Exit::Partial),
+        Exit::Failed if is_first => return Ok(Exit::Partial),
         other => return Ok(other),
     }
-    let is_ready = ready(session, ADMIN, asked.wait, node.cni.is_some())?;
+    let is_ready = ready(session, ADMIN, asked.wait, node.cni.is_some());
     if print_join {
         super::token::invite(session, ADMIN, None, None, upload_certs)?;
     }
@@ -88,39 +85,19 @@ pub(super) fn checked(
     purpose: Purpose,
 ) -> Result<bool> {
     let facts = Facts::of(&session.host)?;
-    let of_node = node.kubeadm.iter().flat_map(|kubeadm| &kubeadm.ignore_preflight_errors);
-    let ignore = Ignore::parse(of_node.chain(&asked.ignore_preflight_errors))
+    let ignored = &asked.ignore_preflight_errors;
+    let found = preflight(&session.host, &facts, node, purpose, ignored)
         .map_err(|error| invalid(format!("--ignore-preflight-errors: {error}")))?;
-    let findings = check(&session.host, &facts, node, purpose, &ignore);
-    for name in &asked.ignore_preflight_errors {
-        let is_ours = findings.iter().any(|finding| finding.name.eq_ignore_ascii_case(name));
-        if !is_ours && !preflight::is_known(name) {
-            return Err(invalid(format!(
-                "--ignore-preflight-errors: there is no check `{name}`; give a name that `node-prep check` prints, or all"
-            )));
-        }
-    }
-    let mut is_sound = true;
-    for finding in findings.iter().filter(|finding| finding.verdict >= Verdict::Warn) {
-        is_sound &= finding.verdict != Verdict::Fail;
+    for finding in &found.findings {
         say(&format!("{} {}: {}", finding.verdict, finding.name, finding.message));
         if let Some(help) = &finding.help {
             say(&format!("     {help}"));
         }
     }
-    if !is_sound {
+    if !found.is_sound() {
         note("mend what failed, or name it in --ignore-preflight-errors");
     }
-    Ok(is_sound)
-}
-
-/// Whether kubeadm is to run on a host that has nothing of a cluster: what a killed run left would fail the checks.
-pub(super) fn is_fresh(plan: &Plan) -> bool {
-    let mut verbs = plan.changes().filter_map(|(_, change)| match change {
-        Change::Kubeadm { verb, .. } => Some(*verb),
-        _ => None,
-    });
-    verbs.next().is_some_and(|verb| verb != Verb::Reset)
+    Ok(found.is_sound())
 }
 
 /// How it ends before anything is done, if it does.
@@ -163,29 +140,29 @@ pub(super) fn ready(
     kubeconfig: &str,
     wait: SignedDuration,
     is_coming: bool,
-) -> Result<bool> {
+) -> bool {
     let limit = Duration::try_from(wait).unwrap_or_default();
-    if limit.is_zero() {
-        return Ok(true);
-    }
-    let name = cluster::node_name(&Facts::of(&session.host)?);
-    if !is_coming && !cluster::has_network(&session.host)? {
-        note(
-            "the node becomes Ready once a network plugin is there: give `cni: {file: ...}` in node.yaml, or apply one by kubectl",
-        );
-        return Ok(true);
-    }
-    if session.output == OutputFormat::Text {
-        note(&format!("waiting up to {} s for the node {name} to be Ready", limit.as_secs()));
-    }
-    match cluster::wait_ready(&session.host, kubeconfig, &name, limit) {
-        Ok(()) => {
-            note(&format!("the node {name} is Ready"));
-            Ok(true)
+    let mut waits = |name: &str| {
+        if session.output == OutputFormat::Text {
+            note(&format!("waiting up to {} s for the node {name} to be Ready", limit.as_secs()));
         }
+    };
+    match cluster::ready(&session.host, kubeconfig, limit, is_coming, &mut waits, &|| false) {
+        Ok(Ready::NotAsked) => true,
+        Ok(Ready::NoNetwork) => {
+            note(
+                "the node becomes Ready once a network plugin is there: give `cni: {file: ...}` in node.yaml, or apply one by kubectl",
+            );
+            true
+        }
+        Ok(Ready::Yes(name)) => {
+            note(&format!("the node {name} is Ready"));
+            true
+        }
+        Ok(Ready::Stopped) => false,
         Err(error) => {
             ::cli::error("node-prep", &error.into());
-            Ok(false)
+            false
         }
     }
 }

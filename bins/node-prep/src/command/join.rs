@@ -15,8 +15,6 @@ use node_bootstrap::spec::Node;
 use crate::cli::{Invitation, Kubeadm, MaybeWish, Wish};
 use crate::session::{Session, stop};
 
-/// What the kubelet uses; it may ask for its own node.
-const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 /// No secret is longer, in bytes.
 const LONGEST: u64 = 4096;
 
@@ -45,7 +43,7 @@ pub(crate) fn join(
         return Err(invalid("--token-stdin leaves nobody to ask: say --yes"));
     }
     let purpose = Purpose::Join { control_plane: invitation.control_plane };
-    if super::init::is_fresh(&plan) && !super::init::checked(session, &node, asked, purpose)? {
+    if cluster::is_fresh(&plan) && !super::init::checked(session, &node, asked, purpose)? {
         return Ok(Exit::Failed);
     }
     let stop = stop()?;
@@ -57,7 +55,7 @@ pub(crate) fn join(
         other => return Ok(other),
     }
     // The plugin comes with the cluster.
-    let is_ready = super::init::ready(session, KUBELET, asked.wait, true)?;
+    let is_ready = super::init::ready(session, cluster::KUBELET, asked.wait, true);
     Ok(if is_ready { Exit::Ok } else { Exit::Partial })
 }
 

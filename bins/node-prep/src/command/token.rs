@@ -57,16 +57,8 @@ pub(super) fn invite(
     description: Option<&str>,
     upload_certs: bool,
 ) -> Result<()> {
-    // First what may be refused.
-    let key = if upload_certs {
-        let key = CertificateKey::from_bytes(&random()?);
-        cluster::upload_certificates(&session.host, kubeconfig, &key)?;
-        Some(key)
-    } else {
-        None
-    };
-    let mut invitation = cluster::create(&session.host, kubeconfig, lifetime, description)?;
-    invitation.certificate_key = key;
+    let key = if upload_certs { Some(CertificateKey::from_bytes(&random()?)) } else { None };
+    let invitation = cluster::invite(&session.host, kubeconfig, lifetime, description, key)?;
     let mut out = std::io::stdout().lock();
     let token = invitation.token.expose();
     match session.output {
@@ -123,7 +115,7 @@ fn list(session: &Session, kubeconfig: &str) -> Result<()> {
 }
 
 /// Bytes from the system's source of them.
-fn random() -> Result<[u8; 32]> {
+pub(super) fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut bytes))

@@ -12,13 +12,15 @@ use crate::plan::Planning;
 
 /// The administrator's kubeconfig of a control plane.
 pub const ADMIN: &str = "/etc/kubernetes/admin.conf";
-const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
+/// The kubeconfig of the kubelet; it may ask for its own node.
+pub const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const BOOTSTRAP: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
-const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+/// The manifest of the API server of a control plane.
+pub(crate) const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// What is there of a cluster on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// Nothing.
     Nothing,
     /// What a run of this program left, and nobody uses. It has to be taken away first.
@@ -31,21 +33,22 @@ pub(super) enum Found {
 
 /// A node of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The URL of the API server that its kubelet talks to; empty where it cannot be read.
-    pub(super) server: String,
+    pub(crate) server: String,
     /// The hash of the key of its cluster's authority; empty where it cannot be read.
-    pub(super) authority: String,
+    pub(crate) authority: String,
     /// Whether it has the manifests of a control plane.
-    pub(super) is_control_plane: bool,
+    pub(crate) is_control_plane: bool,
     /// Whether it is known that its cluster works.
-    pub(super) answers: bool,
+    pub(crate) answers: bool,
     /// Whether a run that was cut short has left its mark although it had come to its end.
-    pub(super) is_marked: bool,
+    pub(crate) is_marked: bool,
 }
 
 impl Found {
-    pub(super) fn of(planning: &Planning<'_>) -> Result<Self, ChangeError> {
+    /// Looks for it. Asks the API server only where there is an administrator's kubeconfig.
+    pub(crate) fn of(planning: &Planning<'_>) -> Result<Self, ChangeError> {
         let is_control_plane = planning.exists(API_SERVER)?;
         let has_admin = planning.exists(ADMIN)?;
         let kubelet = planning.text(KUBELET)?;
@@ -183,7 +186,7 @@ pub(super) fn node_name(planning: &Planning<'_>) -> String {
 }
 
 /// kubectl as the administrator. It does not wait for long.
-pub(super) fn kubectl<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn kubectl<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let mut argv = vec!["kubectl", "--kubeconfig", ADMIN, "--request-timeout=10s"];
     argv.extend(arguments);
     argv

@@ -48,7 +48,9 @@ impl Step for Network {
             planning.refuse(format!("there is no {ADMIN}: `node-prep init` makes it"));
             return Ok(());
         }
-        let (path, is_same) = if let Some(file) = &wish.file {
+        // A file that is at the desk comes with the wish, as if it had been fetched.
+        let here = wish.file.as_ref().filter(|file| planning.fetched(file).is_none());
+        let (path, is_same) = if let Some(file) = here {
             let Some(content) = planning.text(file)? else {
                 planning.refuse(format!("cni: there is no file {file}"));
                 return Ok(());
@@ -58,7 +60,7 @@ impl Step for Network {
             }
             (file.clone(), true)
         } else {
-            let from = wish.url.clone().unwrap_or_default();
+            let from = wish.file.clone().or_else(|| wish.url.clone()).unwrap_or_default();
             let fetched = planning.fetched(&from).map(|bytes| String::from_utf8(bytes.to_vec()));
             // What is not fetched again is here.
             let kept = if fetched.is_none() { planning.text(MANIFEST)? } else { None };

@@ -139,6 +139,25 @@ pub fn upload_certificates(
     Ok(())
 }
 
+/// Makes a token, as [`create`] does. With a key it also [uploads certificates](upload_certificates), so that a control
+/// plane can join: first, because that may be refused.
+///
+/// # Errors
+/// If this is no control plane, kubeadm refuses, or the cluster cannot get another control plane.
+pub fn invite(
+    host: &dyn Host,
+    kubeconfig: &str,
+    lifetime: Option<&str>,
+    description: Option<&str>,
+    key: Option<CertificateKey>,
+) -> Result<Invitation, TokenError> {
+    if let Some(key) = &key {
+        upload_certificates(host, kubeconfig, key)?;
+    }
+    let invitation = create(host, kubeconfig, lifetime, description)?;
+    Ok(Invitation { certificate_key: key, ..invitation })
+}
+
 /// A token that is valid, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedToken {

@@ -7,6 +7,8 @@ use crate::host::{Command, Host, HostError};
 
 /// How long is paused before it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long kubectl waits at a time.
+const SLICE: Duration = Duration::from_secs(30);
 
 /// Why nothing more is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,8 @@ pub fn has_network(host: &dyn Host) -> Result<bool, HostError> {
     Ok(host.list("/etc/cni/net.d")?.iter().any(is_configuration))
 }
 
-/// Waits until a node is Ready. The kubeconfig is the administrator's, or the kubelet's own.
+/// Waits until a node is Ready. The kubeconfig is the administrator's, or the kubelet's own. Answers `false` where `stop`
+/// said to wait no longer; it is asked every few seconds.
 ///
 /// # Errors
 /// If it is not Ready in time; the error has what the kubelet says of it.
@@ -55,18 +58,23 @@ pub fn wait_ready(
     kubeconfig: &str,
     name: &str,
     limit: Duration,
-) -> Result<(), NotReady> {
+    stop: &dyn Fn() -> bool,
+) -> Result<bool, NotReady> {
     let kubectl = ["kubectl", "--kubeconfig", kubeconfig];
     let node = format!("node/{name}");
     let mut left = limit;
     // kubectl gives up at once where the node has not registered yet, and when the connection breaks.
     while !left.is_zero() {
+        if stop() {
+            return Ok(false);
+        }
         let begin = Instant::now();
-        let timeout = format!("--timeout={}s", left.as_secs().max(1));
+        let slice = left.min(SLICE);
+        let timeout = format!("--timeout={}s", slice.as_secs().max(1));
         let wait = ["wait", "--for=condition=Ready", &timeout, &node];
         let command = Command::new([&kubectl[..], &wait].concat());
-        if host.run(&command.within(left + Duration::from_secs(10)))?.is_ok() {
-            return Ok(());
+        if host.run(&command.within(slice + Duration::from_secs(10)))?.is_ok() {
+            return Ok(true);
         }
         left = left.saturating_sub(begin.elapsed() + PAUSE);
         host.run(&Command::new(["sleep".to_owned(), PAUSE.as_secs().to_string()]))?;

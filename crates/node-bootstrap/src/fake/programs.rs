@@ -20,7 +20,7 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         }
         [
             "dpkg-query" | "rpm" | "findmnt" | "getent" | "id" | "getenforce" | "timedatectl"
-            | "modinfo" | "df" | "sleep" | "iptables-save" | "ip6tables-save",
+            | "modinfo" | "df" | "sleep" | "uname" | "iptables-save" | "ip6tables-save",
             ..,
         ]
         | ["apt-mark", "showhold"]

@@ -473,14 +473,15 @@ fn a_network_plugin_with_another_checksum_is_not_applied() {
 fn a_node_that_does_not_become_ready_says_why() {
     let host = host();
     carry_out(&host, &init_plan(&host, &node())).unwrap();
-    let wait = || wait_ready(&host, ADMIN, "n1", Duration::from_mins(5));
+    let wait = || wait_ready(&host, ADMIN, "n1", Duration::from_mins(5), &|| false);
     let Err(error @ NotReady::Deadline { .. }) = wait() else { panic!("there is no network") };
     assert_eq!(
         error.to_string(),
         "the node n1 is not Ready after 300 s: cni plugin not initialized"
     );
     carry_out(&host, &after_plan(&host, &node())).unwrap();
-    wait().unwrap();
+    assert!(wait().unwrap());
+    assert!(!wait_ready(&host, ADMIN, "n1", Duration::from_mins(5), &|| true).unwrap());
 }
 
 #[test]
