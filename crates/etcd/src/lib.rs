@@ -1,5 +1,15 @@
 //! The members of an etcd cluster: what is known of them, and what may be done without a write being lost.
+//!
+//! [`Api`] is the port to one member. `Client` (feature `client`) asks a real one through its JSON gateway; `FakeCluster`
+//! (feature `fake`) is a cluster in memory. [`rules`] say what may be done, and why not.
 
+mod api;
+#[cfg(feature = "client")]
+mod client;
+pub mod rules;
 mod view;
 
+pub use api::{Api, Endpoint, EtcdError, Tls, Written, hexadecimal, number};
+#[cfg(feature = "client")]
+pub use client::Client;
 pub use view::{Member, View};

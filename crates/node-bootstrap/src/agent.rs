@@ -150,7 +150,7 @@ pub enum UpgradePart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "etcd", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EtcdRequest {
-    /// A snapshot, to a file that only root can read.
+    /// A snapshot, to a file that only root can read. One that is there is replaced once the new one is whole.
     Snapshot {
         /// Where, on the host.
         path: String,
@@ -187,10 +187,12 @@ pub enum EtcdRequest {
     PutDataAway,
     /// Deletes what was put away.
     DropOldData,
-    /// Starts the parked member with these members, in a cluster that is there.
+    /// Starts the parked member with these members.
     Start {
         /// Names and peer URLs of all members, its own among them: `a=https://10.0.0.1:2380`.
         initial_cluster: Vec<String>,
+        /// Whether the cluster is there.
+        state: ClusterState,
         /// How long it may take until it answers.
         #[serde(with = "seconds")]
         limit: Duration,
@@ -210,6 +212,16 @@ pub enum EtcdRequest {
         /// Client URLs.
         servers: Vec<String>,
     },
+}
+
+/// Whether the cluster is there that a member starts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterState {
+    /// No: its members make it together, as after a snapshot was restored on each of them.
+    New,
+    /// Yes: it has taken this member in before.
+    Existing,
 }
 
 /// A line of the program's standard output.
