@@ -194,16 +194,29 @@ in_namespaces() { # name program arguments...
 in_host() { # name program arguments...
     local name=$1
     shift
+    if is_light "$name"; then
+        ((${#run_options[@]} == 0)) || fail "host $name is a light one: it has no units"
+        in_namespaces "$name" "$@"
+        return
+    fi
     in_namespaces "$name" systemd-run --quiet --collect --wait --pipe --service-type=exec --working-directory=/root \
         --setenv=HOME=/root --setenv=LANG=C.UTF-8 --setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         "${run_options[@]}" -- "${@//\$/\$\$}"
 }
 run_options=()
 
+# Whether a host is one without systemd.
+is_light() { grep -qsx light=yes "$hosts/hosts/$1/settings"; } # name
+
 # Whether a host has come up: 0 all of it, 1 not yet. What failed is not our concern.
 has_booted() { # name
     local state
     leader "$1" >/dev/null || return 1
+    if is_light "$1"; then
+        # sshd writes it once it listens.
+        [ -s "$hosts/hosts/$1/run/sshd.pid" ]
+        return
+    fi
     state=$(in_namespaces "$1" systemctl is-system-running 2>/dev/null) || true
     [ "$state" = running ] || [ "$state" = degraded ]
 }
