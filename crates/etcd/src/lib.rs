@@ -6,10 +6,14 @@
 mod api;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "fake")]
+mod fake;
 pub mod rules;
 mod view;
 
 pub use api::{Api, Endpoint, EtcdError, Tls, Written, hexadecimal, number};
 #[cfg(feature = "client")]
 pub use client::Client;
+#[cfg(feature = "fake")]
+pub use fake::{FakeCluster, FakeMember, Order};
 pub use view::{Member, View};
