@@ -22,6 +22,7 @@ pub mod local;
 pub mod plan;
 pub mod reset;
 pub mod spec;
+pub mod static_pod;
 pub mod steps;
 pub mod text;
 pub mod undo;

@@ -243,7 +243,7 @@ fn programs(host: &dyn Host, plan: &mut ResetPlan) -> Result<(), HostError> {
 const SOCKETS: [&str; 2] = ["/run/containerd/containerd.sock", "/run/crio/crio.sock"];
 
 /// `crictl` with these arguments, for the runtime that is there; `None` where it or the runtime is not.
-fn crictl(host: &dyn Host, arguments: &[&str]) -> Result<Option<Command>, HostError> {
+pub(crate) fn crictl(host: &dyn Host, arguments: &[&str]) -> Result<Option<Command>, HostError> {
     if !has_program(host, "crictl")? {
         return Ok(None);
     }

@@ -15,7 +15,7 @@ use crate::data::leftovers;
 use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
 use crate::plan::{Plan, Planning};
-use crate::spec::{Node, Role};
+use crate::spec::{KubernetesVersion, Node, Role};
 
 pub(super) fn survey(
     work: &mut Work<'_>,
@@ -124,7 +124,8 @@ fn found(host: &dyn Host, facts: &Facts, node: &Node, standing: &Standing) -> Fi
 pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostError> {
     let installed = facts.distribution.package_manager.installed(host)?;
     let version = |name: &str, argv: &[&str]| -> Result<Option<String>, HostError> {
-        if let Some(version) = installed.get(name) {
+        // Others have packages of these names with versions of their own.
+        if let Some(version) = installed.get(name).filter(|version| is_kubernetes(version)) {
             return Ok(Some(upstream(version).to_owned()));
         }
         let is_there = ["/usr/local/bin", "/usr/bin"]
@@ -151,6 +152,10 @@ pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostE
 pub(crate) fn upstream(version: &str) -> &str {
     let plain = version.split_once(':').map_or(version, |(_, rest)| rest);
     plain.split(['-', '+', '~', ' ']).next().unwrap_or(plain)
+}
+
+fn is_kubernetes(version: &str) -> bool {
+    upstream(version).parse::<KubernetesVersion>().is_ok_and(|version| version.minor.major == 1)
 }
 
 /// The version of the first image of a manifest, by its tag.
