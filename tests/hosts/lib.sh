@@ -196,7 +196,7 @@ in_host() { # name program arguments...
     shift
     if is_light "$name"; then
         ((${#run_options[@]} == 0)) || fail "host $name is a light one: it has no units"
-        in_namespaces "$name" "$@"
+        in_namespaces "$name" setpriv --bounding-set "$light_rights" "$@"
         return
     fi
     in_namespaces "$name" systemd-run --quiet --collect --wait --pipe --service-type=exec --working-directory=/root \
@@ -204,6 +204,9 @@ in_host() { # name program arguments...
         "${run_options[@]}" -- "${@//\$/\$\$}"
 }
 run_options=()
+
+# What is out of reach in a light host: swap, clock, modules, mounts.
+light_rights=-sys_admin,-sys_time,-sys_module,-sys_boot,-sys_rawio,-sys_resource
 
 # Whether a host is one without systemd.
 is_light() { grep -qsx light=yes "$hosts/hosts/$1/settings"; } # name

@@ -278,6 +278,26 @@ impl Connection {
         prompts: Prompts,
         sink: &mut dyn Sink,
     ) -> Result<Ended, RemoteError> {
+        // A connection that was open may be long dead: the host was started again. Then the program has not begun, and ssh
+        // makes a new one.
+        let open = self.socket.exists();
+        match self.attempt(call, line, prompts, sink) {
+            Err(RemoteError::NotLetIn { trouble, .. })
+                if open && matches!(trouble, Trouble::Other | Trouble::ClosedEarly) =>
+            {
+                self.attempt(call, line, prompts, sink)
+            }
+            other => other,
+        }
+    }
+
+    fn attempt(
+        &self,
+        call: &Call<'_>,
+        line: &str,
+        prompts: Prompts,
+        sink: &mut dyn Sink,
+    ) -> Result<Ended, RemoteError> {
         if let Some(word) = call.words.iter().find(|word| word.contains('\0')) {
             return Err(RemoteError::Unusable {
                 text: format!("{}: `{}` has a NUL", call.what, word.escape_debug()),

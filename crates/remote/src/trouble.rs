@@ -193,7 +193,7 @@ impl Trouble {
                     |file| format!("the key {file}"),
                 );
                 format!(
-                    "{shown}{through} does not take {keys} for {user}; put the public key into the user's authorized_keys. There are no logins with a password"
+                    "{shown}{through} does not take {keys} for {user}; put the public key into the user's authorized_keys. A key with a passphrase has to be in an agent, and there are no logins with a password"
                 )
             }
             Self::Key(key) => format!(
@@ -234,4 +234,167 @@ impl Trouble {
 
 fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What OpenSSH 9.2 wrote, with BatchMode and StrictHostKeyChecking.
+    const SAID: &[(&str, &str)] = &[
+        (
+            "name",
+            "ssh: Could not resolve hostname nohost.invalid: Temporary failure in name resolution\n",
+        ),
+        ("name 2", "ssh: Could not resolve hostname a: Name or service not known\n"),
+        ("refused", "ssh: connect to host 10.99.0.11 port 2222: Connection refused\n"),
+        ("timeout", "ssh: connect to host 10.99.0.77 port 22: Connection timed out\n"),
+        ("no way", "ssh: connect to host 10.98.0.77 port 22: Network is unreachable\n"),
+        ("no way 2", "ssh: connect to host 10.98.0.77 port 22: No route to host\n"),
+        (
+            "stopped",
+            "Connection timed out during banner exchange\nConnection to 10.99.0.11 port 22 timed out\n",
+        ),
+        (
+            "unknown key",
+            "No ED25519 host key is known for 10.99.0.11 and you have requested strict checking.\nHost key verification failed.\n",
+        ),
+        (
+            "changed key",
+            "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\nIT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\nSomeone could be eavesdropping on you right now (man-in-the-middle attack)!\nIt is also possible that a host key has just been changed.\nThe fingerprint for the ED25519 key sent by the remote host is\nSHA256:NnmbWLbg6dZnJ0snYmF4RotnqouER3UuHgVz9CqQD4c.\nPlease contact your system administrator.\nAdd correct host key in /home/a/.ssh/known_hosts to get rid of this message.\nOffending ED25519 key in /home/a/.ssh/known_hosts:2\n  remove with:\n  ssh-keygen -f \"/home/a/.ssh/known_hosts\" -R \"10.99.0.11\"\nHost key for 10.99.0.11 has changed and you have requested strict checking.\nHost key verification failed.\n",
+        ),
+        ("user or key", "nobody1@10.99.0.11: Permission denied (publickey,password).\n"),
+        (
+            "open key",
+            "@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\nPermissions 0644 for '/k' are too open.\nIt is required that your private key files are NOT accessible by others.\nThis private key will be ignored.\nLoad key \"/k\": bad permissions\nops@10.99.0.11: Permission denied (publickey,password).\n",
+        ),
+        (
+            "no key",
+            "Warning: Identity file /k not accessible: No such file or directory.\nops@10.99.0.11: Permission denied (publickey,password).\n",
+        ),
+        (
+            "ciphers",
+            "Unable to negotiate with 10.99.0.11 port 22: no matching cipher found. Their offer: aes128-ctr\n",
+        ),
+        ("configuration", "command-line: line 0: Bad configuration option: foo\n"),
+        (
+            "behind a jump host",
+            "channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n",
+        ),
+        (
+            "the jump host",
+            "nobody1@10.99.0.12: Permission denied (publickey,password).\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n",
+        ),
+        (
+            "too many",
+            "kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.99.0.11 port 22\n",
+        ),
+        ("nothing", ""),
+    ];
+
+    #[test]
+    fn what_ssh_says_is_told_apart() {
+        let lines: Vec<String> = SAID
+            .iter()
+            .map(|(name, said)| format!("{name}: {:?}", Trouble::of_ssh(said)))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        name: NameNotFound
+        name 2: NameNotFound
+        refused: Refused
+        timeout: Unreachable
+        no way: Unreachable
+        no way 2: Unreachable
+        stopped: Unreachable
+        unknown key: HostKeyUnknown
+        changed key: HostKeyChanged { known: Some("/home/a/.ssh/known_hosts:2") }
+        user or key: PermissionDenied
+        open key: Key("Load key \"/k\": bad permissions")
+        no key: Key("Warning: Identity file /k not accessible: No such file or directory.")
+        ciphers: NoCommonAlgorithm
+        configuration: Configuration
+        behind a jump host: Refused
+        the jump host: PermissionDenied
+        too many: ClosedEarly
+        nothing: Other
+        "#);
+    }
+
+    #[test]
+    fn what_sudo_says_is_told_apart() {
+        for (said, trouble) in [
+            ("sudo: a password is required\n", Trouble::PasswordNeeded),
+            ("sudo: interactive authentication is required\n", Trouble::PasswordNeeded),
+            ("nosudo is not in the sudoers file.\n", Trouble::NotASudoer),
+            (
+                "Sorry, user pw is not allowed to execute '/bin/sh' as root on one.\n",
+                Trouble::NotASudoer,
+            ),
+            (
+                "Sorry, try again.\nsudo: no password was provided\nsudo: 1 incorrect password attempt\n",
+                Trouble::WrongPassword,
+            ),
+            ("sudo: sorry, you must have a tty to run sudo\n", Trouble::TerminalNeeded),
+            ("env: 'sudo': No such file or directory\n", Trouble::NoSudo),
+            ("sudo: not found\n", Trouble::NoSudo),
+            ("", Trouble::Other),
+        ] {
+            assert_eq!(Trouble::of_sudo(said), trouble, "{said}");
+            assert!(trouble == Trouble::Other || !trouble.is_login());
+        }
+    }
+
+    #[test]
+    fn each_says_what_to_do() {
+        let target = Target {
+            host: "10.0.0.1".to_owned(),
+            user: Some("ops".to_owned()),
+            port: Some(2222),
+            jump: Some("bastion".to_owned()),
+            ..Target::default()
+        };
+        let told = |trouble: Trouble| {
+            trouble.explained(&target, &Options::default(), "line one\nline two")
+        };
+        let known = Some("/home/a/.ssh/known_hosts:2".to_owned());
+        let all = [
+            Trouble::NameNotFound,
+            Trouble::Refused,
+            Trouble::Unreachable,
+            Trouble::HostKeyUnknown,
+            Trouble::HostKeyChanged { known },
+            Trouble::PermissionDenied,
+            Trouble::Key("Load key \"/k\": bad permissions".to_owned()),
+            Trouble::ClosedEarly,
+            Trouble::NoCommonAlgorithm,
+            Trouble::Configuration,
+            Trouble::Shell,
+            Trouble::NoSudo,
+            Trouble::NotASudoer,
+            Trouble::PasswordNeeded,
+            Trouble::WrongPassword,
+            Trouble::TerminalNeeded,
+            Trouble::Other,
+        ];
+        let lines: Vec<String> = all.into_iter().map(told).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        ssh finds no host of the name 10.0.0.1 (through bastion); give its address as `ssh.host`, or have the name resolved
+        nothing listens for ssh at ops@10.0.0.1:2222 (through bastion): the connection is refused; start sshd there, or give its port as `ssh.port`
+        ops@10.0.0.1:2222 (through bastion) does not answer; is the host up, and is the way to it open?
+        the host key of ops@10.0.0.1:2222 (through bastion) is not known; log in once by hand and compare its fingerprint: `ssh -l ops -p 2222 -J bastion 10.0.0.1 true`. With --accept-new-host-keys unknown keys are taken as they are
+        the host key of ops@10.0.0.1:2222 (through bastion) is another one than /home/a/.ssh/known_hosts:2 (file and line) has: it may be another machine that answers. This is never accepted. If the host was installed anew, remove that line
+        ops@10.0.0.1:2222 (through bastion) does not take any key of the agent or of ssh's configuration for the user ops; put the public key into the user's authorized_keys. A key with a passphrase has to be in an agent, and there are no logins with a password
+        ops@10.0.0.1:2222 (through bastion) does not let the user ops in, and a key could not be used: Load key "/k": bad permissions. A key with a passphrase has to be in an agent
+        ops@10.0.0.1:2222 (through bastion) closes the connection before the login; sshd may have too many logins at once (MaxStartups), or does not want this machine; see its log
+        this machine's ssh and the sshd of ops@10.0.0.1:2222 (through bastion) have no algorithm in common; see line one
+        ssh does not take its configuration: line one
+        ops@10.0.0.1:2222 lets us in, and the user ops cannot run a program there; the login needs a POSIX shell that runs commands
+        there is no sudo on ops@10.0.0.1:2222 and the user ops is not root; install sudo, or log in as root
+        sudo on ops@10.0.0.1:2222 does not let the user ops become root; put the user into sudoers, or log in as another
+        sudo on ops@10.0.0.1:2222 wants a password of the user ops; give it with --ask-sudo-password, or let the user do all without one (NOPASSWD in sudoers)
+        sudo on ops@10.0.0.1:2222 does not take the password for the user ops; it was tried once only, as several wrong ones may lock a user out
+        sudo on ops@10.0.0.1:2222 wants a terminal; take `requiretty` out of its sudoers for the user ops
+        ssh to ops@10.0.0.1:2222 (through bastion) failed: try `ssh -l ops -p 2222 -J bastion 10.0.0.1 true`
+        "#);
+    }
 }
