@@ -2,6 +2,7 @@
 //! a survey says; a plan is what lies between. Hosts are asked and changed through [`Contact`].
 
 mod contact;
+pub mod etcd;
 mod watch;
 
 pub use contact::{Contact, ContactError};

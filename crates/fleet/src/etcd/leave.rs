@@ -1,0 +1,153 @@
+//! Taking a member out for good, and making place for a new one.
+
+use std::time::Duration;
+
+use etcd::Member;
+use node_bootstrap::agent::EtcdRequest;
+
+use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first};
+use super::situation::{called, quorum, same_address};
+use super::{Action, Agreed, Deeds, Host, Next, Situation};
+
+/// The next action for the member of a host to be none any more.
+pub(super) fn leave(
+    name: &str,
+    force: bool,
+    snapshot: &str,
+    situation: &Situation,
+    deeds: &Deeds,
+) -> Next {
+    let Some(host) = situation.host(name) else {
+        return Next::Refuse(format!("{name} is no control plane of this cluster"));
+    };
+    let agreed = match agreement(situation) {
+        Ok(agreed) => agreed,
+        Err(next) => return next,
+    };
+    let entries: Vec<&Member> = agreed.of(host).collect();
+    let member = match entries[..] {
+        [] => return api_server(situation, &agreed, Some(name)).unwrap_or(Next::Done),
+        [member] => member,
+        _ => return Next::Refuse(several(&entries)),
+    };
+    if let Some(why) = guard(&agreed, member, force) {
+        return Next::Refuse(why);
+    }
+    let Some((ask, to)) = agreed.to_ask(&[&member.id]) else {
+        return Next::Refuse(format!("{name} has the only healthy member of etcd"));
+    };
+    if !deeds.snapshot() {
+        return snapshot_first(snapshot, ask);
+    }
+    // One that says nothing at all may lead for ever: then it is taken out as it is.
+    if host.here.is_ok()
+        && let Some(next) = hand_over(&agreed, host, member, to)
+    {
+        return next;
+    }
+    remove(member, ask)
+}
+
+/// Why a member must not be taken out: too few healthy ones would stay.
+pub(super) fn guard(agreed: &Agreed, member: &Member, force: bool) -> Option<String> {
+    if member.learner {
+        return None;
+    }
+    let voters = agreed.voters().count();
+    if voters <= 1 {
+        return Some(format!("{} is the last voting member of etcd", called(member)));
+    }
+    let healthy = agreed.healthy_beside(&member.id);
+    let needed = quorum(voters - 1);
+    if healthy >= needed || force && healthy > 0 {
+        return None;
+    }
+    let ill: Vec<String> = agreed.ill().filter(|ill| ill.id != member.id).map(called).collect();
+    Some(format!(
+        "without {} etcd needs {needed} healthy voting members and has {healthy}: mend or remove first {}",
+        called(member),
+        ill.join(", ")
+    ))
+}
+
+/// Has another member lead, if this one does.
+pub(super) fn hand_over(agreed: &Agreed, host: &Host, member: &Member, to: &str) -> Option<Next> {
+    if agreed.leader.as_ref() != Some(&member.id) {
+        return None;
+    }
+    let answers = host.view().is_some_and(|view| view.member == member.id);
+    if answers {
+        let name =
+            agreed.members.iter().find(|other| other.id == to).map_or(to, |other| &other.name);
+        let request = EtcdRequest::HandOver { to: to.to_owned() };
+        return Some(Next::Do(Action::ask(&host.name, request, format!("have {name} lead"))));
+    }
+    let what = format!("another member than {} to lead", called(member));
+    Some(Next::Wait { what, limit: CHOOSING })
+}
+
+/// The next action for a host with this address to find nothing in its way when it is added.
+pub(super) fn clear(address: &str, situation: &Situation) -> Next {
+    let agreed = match agreement(situation) {
+        Ok(agreed) => agreed,
+        Err(next) => return next,
+    };
+    let ill: Vec<String> = agreed
+        .ill()
+        .filter(|member| !at(member, address) || !member.name.is_empty())
+        .map(called)
+        .collect();
+    let entries: Vec<&Member> =
+        agreed.members.iter().filter(|member| at(member, address)).collect();
+    match entries[..] {
+        // A join that was killed left it. It has no vote, so nothing is lost with it.
+        [member] if member.learner || member.name.is_empty() => {
+            if let Some(why) = guard(&agreed, member, false) {
+                return Next::Refuse(why);
+            }
+            return match agreed.to_ask(&[&member.id]) {
+                Some((ask, _)) => remove(member, ask),
+                None => Next::Refuse("no other member of etcd is healthy".to_owned()),
+            };
+        }
+        [member] if ill.is_empty() => {
+            return Next::Refuse(format!(
+                "{} is a healthy member of etcd already: nothing is to be added",
+                called(member)
+            ));
+        }
+        [] | [_] => {}
+        _ => return Next::Refuse(several(&entries)),
+    }
+    if !ill.is_empty() {
+        return Next::Refuse(format!(
+            "etcd takes in no member while one that votes is not healthy. Mend or remove first: {}",
+            ill.join(", ")
+        ));
+    }
+    let mut others = agreed.members.iter().filter(|member| member.learner);
+    if let Some(other) = others.next() {
+        return Next::Refuse(format!(
+            "etcd takes in one learner at a time, and there is one: mend or remove first {}",
+            called(other)
+        ));
+    }
+    Next::Done
+}
+
+fn at(member: &Member, address: &str) -> bool {
+    member.peer_urls.iter().any(|url| same_address(url, address))
+}
+
+pub(super) fn several(members: &[&Member]) -> String {
+    let members: Vec<String> = members.iter().map(|member| called(member)).collect();
+    format!(
+        "several members of etcd have this address: {}. Take out the wrong ones with etcdctl",
+        members.join(", ")
+    )
+}
+
+/// That a member comes back to its own, where this run has started it.
+pub(super) fn come_back(host: &str, what: &str, limit: Duration) -> Next {
+    Next::Wait { what: format!("the member of {host} {what}"), limit }
+}

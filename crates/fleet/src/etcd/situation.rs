@@ -1,0 +1,291 @@
+//! What the hosts of a cluster say of its etcd, together.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use etcd::{Member, View};
+use node_bootstrap::agent::{EtcdHere, ManifestPlace};
+
+/// A control plane, and what it says of its member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name, as [`Contact`](crate::Contact) knows it.
+    pub name: String,
+    /// The address that the others reach it at.
+    pub address: String,
+    /// What it says; or why it says nothing.
+    pub here: Result<EtcdHere, String>,
+}
+
+/// What the control planes of a cluster say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// Each of them.
+    pub hosts: Vec<Host>,
+}
+
+/// The members, as a member says it that takes part in a cluster that can write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// The number of the cluster.
+    pub cluster: String,
+    /// All members.
+    pub members: Vec<Member>,
+    /// The number of the one that leads.
+    pub leader: Option<String>,
+    /// Voting members that are healthy: their host, and their number. The one that leads is the first.
+    pub healthy: Vec<(String, String)>,
+}
+
+/// Whether the members agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// They do.
+    Agreed(Agreed),
+    /// Enough of them answer, and none is healthy: they may be about to choose who leads.
+    Choosing {
+        /// What they complain of.
+        complaints: Vec<String>,
+    },
+    /// Too few of them answer.
+    Lost {
+        /// What is known, in a sentence.
+        why: String,
+    },
+    /// There are two clusters, and none is the larger one.
+    Torn {
+        /// Hosts of each.
+        sides: Vec<Vec<String>>,
+    },
+}
+
+/// How many of so many voting members have to agree.
+#[must_use]
+pub fn quorum(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+/// Host and port of a URL: an address in its shortest form, a name in lower case.
+fn place(url: &str) -> Option<(String, Option<u16>)> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(inner) => {
+            let (host, after) = inner.split_once(']')?;
+            (host, after.strip_prefix(':'))
+        }
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let port = match port {
+        Some(port) => Some(port.parse().ok()?),
+        None => None,
+    };
+    (!host.is_empty()).then(|| (plain(host), port))
+}
+
+/// An address in its shortest form, or a name in lower case.
+fn plain(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => host.to_lowercase(),
+    }
+}
+
+/// Whether two URLs are of the same host and port.
+pub(super) fn same_url(one: &str, other: &str) -> bool {
+    matches!((place(one), place(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// Whether a URL is of this host: an address or a name. `10.10.0.1` is not `10.10.0.11`.
+#[must_use]
+pub fn same_address(url: &str, address: &str) -> bool {
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    place(url).is_some_and(|(host, _)| host == plain(address))
+}
+
+impl Host {
+    /// What it says, if it does.
+    pub(super) fn said(&self) -> Option<&EtcdHere> {
+        self.here.as_ref().ok()
+    }
+
+    /// What its member says, if it runs where it belongs.
+    pub(super) fn view(&self) -> Option<&View> {
+        let here = self.said().filter(|here| here.manifest == ManifestPlace::InPlace)?;
+        here.view.as_ref()
+    }
+
+    /// Whether this member is the one of this host: by the URL of its manifest, or by its address where it has none or says nothing.
+    pub(super) fn owns(&self, member: &Member) -> bool {
+        let own = self.said().map(|here| here.peer_url.as_str()).filter(|url| !url.is_empty());
+        member.peer_urls.iter().any(|url| match own {
+            Some(own) => same_url(own, url),
+            None => same_address(url, &self.address),
+        })
+    }
+
+    /// Why its member is of no use, for a sentence.
+    fn trouble(&self) -> String {
+        let what = match &self.here {
+            Err(why) => format!("cannot be asked ({why})"),
+            Ok(here) => match (here.manifest, &here.view) {
+                (ManifestPlace::None, _) => "has no member".to_owned(),
+                (ManifestPlace::Parked, _) => "is parked".to_owned(),
+                (ManifestPlace::InPlace, None) => {
+                    let why = here.silence.as_deref().unwrap_or("no reason is known");
+                    format!("does not answer ({why})")
+                }
+                (ManifestPlace::InPlace, Some(view)) if !view.healthy => {
+                    format!("answers, and is not healthy ({})", view.complaints.join("; "))
+                        .replace(" ()", "")
+                }
+                (ManifestPlace::InPlace, Some(view)) if view.learner => "is a learner".to_owned(),
+                (ManifestPlace::InPlace, Some(_)) => "answers".to_owned(),
+            },
+        };
+        format!("{} {what}", self.name)
+    }
+}
+
+impl Agreed {
+    /// The members that vote.
+    pub fn voters(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.learner)
+    }
+
+    /// How many healthy voting members there are beside this one.
+    #[must_use]
+    pub fn healthy_beside(&self, id: &str) -> usize {
+        self.healthy.iter().filter(|(_, other)| other != id).count()
+    }
+
+    /// The members of a host.
+    pub(super) fn of<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Member> {
+        self.members.iter().filter(|member| host.owns(member))
+    }
+
+    /// A healthy voting member to ask, that is none of these: the one that leads, if it can be.
+    pub(super) fn to_ask(&self, without: &[&str]) -> Option<&(String, String)> {
+        self.healthy.iter().find(|(_, id)| !without.contains(&id.as_str()))
+    }
+
+    /// Voting members that are not healthy, by name or URL.
+    pub(super) fn ill(&self) -> impl Iterator<Item = &Member> {
+        self.voters().filter(|member| !self.healthy.iter().any(|(_, id)| *id == member.id))
+    }
+}
+
+/// A member for a sentence.
+pub(super) fn called(member: &Member) -> String {
+    let url = member.peer_urls.first().map_or("no URL", String::as_str);
+    if member.name.is_empty() {
+        format!("{url}, that never started")
+    } else {
+        format!("{} ({url})", member.name)
+    }
+}
+
+impl Situation {
+    /// A host by its name.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    pub(super) fn here_mut(&mut self, name: &str) -> Option<&mut EtcdHere> {
+        self.hosts.iter_mut().find(|host| host.name == name)?.here.as_mut().ok()
+    }
+
+    /// Views by the cluster that they are of, with their hosts.
+    pub(super) fn sides(&self) -> BTreeMap<&str, Vec<(&Host, &View)>> {
+        let mut sides: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for host in &self.hosts {
+            if let Some(view) = host.view() {
+                sides.entry(view.cluster.as_str()).or_default().push((host, view));
+            }
+        }
+        sides
+    }
+
+    /// The highest revision that a member knows.
+    #[must_use]
+    pub fn revision(&self) -> Option<i64> {
+        self.hosts.iter().filter_map(Host::view).map(|view| view.revision).max()
+    }
+
+    /// Whether the members agree, and on what.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let mut found: Vec<Agreed> =
+            self.sides().iter().filter_map(|(cluster, views)| agreed(cluster, views)).collect();
+        found.sort_by_key(|agreed| std::cmp::Reverse(agreed.healthy.len()));
+        match &found[..] {
+            [] => self.without_agreement(),
+            [one, other, ..] if one.healthy.len() == other.healthy.len() => Standing::Torn {
+                sides: found
+                    .iter()
+                    .map(|side| side.healthy.iter().map(|(host, _)| host.clone()).collect())
+                    .collect(),
+            },
+            _ => Standing::Agreed(found.swap_remove(0)),
+        }
+    }
+
+    fn without_agreement(&self) -> Standing {
+        let mut best: Option<(usize, usize)> = None;
+        for views in self.sides().values() {
+            let full = views.iter().filter(|(_, view)| !view.members.is_empty());
+            let Some((_, newest)) = full.max_by_key(|(_, view)| view.revision) else { continue };
+            let voters = newest.members.iter().filter(|member| !member.learner);
+            let answering = voters
+                .clone()
+                .filter(|m| views.iter().any(|(_, view)| view.member == m.id))
+                .count();
+            let voters = voters.count();
+            if answering > 0 && answering >= quorum(voters) {
+                let complaints = views.iter().flat_map(|(host, view)| {
+                    view.complaints.iter().map(|complaint| format!("{}: {complaint}", host.name))
+                });
+                return Standing::Choosing { complaints: complaints.collect() };
+            }
+            if best.is_none_or(|(most, _)| answering > most) {
+                best = Some((answering, voters));
+            }
+        }
+        let troubles: Vec<String> = self.hosts.iter().map(Host::trouble).collect();
+        let troubles = troubles.join(", ");
+        let why = match best {
+            Some((answering, voters)) => format!(
+                "{answering} of {voters} voting members of etcd answer, and {} have to: {troubles}",
+                quorum(voters)
+            ),
+            None if self.hosts.is_empty() => "the cluster has no control plane".to_owned(),
+            None => format!("no member of etcd answers: {troubles}"),
+        };
+        Standing::Lost { why }
+    }
+}
+
+/// What healthy members of a cluster say. The one that leads knows best, then the one that has seen the most.
+fn agreed(cluster: &str, views: &[(&Host, &View)]) -> Option<Agreed> {
+    let healthy = views.iter().filter(|(_, view)| view.healthy && !view.learner);
+    let (_, best) = healthy
+        .clone()
+        .filter(|(_, view)| view.members.iter().any(|member| member.id == view.member))
+        .max_by_key(|(_, view)| (view.leader.as_deref() == Some(&view.member), view.revision))?;
+    let votes = |id: &str| best.members.iter().any(|member| member.id == id && !member.learner);
+    let mut healthy: Vec<(String, String)> = healthy
+        .filter(|(_, view)| votes(&view.member))
+        .map(|(host, view)| (host.name.clone(), view.member.clone()))
+        .collect();
+    healthy.sort_by_key(|(_, id)| best.leader.as_ref() != Some(id));
+    Some(Agreed {
+        cluster: cluster.to_owned(),
+        members: best.members.clone(),
+        leader: best.leader.clone(),
+        healthy,
+    })
+}

@@ -1,0 +1,240 @@
+//! What is shown before it is done.
+
+use insta::assert_snapshot;
+
+use super::Is::{Dead, Expected, Follows, Gone, Out, Unreachable, Well, Wiped};
+use super::{Is, address, leave, mend, restore, situation};
+use crate::etcd::{End, Goal, Plan, plan, same_address};
+
+fn shown(goal: &Goal, all: &[Is]) -> String {
+    plan(goal, &situation(all, 0)).to_string()
+}
+
+fn refused(goal: &Goal, all: &[Is]) -> String {
+    let Plan { steps, end, .. } = plan(goal, &situation(all, 0));
+    assert_eq!(steps, []);
+    let End::Refused(why) = end else { panic!("{end:?}") };
+    why
+}
+
+#[test]
+fn b6_5_a_member_is_known_by_its_whole_address() {
+    for (url, address, same) in [
+        ("https://10.10.0.1:2380", "10.10.0.1", true),
+        ("https://10.10.0.11:2380", "10.10.0.1", false),
+        ("https://10.10.0.1:2380", "10.10.0.11", false),
+        ("https://110.10.0.1:2380", "10.10.0.1", false),
+        ("http://10.10.0.1", "10.10.0.1", true),
+        ("https://[fd00::1]:2380", "fd00:0::1", true),
+        ("https://[fd00::1]:2380", "fd00::11", false),
+        ("https://A.example:2380/", "a.example", true),
+        ("https://a.example.org:2380", "a.example", false),
+        ("10.10.0.1:2380", "10.10.0.1", false),
+        ("https://10.10.0.1:port", "10.10.0.1", false),
+    ] {
+        assert_eq!(same_address(url, address), same, "{url} {address}");
+    }
+    // The host that is gone has the address with which all others begin.
+    assert_snapshot!(shown(&leave(0, false), &[Gone, Well, Well, Well]), @"
+    m1: make a snapshot of etcd: /var/backups/etcd.db
+    m1: take member 100 out, m0 (https://10.10.0.1:2380)
+    ");
+}
+
+#[test]
+fn a_wiped_member_is_taken_out_and_in_again() {
+    assert_snapshot!(shown(&mend(&[2]), &[Well, Well, Wiped]), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m2: stop the member: park its manifest
+    m0: take member 102 out, m2 (https://10.10.0.12:2380)
+    m0: take https://10.10.0.12:2380 in as a learner
+    m2: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m2=https://10.10.0.12:2380
+    m0: let m2 vote, once it has caught up
+    ");
+}
+
+#[test]
+fn b6_7_data_are_put_away_when_the_member_is_out_and_not_before() {
+    assert_snapshot!(shown(&mend(&[1]), &[Well, Dead, Well]), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m1: stop the member: park its manifest
+    m0: take member 101 out, m1 (https://10.10.0.11:2380)
+    m1: put the data away
+    m0: take https://10.10.0.11:2380 in as a learner
+    m1: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m2=https://10.10.0.12:2380
+    m0: let m1 vote, once it has caught up
+    m1: delete the data that were put away
+    ");
+}
+
+#[test]
+fn what_a_run_that_was_killed_left_is_gone_on_with() {
+    assert_snapshot!(shown(&mend(&[1]), &[Well, Out, Well]), @"
+    m1: put the data away
+    m0: take https://10.10.0.11:2380 in as a learner
+    m1: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m2=https://10.10.0.12:2380
+    m0: let m1 vote, once it has caught up
+    m1: delete the data that were put away
+    ");
+    assert_snapshot!(shown(&mend(&[1]), &[Well, Expected, Well]), @"
+    m1: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m2=https://10.10.0.12:2380
+    m0: let m1 vote, once it has caught up
+    m1: delete the data that were put away
+    ");
+    assert_snapshot!(shown(&mend(&[1]), &[Well, Follows, Well]), @"
+    m0: let m1 vote, once it has caught up
+    m1: delete the data that were put away
+    ");
+}
+
+#[test]
+fn of_what_is_healthy_nothing_is_touched() {
+    assert_snapshot!(shown(&mend(&[1]), &[Well, Well, Well]), @"nothing to do");
+}
+
+#[test]
+fn several_are_mended_together_the_dead_ones_out_first() {
+    assert_snapshot!(shown(&mend(&[1, 2]), &[Well, Dead, Wiped, Well, Well]), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m1: stop the member: park its manifest
+    m0: take member 101 out, m1 (https://10.10.0.11:2380)
+    m2: stop the member: park its manifest
+    m0: take member 102 out, m2 (https://10.10.0.12:2380)
+    m1: put the data away
+    m0: take https://10.10.0.11:2380 in as a learner
+    m1: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m3=https://10.10.0.13:2380,m4=https://10.10.0.14:2380
+    m0: let m1 vote, once it has caught up
+    m0: take https://10.10.0.12:2380 in as a learner
+    m2: start the member with m0=https://10.10.0.1:2380,m1=https://10.10.0.11:2380,m2=https://10.10.0.12:2380,m3=https://10.10.0.13:2380,m4=https://10.10.0.14:2380
+    m0: let m2 vote, once it has caught up
+    m1: delete the data that were put away
+    ");
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Wiped, Well, Well]), @"etcd takes in no member while another one that votes is not healthy. Mend all together, or remove first: m2 (https://10.10.0.12:2380)");
+}
+
+#[test]
+fn without_a_quorum_it_is_said_who_is_missing_and_what_to_do() {
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Unreachable, Gone, Gone]), @"1 of 5 voting members of etcd answer, and 3 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 cannot be asked (no route to host), m3 cannot be asked (no route to host), m4 cannot be asked (no route to host). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
+    assert_snapshot!(refused(&mend(&[0]), &[Dead]), @"no member of etcd answers: m0 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
+    assert_snapshot!(refused(&leave(1, true), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
+}
+
+#[test]
+fn who_cannot_be_mended_is_said() {
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Gone, Well]), @"m1 cannot be asked: no route to host. One that does not come back is to be removed from the cluster");
+    assert_snapshot!(refused(&mend(&[7]), &[Well, Well, Well]), @"m7 is no control plane of this cluster");
+}
+
+#[test]
+fn a_leader_hands_over_before_it_goes() {
+    assert_snapshot!(shown(&leave(0, false), &[Well, Well, Well]), @"
+    m1: make a snapshot of etcd: /var/backups/etcd.db
+    m0: have m1 lead
+    m1: take member 100 out, m0 (https://10.10.0.1:2380)
+    ");
+    assert_snapshot!(shown(&leave(1, false), &[Well, Well]), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m0: take member 101 out, m1 (https://10.10.0.11:2380)
+    ");
+}
+
+#[test]
+fn the_last_member_stays_and_so_does_one_that_the_others_need() {
+    assert_snapshot!(refused(&leave(0, true), &[Well]), @"m0 (https://10.10.0.1:2380) is the last voting member of etcd");
+    assert_snapshot!(refused(&leave(0, false), &[Well, Dead, Well]), @"without m0 (https://10.10.0.1:2380) etcd needs 2 healthy voting members and has 1: mend or remove first m1 (https://10.10.0.11:2380)");
+    assert_snapshot!(shown(&leave(0, true), &[Well, Dead, Well]), @"
+      m2: make a snapshot of etcd: /var/backups/etcd.db
+      m0: have m2 lead
+      m2: take member 100 out, m0 (https://10.10.0.1:2380)
+    refused: 1 of 2 voting members of etcd answer, and 2 have to: m0 does not answer (it was taken out of the cluster), m1 does not answer (connection refused), m2 answers, and is not healthy. Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`
+    ");
+}
+
+#[test]
+fn who_is_out_already_has_left() {
+    assert_snapshot!(shown(&leave(1, false), &[Well, Out, Well]), @"nothing to do");
+}
+
+#[test]
+fn b6_4_api_servers_get_the_members_one_by_one() {
+    let mut before = situation(&[Well, Well, Dead], 0);
+    for host in &mut before.hosts {
+        let here = host.here.as_mut().unwrap();
+        here.api_server =
+            (0..3).map(|number| format!("https://{}:2379", address(number))).collect();
+    }
+    assert_snapshot!(plan(&leave(2, false), &before), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m0: take member 102 out, m2 (https://10.10.0.12:2380)
+    m0: give the API server these members: https://10.10.0.11:2379, https://10.10.0.1:2379
+    m1: give the API server these members: https://10.10.0.11:2379, https://10.10.0.1:2379
+    ");
+}
+
+#[test]
+fn before_a_host_is_added_what_a_killed_join_left_goes() {
+    let clear = Goal::Clear { address: address(1) };
+    assert_snapshot!(shown(&clear, &[Well, Expected, Well]), @"  m0: take member 101 out, https://10.10.0.11:2380, that never started");
+    assert_snapshot!(shown(&clear, &[Well, Out, Well]), @"nothing to do");
+    assert_snapshot!(refused(&clear, &[Well, Well, Well]), @"m1 (https://10.10.0.11:2380) is a healthy member of etcd already: nothing is to be added");
+    assert_snapshot!(refused(&clear, &[Well, Out, Well, Dead]), @"etcd takes in no member while one that votes is not healthy. Mend or remove first: m3 (https://10.10.0.13:2380)");
+    assert_snapshot!(refused(&clear, &[Well, Out, Well, Follows]), @"etcd takes in one learner at a time, and there is one: mend or remove first m3 (https://10.10.0.13:2380)");
+}
+
+#[test]
+fn all_are_started_again_from_a_snapshot() {
+    assert_snapshot!(shown(&restore(&[0, 1, 2], false), &[Well, Dead, Wiped]), @"
+      m0: take the snapshot: /var/backups/etcd.db
+      m1: take the snapshot: /var/backups/etcd.db
+      m2: take the snapshot: /var/backups/etcd.db
+      m0: stop the member: park its manifest
+      m1: stop the member: park its manifest
+      m2: stop the member: park its manifest
+      m0: put the data away
+      m0: make data of the snapshot
+      m1: put the data away
+      m1: make data of the snapshot
+      m2: make data of the snapshot
+      m0: start the member with the restored data
+      m1: start the member with the restored data
+      m2: start the member with the restored data
+    note: lost is what was written after revision 960, that of the snapshot: 40 revisions, as the highest known is 1000
+    note: the data that the members have now are put away, and stay on the hosts until somebody deletes them
+    ");
+}
+
+#[test]
+fn a_restore_without_one_that_is_gone_says_what_to_do_with_it() {
+    assert_snapshot!(shown(&restore(&[0], false), &[Well, Gone, Wiped]), @"
+      m0: take the snapshot: /var/backups/etcd.db
+      m0: stop the member: park its manifest
+      m2: stop the member: park its manifest
+      m0: put the data away
+      m0: make data of the snapshot
+      m0: start the member with the restored data
+    note: lost is what was written after revision 960, that of the snapshot: 40 revisions, as the highest known is 1000
+    note: the data that the members have now are put away, and stay on the hosts until somebody deletes them
+    note: m1 cannot be asked (no route to host): if it comes back its member is of the old cluster; mend it then
+    note: m2 will have no member: mend it afterwards
+    ");
+}
+
+#[test]
+fn a_cluster_that_can_write_is_not_restored_unless_forced() {
+    assert_snapshot!(refused(&restore(&[0, 1, 2], false), &[Well, Dead, Well]), @"2 of 3 voting members of etcd are healthy, and can write: mend the others instead: m1. --force gives up what was written after the snapshot");
+    let forced = plan(&restore(&[0, 1, 2], true), &situation(&[Well, Dead, Well], 0));
+    assert_eq!(forced.end, End::Done);
+    assert_eq!(forced.steps.len(), 15);
+}
+
+#[test]
+fn a_snapshot_is_of_one_that_is_healthy_or_of_whom_there_is() {
+    let goal = Goal::Snapshot { path: "/root/etcd.db".to_owned() };
+    assert_snapshot!(shown(&goal, &[Dead, Well, Well]), @"  m1: make a snapshot of etcd: /root/etcd.db");
+    assert_snapshot!(shown(&goal, &[Dead, Well, Dead]), @"
+      m1: make a snapshot of etcd: /root/etcd.db
+    note: the members do not agree: the snapshot is of the one that knows most, and others may know more
+    ");
+    assert_snapshot!(refused(&goal, &[Dead, Gone, Wiped]), @"no member of etcd answers: m0 does not answer (connection refused), m1 cannot be asked (no route to host), m2 does not answer (connection refused)");
+}
