@@ -1,9 +1,18 @@
 //! Kubernetes clusters of many hosts. What each shall be stands in an [`Inventory`](topology::Inventory); what each is,
-//! a survey says; a plan is what lies between. Hosts are asked and changed through [`Contact`].
+//! a [`survey`](mod@survey) says; a [`plan`] is what lies between, and [`run`] carries it out. Hosts are asked and changed through
+//! [`Contact`].
 
+mod ask;
 mod contact;
 pub mod etcd;
+mod kubectl;
+pub mod plan;
+mod pool;
+pub mod run;
+pub mod survey;
 mod watch;
+pub mod wish;
 
+pub use ask::ask;
 pub use contact::{Contact, ContactError};
 pub use watch::{News, Watch};

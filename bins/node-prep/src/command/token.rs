@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use ::cli::{Exit, OutputFormat, invalid};
 use anyhow::{Context, Result};
-use node_bootstrap::cluster::{self, Invitation};
+use node_bootstrap::cluster;
 use node_bootstrap::kubeadm::CertificateKey;
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ pub(super) fn invite(
     let mut out = std::io::stdout().lock();
     let token = invitation.token.expose();
     match session.output {
-        OutputFormat::Text => out.write_all(commands(&invitation).as_bytes())?,
+        OutputFormat::Text => out.write_all(invitation.commands().as_bytes())?,
         OutputFormat::Json => {
             let shown = Shown {
                 endpoint: &invitation.endpoint,
@@ -74,23 +74,6 @@ pub(super) fn invite(
         }
     }
     Ok(out.flush()?)
-}
-
-/// What is typed on other hosts. `printf` is a part of the shell: no other process sees its arguments.
-fn commands(invitation: &Invitation) -> String {
-    let Invitation { endpoint, ca_cert_hash, .. } = invitation;
-    let token = invitation.token.expose();
-    let token = token.expose();
-    let join = format!(
-        "node-prep join --yes --endpoint {endpoint} --ca-cert-hash {ca_cert_hash} --token-stdin"
-    );
-    let mut lines = vec!["# a worker:".to_owned(), format!("printf '%s\\n' {token} | {join}")];
-    if let Some(key) = &invitation.certificate_key {
-        let key = key.expose();
-        lines.push("# another control plane, within two hours, one after another:".to_owned());
-        lines.push(format!("printf '%s\\n' {token} {key} | {join} --control-plane"));
-    }
-    lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 fn list(session: &Session, kubeconfig: &str) -> Result<()> {
@@ -121,26 +104,4 @@ pub(super) fn random() -> Result<[u8; 32]> {
         .and_then(|mut source| source.read_exact(&mut bytes))
         .context("failed to read /dev/urandom")?;
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_no_arguments_of_what_is_typed_elsewhere() {
-        let invitation = Invitation {
-            endpoint: "10.0.0.1:6443".to_owned(),
-            token: "abcdef.0123456789abcdef".parse().unwrap(),
-            ca_cert_hash: "sha256:00".to_owned(),
-            certificate_key: Some(CertificateKey::from_bytes(&[7; 32])),
-        };
-        let text = commands(&invitation);
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (printed, joined) = line.split_once(" | ").unwrap();
-            assert!(printed.starts_with("printf ") && printed.contains("0123456789abcdef"));
-            assert!(!joined.contains("0123456789abcdef") && !joined.contains("0707"), "{joined}");
-        }
-        assert!(text.lines().any(|line| line.ends_with("--token-stdin --control-plane")));
-    }
 }

@@ -1,7 +1,7 @@
 //! Mending members: each broken one is taken out, and taken in again without its data.
 
 use etcd::Member;
-use node_bootstrap::agent::{EtcdHere, EtcdRequest, ManifestPlace};
+use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::leave::{come_back, guard, hand_over, several};
 use super::next::{
@@ -234,6 +234,7 @@ fn take_in(agreed: &Agreed, patient: &Patient<'_>) -> Option<Next> {
     initial_cluster.push(format!("{}={}", here.name, here.peer_url));
     initial_cluster.sort();
     let text = format!("start the member with {}", initial_cluster.join(","));
-    let request = EtcdRequest::Start { initial_cluster, limit: STARTING };
+    let request =
+        EtcdRequest::Start { initial_cluster, state: ClusterState::Existing, limit: STARTING };
     Some(Next::Do(Action::ask(&host.name, request, text)))
 }

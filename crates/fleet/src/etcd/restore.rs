@@ -1,6 +1,6 @@
 //! Starting all members again from a snapshot, when too few are left to agree.
 
-use node_bootstrap::agent::{EtcdHere, EtcdRequest, ManifestPlace};
+use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::mend::{self, Mend, able, park, put_data_away};
 use super::next::{STARTING, agreement, api_server};
@@ -104,7 +104,8 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
     }
     let mut parked = hosts.iter().filter(|(_, here)| here.manifest == ManifestPlace::Parked);
     if let Some((host, _)) = parked.next() {
-        let request = EtcdRequest::Start { initial_cluster, limit: STARTING };
+        let request =
+            EtcdRequest::Start { initial_cluster, state: ClusterState::New, limit: STARTING };
         return Next::Do(Action::ask(
             &host.name,
             request,

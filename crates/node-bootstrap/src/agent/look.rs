@@ -226,6 +226,8 @@ fn nodes_of(text: &str) -> Option<Vec<KubernetesNode>> {
         name: String,
         #[serde(default)]
         labels: BTreeMap<String, String>,
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
     }
     #[derive(Default, Deserialize)]
     struct Spec {
@@ -262,6 +264,7 @@ fn nodes_of(text: &str) -> Option<Vec<KubernetesNode>> {
             cordoned: item.spec.unschedulable,
             version: upstream(version.strip_prefix('v').unwrap_or(&version)).to_owned(),
             labels: item.metadata.labels,
+            annotations: item.metadata.annotations,
         }
     };
     Some(list.items.into_iter().map(node).collect())

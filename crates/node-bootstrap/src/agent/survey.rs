@@ -117,6 +117,9 @@ pub struct KubernetesNode {
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The member of etcd on a host.

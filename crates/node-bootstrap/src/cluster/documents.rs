@@ -216,6 +216,27 @@ pub struct Invitation {
     pub certificate_key: Option<CertificateKey>,
 }
 
+impl Invitation {
+    /// What is typed on other hosts to have them join, a line each; it is a secret. `printf` is a part of the shell: no other
+    /// process sees its arguments.
+    #[must_use]
+    pub fn commands(&self) -> String {
+        let Self { endpoint, ca_cert_hash, .. } = self;
+        let token = self.token.expose();
+        let token = token.expose();
+        let join = format!(
+            "node-prep join --yes --endpoint {endpoint} --ca-cert-hash {ca_cert_hash} --token-stdin"
+        );
+        let mut lines = vec!["# a worker:".to_owned(), format!("printf '%s\\n' {token} | {join}")];
+        if let Some(key) = &self.certificate_key {
+            let key = key.expose();
+            lines.push("# another control plane, within two hours, one after another:".to_owned());
+            lines.push(format!("printf '%s\\n' {token} {key} | {join} --control-plane"));
+        }
+        lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
+    }
+}
+
 /// The document for `kubeadm join`: of a control plane where the invitation has a certificate key.
 #[must_use]
 pub fn join(node: &Node, invitation: &Invitation, given: &Given) -> JoinConfiguration {

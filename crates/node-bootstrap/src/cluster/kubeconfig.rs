@@ -70,15 +70,7 @@ fn merge(planning: &mut Planning<'_>, user: &User, admin: &Kubeconfig) -> Result
     let before = Kubeconfig::read(&path, standing.as_deref().unwrap_or_default())
         .map_err(|error| failed(&path, &error))?;
     let mut after = before.clone();
-    if let Some(cluster) = admin.endpoint() {
-        // A cluster that was at this address before is no more.
-        for other in before.endpoints() {
-            if other.server == cluster.server && other.authority != cluster.authority {
-                after.remove(&other);
-            }
-        }
-    }
-    after.merge(admin, false).map_err(|error| failed(&path, &error))?;
+    after.admit(admin).map_err(|error| failed(&path, &error))?;
     if !planning.exists(&folder)? {
         planning.folder_as(&folder, 0o700, user.owner)?;
     }

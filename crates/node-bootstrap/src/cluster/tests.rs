@@ -288,3 +288,14 @@ fn a_real_kubeadm_takes_the_documents_of_every_profile() {
         check(reset_document(true, true).unwrap().expose());
     }
 }
+
+#[test]
+fn secrets_are_no_arguments_of_what_is_typed_elsewhere() {
+    let text = invitation(Some(CertificateKey::from_bytes(&[7; 32]))).commands();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (printed, joined) = line.split_once(" | ").unwrap();
+        assert!(printed.starts_with("printf ") && printed.contains("0123456789abcdef"));
+        assert!(!joined.contains("0123456789abcdef") && !joined.contains("0707"), "{joined}");
+    }
+    assert!(text.lines().any(|line| line.ends_with("--token-stdin --control-plane")));
+}

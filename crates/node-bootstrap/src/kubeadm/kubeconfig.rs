@@ -154,6 +154,22 @@ impl Kubeconfig {
         Ok(context)
     }
 
+    /// Takes the access to a cluster in, as [`Kubeconfig::merge`] does. A cluster that was at its address before is no more: its
+    /// entries go. Gives the name of the context.
+    ///
+    /// # Errors
+    /// If `other` has no current context with a cluster and a user.
+    pub fn admit(&mut self, other: &Self) -> Result<String, KubeconfigError> {
+        if let Some(cluster) = other.endpoint() {
+            for former in self.endpoints() {
+                if former.server == cluster.server && former.authority != cluster.authority {
+                    self.remove(&former);
+                }
+            }
+        }
+        self.merge(other, false)
+    }
+
     /// Adds an entry under its name, or a free one; gives the name. The same content is found under any name that
     /// it would have got.
     fn add(&mut self, list: &str, key: &str, mut item: Value) -> String {

@@ -1,0 +1,186 @@
+//! Bare hosts, and some that are not, become a cluster.
+
+use std::collections::BTreeMap;
+
+use node_bootstrap::agent::{Standing, Survey, Wish};
+use node_bootstrap::spec::KubernetesVersion;
+use topology::inventory::{Host, HostRole};
+
+use super::{Action, Order, Phase, Plan, Task};
+use crate::survey::{Seen, together};
+use crate::wish::version_of;
+
+/// What makes the cluster what the inventory says. What is so already stays untouched.
+#[must_use]
+pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
+    let mut plan = Plan::default();
+    for host in &seen.inventory.hosts {
+        look_at(&mut plan, seen, wishes, host);
+    }
+    plan.refusals.extend(together(seen));
+    let mut prepared = prepare(&mut plan, seen, &|_| true);
+    plan.phases.append(&mut prepared);
+    let speaker = seen.speaker();
+    let is_there = |host: &Host| {
+        seen.of(&host.name).is_some_and(|survey| matches!(survey.standing, Standing::Node { .. }))
+    };
+    if speaker.is_none() {
+        if let Some(host) = seen.control_planes().find(|host| is_there(host)) {
+            plan.refuse(format!(
+                "there is a control plane on {}, and no API server answers; look at `journalctl -u kubelet` and `crictl ps -a` there; \
+                 `k8s-cluster etcd status` shows the members of etcd",
+                host.name
+            ));
+        } else {
+            let first = seen.control_planes().next();
+            let tasks = first.into_iter().map(|host| task(host, Action::Init)).collect();
+            plan.phase("the first control plane", Order::OneByOne, tasks);
+        }
+    }
+    let first = speaker.or_else(|| seen.control_planes().next()).map(|host| host.name.as_str());
+    join(&mut plan, seen, &|host| Some(host.name.as_str()) != first);
+    label(&mut plan, seen, &|_| true);
+    plan.settled()
+}
+
+pub(super) fn task(host: &Host, action: Action) -> Task {
+    Task { host: host.name.clone(), role: host.role, action }
+}
+
+/// Whether a host can be worked with: what is wrong is refused.
+pub(super) fn look_at(
+    plan: &mut Plan,
+    seen: Seen<'_>,
+    wishes: &BTreeMap<String, Wish>,
+    host: &Host,
+) {
+    let name = &host.name;
+    if let Some(why) = seen.silence(name) {
+        // Other workers need not wait for this one.
+        if host.role == HostRole::Worker {
+            plan.note(format!("{name} is left out: {why}"));
+        } else {
+            plan.refuse(format!("{name}: {why}"));
+        }
+        return;
+    }
+    let Some(survey) = seen.of(name) else { return };
+    if let Some(outlook) = &survey.outlook {
+        plan.refusals.extend(outlook.refusals.iter().map(|why| format!("{name}: {why}")));
+    }
+    match (&survey.standing, seen.authority()) {
+        (Standing::Doubtful { why }, _) => plan.refuse(format!("{name}: {why}")),
+        (Standing::Node { authority, server, .. }, Some(cluster)) if authority != cluster => {
+            plan.refuse(format!(
+                "{name} is a node of another cluster, at {server}; `node-prep reset` there takes it out"
+            ));
+        }
+        (Standing::Node { control_plane, .. }, _)
+            if *control_plane != (host.role == HostRole::ControlPlane) =>
+        {
+            let (is, shall) = if *control_plane {
+                ("a control plane", "another role")
+            } else {
+                ("a worker", "the role control-plane")
+            };
+            plan.refuse(format!(
+                "{name} is {is} of the cluster, and has {shall} in the inventory; remove it and add it again"
+            ));
+        }
+        _ => {}
+    }
+    if let Some(why) = wishes.get(name).and_then(|wish| other_minor(survey, wish)) {
+        plan.refuse(format!("{name}: {why}"));
+    }
+}
+
+/// A node is not brought to another minor by the way.
+fn other_minor(survey: &Survey, wish: &Wish) -> Option<String> {
+    if !matches!(survey.standing, Standing::Node { .. }) {
+        return None;
+    }
+    let wanted = version_of(wish)?;
+    let installed: KubernetesVersion = plain(survey.versions.kubelet.as_ref()?).parse().ok()?;
+    (installed.minor != wanted.minor).then(|| {
+        format!(
+            "its kubelet is {installed}, and the inventory wants Kubernetes {wanted}; `k8s-cluster upgrade` goes there, one minor at a time"
+        )
+    })
+}
+
+/// A version without what follows its patch.
+pub(super) fn plain(version: &str) -> &str {
+    version.split(['-', '+', '~']).next().unwrap_or(version)
+}
+
+/// Hosts that lack something become what they shall be: those that answered and fit.
+pub(super) fn prepare(
+    plan: &mut Plan,
+    seen: Seen<'_>,
+    is_meant: &dyn Fn(&Host) -> bool,
+) -> Vec<Phase> {
+    let mut of = |role: &dyn Fn(HostRole) -> bool| -> Vec<Task> {
+        let hosts = seen.inventory.hosts.iter().filter(|host| role(host.role) && is_meant(host));
+        let mut tasks = Vec::new();
+        for host in hosts {
+            let Some(outlook) = seen.of(&host.name).and_then(|survey| survey.outlook.as_ref())
+            else {
+                continue;
+            };
+            for note in &outlook.notes {
+                plan.note(format!("{}: {note}", host.name));
+            }
+            for why in &outlook.reboot {
+                plan.note(format!("{} has to be started again afterwards: {why}", host.name));
+            }
+            if !outlook.changes.is_empty() {
+                tasks.push(task(host, Action::Apply { changes: outlook.changes.clone() }));
+            }
+        }
+        tasks
+    };
+    let proxies = of(&|role| role == HostRole::Proxy);
+    let nodes = of(&|role| role != HostRole::Proxy);
+    let mut phases = Plan::default();
+    // Clients go on through the others meanwhile.
+    phases.phase("proxies", Order::OneByOne, proxies);
+    phases.phase("prepare hosts", Order::Together, nodes);
+    phases.phases
+}
+
+/// Hosts that are no nodes yet join: control planes one by one, since each makes a member of etcd.
+pub(super) fn join(plan: &mut Plan, seen: Seen<'_>, is_meant: &dyn Fn(&Host) -> bool) {
+    let is_new = |host: &&Host| {
+        is_meant(host)
+            && seen.of(&host.name).is_some_and(|survey| {
+                matches!(survey.standing, Standing::Nothing | Standing::Half { .. })
+            })
+    };
+    let new: Vec<&Host> = seen.control_planes().filter(is_new).collect();
+    let steps = |host: &Host| [task(host, Action::ClearEtcd), task(host, Action::Join)];
+    plan.phase("control planes", Order::OneByOne, new.into_iter().flat_map(steps).collect());
+    let new = seen.inventory.with_role(HostRole::Worker).filter(is_new);
+    plan.phase("workers", Order::Together, new.map(|host| task(host, Action::Join)).collect());
+}
+
+/// Labels that nodes lack, or that have other values.
+pub(super) fn label(plan: &mut Plan, seen: Seen<'_>, is_meant: &dyn Fn(&Host) -> bool) {
+    let mut tasks = Vec::new();
+    let hosts = seen.inventory.hosts.iter().filter(|host| is_meant(host));
+    for host in hosts.filter(|host| host.role != HostRole::Proxy && !host.labels.is_empty()) {
+        if seen.of(&host.name).is_none() {
+            continue;
+        }
+        let has = seen.node(&host.name).map(|node| &node.labels);
+        let lacks: BTreeMap<String, String> = host
+            .labels
+            .iter()
+            .filter(|(key, value)| has.and_then(|labels| labels.get(*key)) != Some(value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !lacks.is_empty() {
+            tasks.push(task(host, Action::Label { labels: lacks }));
+        }
+    }
+    plan.phase("labels", Order::Together, tasks);
+}

@@ -1,0 +1,93 @@
+//! Hosts leave a cluster.
+
+use topology::inventory::{Host, HostRole};
+
+use super::deploy::{prepare, task};
+use super::{Action, Drain, Order, Plan};
+use crate::survey::Seen;
+
+/// How hosts leave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remove {
+    /// How their nodes are emptied.
+    pub drain: Drain,
+    /// Whether a member may leave etcd that it needs for its quorum.
+    pub force: bool,
+    /// Whether hosts are given up that do not answer: nothing is moved away from them, and nothing cleaned.
+    pub gone: bool,
+}
+
+/// What takes these hosts out of the cluster, one by one. The surveys of proxies were made with wishes that no longer
+/// name them.
+#[must_use]
+pub fn remove(seen: Seen<'_>, names: &[String], how: &Remove) -> Plan {
+    let mut plan = Plan::default();
+    let is_named = |host: &Host| names.contains(&host.name);
+    let hosts: Vec<&Host> = seen.inventory.hosts.iter().filter(|host| is_named(host)).collect();
+    let stays = seen.control_planes().filter(|host| !is_named(host)).count();
+    let leaves = hosts.iter().any(|host| host.role == HostRole::ControlPlane);
+    if leaves && stays == 0 {
+        plan.refuse("a cluster cannot lose its last control plane; `k8s-cluster clean` takes the whole cluster apart");
+        return plan;
+    }
+    let speaks = seen.control_planes().any(|host| !is_named(host) && seen.speaks(&host.name));
+    if !speaks {
+        plan.refuse("no API server of a control plane that stays answers; `k8s-cluster status` shows what there is");
+        return plan;
+    }
+    if leaves {
+        if stays.is_multiple_of(2) {
+            plan.note(format!(
+                "{stays} control planes stay: etcd bears the loss of {} of them, as with {}",
+                (stays - 1) / 2,
+                stays - 1
+            ));
+        }
+        let phases =
+            prepare(&mut plan, seen, &|host| host.role == HostRole::Proxy && !is_named(host));
+        plan.phases.extend(phases);
+    }
+    for host in hosts {
+        let name = &host.name;
+        let silence = seen.silence(name);
+        match silence {
+            Some(why) if !how.gone => {
+                plan.refuse(format!("{name}: {why}; say --gone if it will not come back"));
+                continue;
+            }
+            Some(_) => plan.note(format!(
+                "{name} does not answer: nothing is moved away from it, and nothing cleaned on it"
+            )),
+            None if how.gone => plan.note(format!("{name} answers, so it is not treated as gone")),
+            None => {}
+        }
+        let mut tasks = Vec::new();
+        let node = seen.node(name);
+        if host.role != HostRole::Proxy {
+            if node.is_some() {
+                tasks.push(task(host, Action::Cordon));
+                if silence.is_none() {
+                    tasks.push(task(host, Action::Drain(how.drain.clone())));
+                }
+            }
+            if host.role == HostRole::ControlPlane {
+                tasks.push(task(host, Action::LeaveEtcd { force: how.force }));
+            }
+            if node.is_some() {
+                tasks.push(task(host, Action::DeleteNode));
+            }
+        }
+        if silence.is_none() {
+            // What is left of a member that has left is of no use.
+            let with_data = host.role == HostRole::ControlPlane;
+            let action = if host.role == HostRole::Proxy {
+                Action::Undo
+            } else {
+                Action::Reset { with_data }
+            };
+            tasks.push(task(host, action));
+        }
+        plan.phase(format!("remove {name}"), Order::OneByOne, tasks);
+    }
+    plan.settled()
+}

@@ -1,0 +1,196 @@
+//! A cluster goes to the next minor, or to another patch.
+
+use std::collections::BTreeMap;
+
+use node_bootstrap::agent::{Standing, Survey, UpgradePart, Wish};
+use node_bootstrap::spec::KubernetesVersion;
+use topology::inventory::{Host, HostRole};
+
+use super::deploy::{look_at, plain, task};
+use super::{Action, CORDONED, Drain, Order, Plan, Task};
+use crate::run::snapshot_path;
+use crate::survey::Seen;
+use crate::wish::version_of;
+
+/// What brings the cluster to the version of its inventory: control planes first, each host by itself. Snapshots of etcd
+/// are named after `now`, such as `20260131-120000`.
+#[must_use]
+pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, now: &str) -> Plan {
+    let mut plan = Plan::default();
+    let Some(speaker) = seen.speaker() else {
+        plan.refuse(
+            "no API server of the cluster answers; `k8s-cluster status` shows what there is",
+        );
+        return plan;
+    };
+    let nodes = || seen.inventory.hosts.iter().filter(|host| host.role != HostRole::Proxy);
+    let mut states = Vec::new();
+    for host in nodes() {
+        let name = &host.name;
+        if let Some(why) = seen.silence(name) {
+            plan.refuse(format!(
+                "{name}: {why}; an upgrade leaves no node behind: mend or remove it first"
+            ));
+            continue;
+        }
+        let Some(survey) = seen.of(name) else { continue };
+        let Some(to) = wishes.get(name).and_then(version_of) else {
+            plan.refuse(format!("{name}: the inventory names no version of Kubernetes"));
+            continue;
+        };
+        if !matches!(survey.standing, Standing::Node { .. }) {
+            // What else is wrong with it is told as deploy tells it.
+            look_at(&mut plan, seen, wishes, host);
+            plan.note(format!(
+                "{name} is no node yet; `k8s-cluster deploy` or `add` takes it in afterwards"
+            ));
+            continue;
+        }
+        match seen.node(name) {
+            None => plan.refuse(format!("the cluster has no node {name}")),
+            Some(node) if !node.ready => plan
+                .refuse(format!("the node {name} is not Ready ({}); mend it first", node.message)),
+            Some(_) => {}
+        }
+        states.push((host, State::of(survey), to));
+    }
+    for (host, state, to) in &states {
+        let from = state.api_server.or(state.kubelet);
+        let Some(from) = from else {
+            plan.refuse(format!("{}: the version of its kubelet is not known", host.name));
+            continue;
+        };
+        if to.minor < from.minor || is_older_patch(*to, from) {
+            plan.refuse(format!(
+                "{}: it has {from}, and Kubernetes is never taken back, to {to}",
+                host.name
+            ));
+        } else if to.minor.minor > from.minor.minor + most(host.role) {
+            plan.refuse(format!(
+                "{}: from {from} to {to} is too far at once; upgrade to {}.{} first",
+                host.name,
+                from.minor.major,
+                from.minor.minor + most(host.role)
+            ));
+        }
+    }
+    let todo = |(host, state, to): &(&Host, State, KubernetesVersion)| -> Vec<Part> {
+        let mut parts = state.lacks(*to, host.role, host.name == speaker.name);
+        let node = seen.node(&host.name);
+        // A node that someone else keeps pods away from stays so.
+        let is_ours = node.is_some_and(|node| node.annotations.contains_key(CORDONED));
+        let was_open = node.is_some_and(|node| !node.cordoned);
+        if is_ours || was_open && parts.contains(&Part::Kubelet) {
+            parts.push(Part::Uncordon);
+        }
+        parts
+    };
+    if states.iter().all(|state| todo(state).is_empty()) {
+        plan.note("every host has the version of the inventory");
+        return plan;
+    }
+    if states.iter().any(|state| state.0.role == HostRole::ControlPlane && !todo(state).is_empty())
+    {
+        let path = snapshot_path("upgrade", now);
+        plan.phase("snapshot", Order::OneByOne, vec![task(speaker, Action::Snapshot { path })]);
+    }
+    let mut ordered: Vec<_> = states.iter().collect();
+    // The one that upgrades the cluster comes first, workers last.
+    ordered
+        .sort_by_key(|(host, ..)| (host.role != HostRole::ControlPlane, host.name != speaker.name));
+    for state in ordered {
+        let (host, _, to) = state;
+        let tasks: Vec<Task> = todo(state)
+            .into_iter()
+            .flat_map(|part| part.actions(&to.to_string(), drain))
+            .map(|action| task(host, action))
+            .collect();
+        plan.phase(format!("upgrade {}", host.name), Order::OneByOne, tasks);
+    }
+    plan.settled()
+}
+
+/// What is installed on a host.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    kubeadm: Option<KubernetesVersion>,
+    kubelet: Option<KubernetesVersion>,
+    api_server: Option<KubernetesVersion>,
+}
+
+/// A part of the work on one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Kubeadm,
+    First,
+    Node,
+    Kubelet,
+    Uncordon,
+}
+
+impl Part {
+    fn actions(self, to: &str, drain: &Drain) -> Vec<Action> {
+        let upgrade = |part| Action::Upgrade { part, to: to.to_owned() };
+        match self {
+            Self::Kubeadm => vec![upgrade(UpgradePart::Kubeadm)],
+            Self::First => vec![upgrade(UpgradePart::First)],
+            Self::Node => vec![upgrade(UpgradePart::Node)],
+            Self::Kubelet => vec![
+                Action::Cordon,
+                Action::Drain(drain.clone()),
+                upgrade(UpgradePart::Kubelet),
+                Action::WaitReady,
+            ],
+            Self::Uncordon => vec![Action::Uncordon],
+        }
+    }
+}
+
+impl State {
+    fn of(survey: &Survey) -> Self {
+        let read = |version: &Option<String>| plain(version.as_ref()?).parse().ok();
+        let versions = &survey.versions;
+        Self {
+            kubeadm: read(&versions.kubeadm),
+            kubelet: read(&versions.kubelet),
+            api_server: read(&versions.api_server),
+        }
+    }
+
+    fn lacks(&self, to: KubernetesVersion, role: HostRole, is_first: bool) -> Vec<Part> {
+        let differs = |from: Option<KubernetesVersion>| from.is_none_or(|from| !fits(from, to));
+        let control = role == HostRole::ControlPlane && differs(self.api_server);
+        let kubelet = differs(self.kubelet);
+        let mut parts = Vec::new();
+        if !control && !kubelet {
+            return parts;
+        }
+        if differs(self.kubeadm) {
+            parts.push(Part::Kubeadm);
+        }
+        if control {
+            parts.push(if is_first { Part::First } else { Part::Node });
+        } else if role == HostRole::Worker && kubelet {
+            parts.push(Part::Node);
+        }
+        if kubelet {
+            parts.push(Part::Kubelet);
+        }
+        parts
+    }
+}
+
+/// How many minors a host may go at once: control planes one, and kubelets may be three behind them (Kubernetes' version
+/// skew policy).
+fn most(role: HostRole) -> u32 {
+    if role == HostRole::ControlPlane { 1 } else { 3 }
+}
+
+/// Whether what is installed is what is wanted: any patch where none is named.
+fn fits(from: KubernetesVersion, to: KubernetesVersion) -> bool {
+    from.minor == to.minor && to.patch.is_none_or(|patch| from.patch == Some(patch))
+}
+
+fn is_older_patch(to: KubernetesVersion, from: KubernetesVersion) -> bool {
+    from.minor == to.minor && to.patch.zip(from.patch).is_some_and(|(to, from)| to < from)
+}

@@ -1,0 +1,370 @@
+//! A plan is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use node_bootstrap::agent::{
+    Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, Request, Wish,
+};
+use node_bootstrap::cluster::Invitation;
+use serde::Serialize;
+use topology::Inventory;
+use topology::inventory::{Host, HostRole};
+
+use crate::ask::{WORK, ask_within};
+use crate::contact::{Contact, ContactError};
+use crate::etcd::{Goal, OrderError, Orders, Pace};
+use crate::kubectl;
+use crate::plan::{Action, Order, Phase, Plan, Task};
+use crate::pool::each;
+use crate::survey::Surveys;
+use crate::watch::{News, Watch};
+
+/// How long preparing a host may take: packages are fetched meanwhile.
+const APPLY: Duration = Duration::from_mins(40);
+/// How long kubeadm may take, with the node to become Ready.
+const JOIN: Duration = Duration::from_mins(20);
+/// How long a token is valid that hosts of one run join with.
+const TOKEN: Duration = Duration::from_hours(2);
+
+/// What plans are carried out with.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The hosts.
+    pub contact: &'a dyn Contact,
+    /// The cluster.
+    pub inventory: &'a Inventory,
+    /// What its hosts shall be.
+    pub wishes: &'a BTreeMap<String, Wish>,
+    /// What they said they are.
+    pub surveys: &'a Surveys,
+    /// Who watches.
+    pub watch: &'a dyn Watch,
+    /// How many hosts work at once.
+    pub at_once: usize,
+    /// How long a node may take to become Ready.
+    pub wait: Duration,
+    /// What tells the snapshots of this run from those of others, such as `20260131-120000`.
+    pub now: &'a str,
+}
+
+impl std::fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work").field("at_once", &self.at_once).finish_non_exhaustive()
+    }
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// How many tasks were done.
+    pub done: usize,
+    /// How many were not begun.
+    pub left: usize,
+    /// Tasks that failed.
+    pub failures: Vec<FailedTask>,
+    /// Hosts that have to be started again, and why.
+    pub reboot: BTreeMap<String, Vec<String>>,
+    /// Whether it was stopped.
+    pub stopped: bool,
+}
+
+/// A task that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedTask {
+    /// The host.
+    pub host: String,
+    /// What it was to do.
+    pub what: String,
+    /// Why it did not, and how to mend it.
+    pub why: String,
+}
+
+impl Outcome {
+    /// Whether all was done.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.left == 0 && self.failures.is_empty() && !self.stopped
+    }
+}
+
+/// Carries a plan out, phase by phase. What was done stays, whatever happens; the same command again goes on from there.
+///
+/// Where a control plane or a proxy fails, nothing more is begun. A worker that fails is left out from then on.
+#[must_use]
+pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
+    let run = Run {
+        work,
+        outcome: Mutex::new(Outcome::default()),
+        dropped: Mutex::new(BTreeSet::new()),
+        invitation: Mutex::new(None),
+        speaker: Mutex::new(None),
+    };
+    let mut ended = false;
+    for phase in &plan.phases {
+        if ended || work.watch.stopped() {
+            break;
+        }
+        work.watch.hear(&News::Phase(&phase.name));
+        ended = !run.phase(phase);
+    }
+    let mut outcome = run.outcome.into_inner().unwrap_or_default();
+    let all = plan.tasks().count();
+    outcome.left = all.saturating_sub(outcome.done + outcome.failures.len());
+    outcome.stopped = work.watch.stopped() && outcome.left > 0;
+    outcome
+}
+
+struct Run<'a> {
+    work: Work<'a>,
+    outcome: Mutex<Outcome>,
+    /// Hosts that are left out.
+    dropped: Mutex<BTreeSet<String>>,
+    invitation: Mutex<Option<Invitation>>,
+    /// The control plane that was found to answer last.
+    speaker: Mutex<Option<String>>,
+}
+
+/// A lock that another thread died with still holds what is needed.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Run<'_> {
+    /// Answers whether what follows may begin.
+    fn phase(&self, phase: &Phase) -> bool {
+        // The tasks of one host follow each other in any case.
+        let mut by_host: Vec<Vec<&Task>> = Vec::new();
+        for task in &phase.tasks {
+            match by_host.iter_mut().find(|tasks| tasks[0].host == task.host) {
+                Some(tasks) => tasks.push(task),
+                None => by_host.push(vec![task]),
+            }
+        }
+        match phase.order {
+            Order::OneByOne => by_host.iter().all(|tasks| self.chain(tasks)),
+            Order::Together => {
+                let ends = each(self.work.at_once, &by_host, |tasks| {
+                    self.chain(tasks) || tasks[0].role == HostRole::Worker
+                });
+                ends.into_iter().all(|end| end)
+            }
+        }
+    }
+
+    /// Answers whether all was done.
+    fn chain(&self, tasks: &[&Task]) -> bool {
+        for task in tasks {
+            if self.work.watch.stopped() {
+                return false;
+            }
+            if locked(&self.dropped).contains(&task.host) {
+                // It was told when that happened.
+                return task.role == HostRole::Worker;
+            }
+            let what = task.action.to_string();
+            self.work.watch.hear(&News::Begun { host: &task.host, what: &what });
+            match self.task(task) {
+                Ok(()) => {
+                    self.work.watch.hear(&News::Done { host: &task.host, what: &what });
+                    locked(&self.outcome).done += 1;
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    let host = &task.host;
+                    self.work.watch.hear(&News::Failed { host, what: &what, why: &why });
+                    locked(&self.dropped).insert(host.clone());
+                    let failed = FailedTask { host: host.clone(), what, why };
+                    locked(&self.outcome).failures.push(failed);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn task(&self, task: &Task) -> Result<(), ContactError> {
+        let name = &task.host;
+        match &task.action {
+            Action::Apply { .. } => {
+                let wish = self.wish(name)?;
+                self.done(name, &Request::Apply { wish }, APPLY)
+            }
+            Action::Init => {
+                let request = Request::Init { wish: self.wish(name)?, wait: self.work.wait };
+                self.done(name, &request, JOIN + self.work.wait)?;
+                *locked(&self.speaker) = Some(name.clone());
+                Ok(())
+            }
+            Action::Join => {
+                let mut invitation = self.invitation()?;
+                if task.role != HostRole::ControlPlane {
+                    invitation.certificate_key = None;
+                }
+                let wish = self.wish(name)?;
+                let request = Request::Join { wish, invitation, wait: self.work.wait };
+                self.done(name, &request, JOIN + self.work.wait)
+            }
+            Action::ClearEtcd | Action::LeaveEtcd { .. } => self.etcd(task),
+            Action::Reset { with_data } => {
+                let request = Request::Reset { wish: self.wish(name)?, with_data: *with_data };
+                self.done(name, &request, WORK)
+            }
+            Action::Undo => self.done(name, &Request::Undo, APPLY),
+            Action::Restart { units } => {
+                self.done(name, &Request::Restart { units: units.clone() }, WORK)
+            }
+            Action::Snapshot { path } => {
+                let request = Request::Etcd(EtcdRequest::Snapshot { path: path.clone() });
+                self.ask(name, &request, WORK).map(drop)
+            }
+            Action::Upgrade { part, .. } => {
+                let request = Request::Upgrade { wish: self.wish(name)?, part: *part };
+                self.done(name, &request, APPLY)
+            }
+            Action::Renew => self.done(name, &Request::RenewCertificates, WORK),
+            Action::Label { .. }
+            | Action::Cordon
+            | Action::Drain(_)
+            | Action::Uncordon
+            | Action::WaitReady
+            | Action::DeleteNode => self.node(task),
+        }
+    }
+
+    /// What is done with a node through the API: several calls of kubectl on a control plane.
+    fn node(&self, task: &Task) -> Result<(), ContactError> {
+        let speaker = self.speaker(&task.host)?;
+        for arguments in kubectl::arguments(&task.action, &task.host, self.work.wait) {
+            let limit = kubectl::limit(&task.action, self.work.wait);
+            let request = Request::Kubectl { arguments, input: None, limit };
+            let mut tell = |event: &Event| {
+                self.work.watch.hear(&News::Event { host: &task.host, event });
+            };
+            let answer = self.work.contact.call(&speaker, &request, limit + WORK, &mut tell)?;
+            kubectl::succeeded(&task.action, answer)?;
+        }
+        Ok(())
+    }
+
+    fn etcd(&self, task: &Task) -> Result<(), ContactError> {
+        let host = self.work.inventory.hosts.iter().find(|host| host.name == task.host);
+        let host = host.ok_or_else(|| unknown(&task.host))?;
+        let goal = match &task.action {
+            Action::LeaveEtcd { force } => Goal::Leave {
+                host: host.name.clone(),
+                force: *force,
+                snapshot: snapshot_path("leave", self.work.now),
+            },
+            _ => Goal::Clear { address: host.address.to_string() },
+        };
+        let hosts = members(self.work.inventory);
+        let orders = Orders {
+            contact: self.work.contact,
+            watch: self.work.watch,
+            hosts: &hosts,
+            snapshot: None,
+            pace: Pace::default(),
+        };
+        orders.carry_out(&goal).map(drop).map_err(|error| {
+            let kind = match error {
+                OrderError::Refused(_) => FailureKind::Refused,
+                OrderError::Stopped => FailureKind::Stopped,
+                _ => FailureKind::Failed,
+            };
+            let message = match &error {
+                OrderError::Action { source, .. } => format!("{error}: {source}"),
+                _ => error.to_string(),
+            };
+            Failure { kind, message, changes: 0 }.into()
+        })
+    }
+
+    fn wish(&self, host: &str) -> Result<Box<Wish>, ContactError> {
+        let wish = self.work.wishes.get(host);
+        wish.map(|wish| Box::new(wish.clone())).ok_or_else(|| unknown(host))
+    }
+
+    /// What lets hosts in: made once for a run.
+    fn invitation(&self) -> Result<Invitation, ContactError> {
+        let mut invitation = locked(&self.invitation);
+        if let Some(invitation) = &*invitation {
+            return Ok(invitation.clone());
+        }
+        let speaker = self.speaker("")?;
+        // A cluster that was made for one control plane has no certificates to give.
+        let control_planes = self.work.inventory.with_role(HostRole::ControlPlane).count() > 1;
+        let request = Request::Invite { control_planes, lifetime: TOKEN };
+        match self.ask(&speaker, &request, WORK)? {
+            Answer::Invitation(made) => Ok(invitation.insert(made).clone()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A control plane whose API server answers, and that is not this host.
+    fn speaker(&self, but: &str) -> Result<String, ContactError> {
+        if let Some(speaker) = &*locked(&self.speaker)
+            && speaker != but
+        {
+            return Ok(speaker.clone());
+        }
+        let seen =
+            crate::survey::Seen { inventory: self.work.inventory, surveys: self.work.surveys };
+        let dropped = locked(&self.dropped);
+        let mut fits = seen
+            .control_planes()
+            .filter(|host: &&Host| seen.speaks(&host.name) && !dropped.contains(&host.name));
+        let all: Vec<&Host> = fits.by_ref().collect();
+        // The host itself knows its own node as well as others, where there is no other.
+        let found = all.iter().find(|host| host.name != but).or(all.first());
+        let found = found.ok_or_else(|| {
+            ContactError::Unusable("no control plane answers that could be asked".to_owned())
+        })?;
+        Ok(found.name.clone())
+    }
+
+    fn ask(&self, host: &str, request: &Request, limit: Duration) -> Result<Answer, ContactError> {
+        ask_within(self.work.contact, host, request, limit, self.work.watch)
+    }
+
+    fn done(&self, host: &str, request: &Request, limit: Duration) -> Result<(), ContactError> {
+        let Answer::Done(done) = self.ask(host, request, limit)? else { return Err(unexpected()) };
+        if done.reboot.is_empty() {
+            return Ok(());
+        }
+        for why in &done.reboot {
+            let event =
+                Event { kind: EventKind::Warning, step: "reboot".to_owned(), text: why.clone() };
+            self.work.watch.hear(&News::Event { host, event: &event });
+        }
+        // A node must not begin its work before that.
+        let why = done.reboot.join("; ");
+        locked(&self.outcome).reboot.insert(host.to_owned(), done.reboot);
+        Err(ContactError::Unusable(format!(
+            "it has to be started again before it goes on: {why}; then run this again"
+        )))
+    }
+}
+
+fn unknown(host: &str) -> ContactError {
+    ContactError::Unusable(format!("{host} is not in the inventory"))
+}
+
+/// The control planes, with their addresses.
+#[must_use]
+pub fn members(inventory: &Inventory) -> Vec<(String, String)> {
+    let control_planes = inventory.with_role(HostRole::ControlPlane);
+    control_planes.map(|host| (host.name.clone(), host.address.to_string())).collect()
+}
+
+/// Where a snapshot of etcd is put on the host that makes it; `now` tells it from others, such as `20260131-120000`.
+#[must_use]
+pub fn snapshot_path(before: &str, now: &str) -> String {
+    format!("/var/lib/node-prep/etcd/before-{before}-{now}.db")
+}
+
+fn unexpected() -> ContactError {
+    ContactError::Broken("the host answered something else than was asked".to_owned())
+}

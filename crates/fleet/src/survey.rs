@@ -1,0 +1,220 @@
+//! What hosts are: asked of all at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use node_bootstrap::agent::{Answer, KubernetesNode, Request, Standing, Survey, Wish};
+use topology::Inventory;
+use topology::inventory::{Host, HostRole};
+
+use crate::contact::{Contact, ContactError};
+use crate::pool::each;
+use crate::watch::{News, Watch};
+
+/// How long a host may take to say what it is.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// What a host said, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// What it said.
+    pub survey: Survey,
+    /// How far its clock is ahead of the desk's, in milliseconds; what the answer took on its way counts as well.
+    pub ahead_ms: i64,
+}
+
+/// What hosts said, by their names. An error is why nothing is known of one.
+pub type Surveys = BTreeMap<String, Result<Surveyed, String>>;
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Whether to ask the API for its nodes.
+    pub nodes: bool,
+    /// Whether to look for what is wrong on each host.
+    pub findings: bool,
+}
+
+/// Asks these hosts what they are, so many at once.
+pub fn survey(
+    contact: &dyn Contact,
+    hosts: &[(&Host, Option<&Wish>)],
+    depth: Depth,
+    at_once: usize,
+    watch: &dyn Watch,
+) -> Surveys {
+    let answers = each(at_once, hosts, |(host, wish)| {
+        if watch.stopped() {
+            return Err("it was not asked any more".to_owned());
+        }
+        let request = Request::Survey {
+            wish: wish.map(|wish| Box::new(wish.clone())),
+            nodes: depth.nodes && host.role == HostRole::ControlPlane,
+            findings: depth.findings,
+        };
+        let mut tell = |event: &_| watch.hear(&News::Event { host: &host.name, event });
+        let answer = contact.call(&host.name, &request, LIMIT, &mut tell);
+        let answer = answer.and_then(|answer| match answer {
+            Answer::Survey(survey) => {
+                let ahead_ms = survey.clock_ms.saturating_sub(now_ms());
+                Ok(Surveyed { survey: *survey, ahead_ms })
+            }
+            _ => Err(ContactError::Broken("the host answered something else".to_owned())),
+        });
+        answer.map_err(|error| {
+            let why = error.to_string();
+            watch.hear(&News::Failed { host: &host.name, what: "say what it is", why: &why });
+            why
+        })
+    });
+    let names = hosts.iter().map(|(host, _)| host.name.clone());
+    names.zip(answers).collect()
+}
+
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A cluster as its hosts see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// What it shall be.
+    pub inventory: &'a Inventory,
+    /// What the hosts said.
+    pub surveys: &'a Surveys,
+}
+
+impl<'a> Seen<'a> {
+    /// What a host said; `None` where nothing is known of it.
+    #[must_use]
+    pub fn of(&self, host: &str) -> Option<&'a Survey> {
+        self.surveys.get(host)?.as_ref().ok().map(|surveyed| &surveyed.survey)
+    }
+
+    /// Why nothing is known of a host that was asked.
+    #[must_use]
+    pub fn silence(&self, host: &str) -> Option<&'a str> {
+        self.surveys.get(host)?.as_ref().err().map(String::as_str)
+    }
+
+    /// The control planes of the inventory, in its order.
+    pub fn control_planes(&self) -> impl Iterator<Item = &'a Host> + use<'a> {
+        self.inventory.with_role(HostRole::ControlPlane)
+    }
+
+    /// A control plane whose API server answers: the first one.
+    #[must_use]
+    pub fn speaker(&self) -> Option<&'a Host> {
+        self.control_planes().find(|host| self.speaks(&host.name))
+    }
+
+    /// Whether a host is a control plane whose API server answers.
+    #[must_use]
+    pub fn speaks(&self, host: &str) -> bool {
+        self.of(host).is_some_and(|survey| {
+            matches!(survey.standing, Standing::Node { control_plane: true, answers: true, .. })
+        })
+    }
+
+    /// What tells the cluster from others: the hash of the key of its authority, by the control plane that answers.
+    #[must_use]
+    pub fn authority(&self) -> Option<&'a str> {
+        match &self.of(&self.speaker()?.name)?.standing {
+            Standing::Node { authority, .. } if !authority.is_empty() => Some(authority),
+            _ => None,
+        }
+    }
+
+    /// The nodes, as the API has them. `None` where no API answered.
+    #[must_use]
+    pub fn nodes(&self) -> Option<&'a [KubernetesNode]> {
+        self.control_planes().find_map(|host| self.of(&host.name)?.nodes.as_deref())
+    }
+
+    /// The node of a host, as the API has it.
+    #[must_use]
+    pub fn node(&self, host: &str) -> Option<&'a KubernetesNode> {
+        self.nodes()?.iter().find(|node| node.name == host)
+    }
+
+    /// Whether a host is a node of this cluster, by its own files.
+    #[must_use]
+    pub fn is_member(&self, host: &str) -> bool {
+        let (Some(survey), Some(cluster)) = (self.of(host), self.authority()) else {
+            return false;
+        };
+        matches!(&survey.standing, Standing::Node { authority, .. } if authority == cluster)
+    }
+}
+
+/// How far clocks may be apart, in milliseconds: certificates and tokens are refused beyond.
+const CLOCKS_APART_MS: i64 = 30_000;
+
+/// What is wrong with hosts only together: names, machine ids and addresses that are not theirs alone, clocks apart.
+#[must_use]
+pub fn together(seen: Seen<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let known: Vec<(&str, &Surveyed)> = seen
+        .surveys
+        .iter()
+        .filter_map(|(name, surveyed)| Some((name.as_str(), surveyed.as_ref().ok()?)))
+        .collect();
+    let mut twice = |what: &str, of: &dyn Fn(&Survey) -> Option<String>, help: &str| {
+        let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (name, surveyed) in &known {
+            if let Some(value) = of(&surveyed.survey) {
+                holders.entry(value).or_default().push(name);
+            }
+        }
+        for (value, names) in holders.into_iter().filter(|(_, names)| names.len() > 1) {
+            faults.push(format!("{} have the same {what}, {value}; {help}", names.join(", ")));
+        }
+    };
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    twice(
+        "machine id",
+        &|survey| text(&survey.machine_id),
+        "they are copies of one machine: empty /etc/machine-id on all but one, and boot them again",
+    );
+    let is_global = |ip: &&IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+    for host in &seen.inventory.hosts {
+        let holders: Vec<&str> = known
+            .iter()
+            .filter(|(_, surveyed)| {
+                surveyed.survey.addresses.iter().filter(is_global).any(|ip| *ip == host.address)
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        let is_known = seen.of(&host.name).is_some_and(|survey| !survey.addresses.is_empty());
+        if holders.iter().any(|holder| *holder != host.name) {
+            faults.push(format!(
+                "{} is the address of {} by the inventory, and {} has it; mend `address` or `ssh.host`",
+                host.address,
+                host.name,
+                holders.join(", ")
+            ));
+        } else if is_known && holders.is_empty() {
+            faults.push(format!(
+                "{} does not have its address {}; mend `address`, or the host's network",
+                host.name, host.address
+            ));
+        }
+    }
+    let mut clocks: Vec<i64> = known.iter().map(|(_, surveyed)| surveyed.ahead_ms).collect();
+    clocks.sort_unstable();
+    if let Some(median) = clocks.get(clocks.len() / 2) {
+        for (name, surveyed) in &known {
+            let apart = surveyed.ahead_ms - median;
+            if apart.abs() > CLOCKS_APART_MS {
+                let side = if apart > 0 { "ahead of" } else { "behind" };
+                faults.push(format!(
+                    "the clock of {name} is {} s {side} most others; set it, and have it kept right by chrony or timesyncd",
+                    apart.abs() / 1000
+                ));
+            }
+        }
+    }
+    faults
+}
