@@ -5,6 +5,7 @@ mod tree;
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -37,6 +38,49 @@ pub struct Host {
     address: String,
 }
 
+/// What lets us in to hosts with ssh, in a folder. Users are `root`; `ops`, who may use sudo; `pw`, who may with the password; `nosudo`.
+#[derive(Debug)]
+pub struct Login {
+    folder: PathBuf,
+}
+
+impl Login {
+    /// For `ssh -F`.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config")
+    }
+
+    /// The keys of these hosts.
+    #[must_use]
+    pub fn known_hosts(&self) -> PathBuf {
+        self.folder.join("known_hosts")
+    }
+
+    /// The private key of all users.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.folder.join("key")
+    }
+
+    /// A private key of nobody.
+    #[must_use]
+    pub fn other_key(&self) -> PathBuf {
+        self.folder.join("other-key")
+    }
+
+    /// The password of `pw` and `nosudo`.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub fn password(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.join("password"));
+        text.expect("the password can be read").trim_end().to_owned()
+    }
+}
+
 impl Hosts {
     /// The hosts of this machine. None: it cannot have any, or the tier was not asked for; this was said. The first call on a
     /// machine makes the root folders, which takes minutes.
@@ -63,6 +107,58 @@ impl Hosts {
     #[must_use]
     pub fn boot(&self, kind: &str) -> Option<Host> {
         self.boot_with(kind, &[])
+    }
+
+    /// Starts a light host, with sshd and without systemd. None: this machine cannot have one, which was said.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn boot_light(&self) -> Option<Host> {
+        self.boot_with("debian-12", &["--light"])
+    }
+
+    /// Makes users and keys for ssh to hosts: see `tests/hosts/login`. Its files are made in `folder`.
+    ///
+    /// # Panics
+    /// When they cannot be made.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test cannot go on without them")]
+    pub fn login(&self, folder: &Path, hosts: &[&Host]) -> Login {
+        let mut login = script("login");
+        login.arg("--folder").arg(folder).args(hosts.iter().map(|host| host.name()));
+        said(&mut login).expect("hosts can be logged in to");
+        Login { folder: folder.to_owned() }
+    }
+
+    /// A command that is not started yet, of a program of this machine in the network of the hosts.
+    #[must_use]
+    pub fn desk<A: AsRef<OsStr>>(&self, command: &[A]) -> Command {
+        let mut desk = script("desk");
+        desk.arg("--").args(command);
+        desk
+    }
+
+    /// Runs `work` in a thread that is in the network of the hosts, with all that it starts. A host has to run.
+    ///
+    /// # Panics
+    /// When there is no such network, or `work` does.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
+    pub fn at_desk<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let status = said(&mut script("status")).expect("the status can be had");
+        let ground = status.lines().find_map(|line| line.strip_prefix("ground "));
+        let ground = ground.expect("the ground runs").trim();
+        let network = std::fs::File::open(format!("/proc/{ground}/ns/net"));
+        let network = network.expect("the ground has a network");
+        std::thread::scope(|scope| {
+            let work = scope.spawn(|| {
+                let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+                rustix::thread::move_into_link_name_space(network.as_fd(), kind)
+                    .expect("a thread can enter the network of the hosts");
+                work()
+            });
+            work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// The same with more options of `tests/hosts/up`.

@@ -1,6 +1,7 @@
 //! What a host is to us: asked once.
 
 use std::io;
+use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::connection::{Call, Connection, Prompts, Sink};
@@ -49,7 +50,7 @@ impl Connection {
     ///
     /// # Errors
     /// If it cannot be reached, or we cannot become root there.
-    pub fn probe(&self, agent: &Agent) -> Result<Probe, RemoteError> {
+    pub fn probe(&self, agent: &Agent, limit: Duration) -> Result<Probe, RemoteError> {
         struct Text(Vec<u8>);
         impl Sink for Text {
             fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -67,7 +68,7 @@ impl Connection {
             words: &words,
             input: &[],
             root: None,
-            limit: self.options().patience,
+            limit,
             silence: None,
         };
         let mut text = Text(Vec::new());

@@ -33,8 +33,6 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How often a host is asked whether it is still there. After three times without an answer the connection ends.
     pub keep_alive: Duration,
-    /// How long our own small questions may take: what a host is, whether a file is there.
-    pub patience: Duration,
     /// The password for `sudo`, of all hosts. Used only where sudo asks.
     pub sudo_password: Option<Secret>,
 }
@@ -47,7 +45,6 @@ impl Default for Options {
             accept_new_host_keys: false,
             connect_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(5),
-            patience: Duration::from_mins(1),
             sudo_password: None,
         }
     }

@@ -240,7 +240,7 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// What OpenSSH 9.2 wrote, with BatchMode and StrictHostKeyChecking.
+    /// What OpenSSH 9.2 wrote when nobody could be asked.
     const SAID: &[(&str, &str)] = &[
         (
             "name",

@@ -7,6 +7,7 @@ mod conformance;
 mod example_sets;
 mod hpcc;
 mod k8s_apply;
+mod k8s_cluster;
 mod k8s_faults;
 mod kill;
 mod montage;

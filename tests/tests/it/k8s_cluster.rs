@@ -1,0 +1,3 @@
+//! `k8s-cluster` with hosts of the tests' own.
+
+mod transport;
