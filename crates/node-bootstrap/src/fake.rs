@@ -63,6 +63,8 @@ pub struct World {
     pub links: Vec<(String, Option<String>)>,
     /// Firewall rules as `iptables-save` prints them, by the name of the saving program.
     pub rules: BTreeMap<String, String>,
+    /// Booleans of `SELinux` that are on.
+    pub booleans: BTreeSet<String>,
     /// Tables of nftables: `ip kube-proxy`.
     pub tables: Vec<String>,
     /// The cluster that its kubeadm made, or let it into.

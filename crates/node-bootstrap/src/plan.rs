@@ -372,6 +372,14 @@ impl<'h> Planning<'h> {
         self.host.run(&Command::new(argv.iter().copied()))
     }
 
+    /// As [`Planning::look`], for one that reads from standard input.
+    ///
+    /// # Errors
+    /// If it cannot be started or takes too long.
+    pub fn look_reading(&self, command: &Command) -> Result<Output, HostError> {
+        self.host.run(command)
+    }
+
     /// How a unit is: as `systemctl is-enabled` says, and whether it runs.
     ///
     /// # Errors

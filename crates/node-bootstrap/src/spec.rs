@@ -16,6 +16,7 @@
 //! of `sysctls`, and `cni`: they are one value each, and are never mixed from both files.
 
 mod cluster;
+mod haproxy;
 mod host;
 mod package;
 mod read;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use cluster::{
     Component, EncryptionAlgorithm, Etcd, ExternalEtcd, Kubeadm, ProxyMode, Timeouts,
 };
+pub use haproxy::{Haproxy, HaproxyChecks, HaproxyServer};
 pub use host::{
     ClusterDns, CniKind, Directory, Export, ExportClient, ExtraPort, Firewall, FirewallMode,
     HostEntry, Modules, Mount, NetworkManager, Nfs, NfsServer, Protocol, Selinux, Swap, Time,
@@ -108,6 +110,9 @@ pub struct Node {
     /// Shares of files over the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nfs: Option<Nfs>,
+    /// What leads from one address to several API servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub haproxy: Option<Haproxy>,
     /// Names of the cluster's services, known on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_dns: Option<ClusterDns>,
@@ -145,6 +150,7 @@ impl Default for Node {
             cni: None,
             single_node: false,
             nfs: None,
+            haproxy: None,
             cluster_dns: None,
             directories: Vec::new(),
             mounts: Vec::new(),

@@ -4,6 +4,7 @@ pub(crate) mod cluster_dns;
 mod containerd;
 mod directories;
 mod firewall;
+mod haproxy;
 mod hostname;
 mod hosts;
 mod kubelet;
@@ -44,6 +45,7 @@ pub fn all() -> &'static [&'static dyn Step] {
         &directories::Directories,
         &time::Time,
         &nfs::Nfs,
+        &haproxy::Haproxy,
         &mounts::Mounts,
         &network_manager::NetworkManager,
         &cluster_dns::ClusterDns,

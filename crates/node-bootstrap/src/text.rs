@@ -11,6 +11,7 @@ pub mod drop_in;
 pub mod exports;
 pub mod firewall;
 pub mod fstab;
+pub mod haproxy;
 pub mod hosts;
 pub mod kernel_command_line;
 pub mod key_value;

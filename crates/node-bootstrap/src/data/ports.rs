@@ -95,6 +95,15 @@ pub fn needed(node: &Node) -> Vec<Inbound> {
     {
         inbound.port = Some(PortRange::one(bind));
     }
+    if let Some(haproxy) = &node.haproxy {
+        found.push(Inbound {
+            port: Some(PortRange::one(haproxy.bind)),
+            protocol: Carrier::Tcp,
+            from: Sender::Anyone,
+            why: "haproxy, which leads to the API servers".to_owned(),
+            when: Vec::new(),
+        });
+    }
     found
 }
 
@@ -163,6 +172,12 @@ mod tests {
         let all =
             ports(&Node { kubeadm: Some(kubeadm), ..node(Role::ControlPlane, CniKind::None) });
         assert_eq!(all, ["8443/tcp", "10250/tcp", "10257/tcp", "10259/tcp"]);
+    }
+
+    #[test]
+    fn haproxy_has_its_port_without_being_a_node() {
+        let haproxy = crate::spec::Haproxy { bind: 8443, ..crate::spec::Haproxy::default() };
+        assert_eq!(ports(&Node { haproxy: Some(haproxy), ..Node::default() }), ["8443/tcp"]);
     }
 
     #[test]

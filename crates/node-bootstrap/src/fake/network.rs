@@ -14,6 +14,12 @@ pub(super) fn run(world: &mut World, argv: &[&str], stdin: &str) -> Option<Outpu
             });
             said(0, serde_json::Value::from(links.collect::<Vec<_>>()).to_string())
         }
+        // It takes nothing that is broken.
+        ["/usr/sbin/haproxy", "-c", ..] => match stdin.lines().position(|it| it.contains("broken"))
+        {
+            Some(at) => failed(format!("[ALERT] parsing [/dev/stdin:{}]: broken", at + 1)),
+            None => said(0, ""),
+        },
         ["ip", "link", "delete", name] => {
             let before = world.links.len();
             world.links.retain(|(known, _)| known != name);

@@ -31,6 +31,8 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]
         | ["dpkg", "--audit"]
+        | ["getsebool", _]
+        | ["/usr/sbin/haproxy", "-c", ..]
         | ["ufw", "status", ..] => true,
         ["nft", rest @ ..] => rest.contains(&"list"),
         ["firewall-cmd", rest @ ..] => {
@@ -106,6 +108,18 @@ pub(super) fn run(world: &mut World, live: bool, argv: &[&str]) -> Option<Output
             if let Some(entry) = world.files.get_mut(*path) {
                 entry.meta.xattrs.insert("security.selinux".to_owned(), b"its own".to_vec());
             }
+            said(0, "")
+        }
+        ["getsebool", name] => {
+            let now = if world.booleans.contains(*name) { "on" } else { "off" };
+            said(0, format!("{name} --> {now}\n"))
+        }
+        ["setsebool", "-P", name, "on"] => {
+            world.booleans.insert((*name).to_owned());
+            said(0, "")
+        }
+        ["setsebool", "-P", name, "off"] => {
+            world.booleans.remove(*name);
             said(0, "")
         }
         ["ufw", words @ ..] => ufw(world, words),

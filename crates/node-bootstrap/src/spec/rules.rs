@@ -1,6 +1,7 @@
 //! The rules of `node.yaml` that types cannot express.
 
 mod cluster;
+mod haproxy;
 mod host;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub(super) fn check(node: &Node) -> Vec<Problem> {
     }
     host::check(&mut rules, node);
     cluster::check(&mut rules, node);
+    haproxy::check(&mut rules, node);
     rules.problems
 }
 

@@ -812,3 +812,56 @@ proptest! {
         prop_assert_eq!(one.to_string().parse::<Cidr>(), Ok(one));
     }
 }
+
+#[test]
+fn what_haproxy_cannot_do_is_told() {
+    assert_snapshot!(report(
+        "\
+role: control-plane
+haproxy:
+  bind: 6443
+  servers:
+    - {name: a b, address: 'https://a'}
+    - {name: b, address: 10.0.0.2}
+    - {name: b, address: 10.0.0.2, port: 6443}
+  checks: {fall: 0}
+"), @r"
+    node.yaml:1:1: warning: role: a node without the part kubernetes: its packages are not managed [kubernetes]
+     1 | role: control-plane
+       | ^
+       help: give kubernetes: {version: ...}, or a profile
+    node.yaml:3:3: error: haproxy.bind: port 6443 is that of something else on this host: API server [bind]
+     3 |   bind: 6443
+       |   ^
+       help: give haproxy a port of its own, such as 8443, or a host of its own
+    node.yaml:5:8: error: haproxy.servers[0].name: `a b` is no name that haproxy takes [name]
+     5 |     - {name: a b, address: 'https://a'}
+       |        ^
+       help: use letters, digits, -, _ and .
+    node.yaml:5:19: error: haproxy.servers[0].address: `https://a` is neither an address nor a name [address]
+     5 |     - {name: a b, address: 'https://a'}
+       |                   ^
+       help: give one such as 10.0.0.1 or a.example.org; the port has a field of its own
+    node.yaml:7:8: error: haproxy.servers[2].name: b stands twice [duplicate-name]
+     7 |     - {name: b, address: 10.0.0.2, port: 6443}
+       |        ^
+       help: give each server a name of its own
+    node.yaml:7:17: error: haproxy.servers[2].address: 10.0.0.2 port 6443 stands twice [duplicate-address]
+     7 |     - {name: b, address: 10.0.0.2, port: 6443}
+       |                 ^
+       help: leave one of them
+    node.yaml:8:12: error: haproxy.checks.fall: 0 is not from 1 to 20 [range]
+     8 |   checks: {fall: 0}
+       |            ^
+       help: leave it out for what is usual
+    6 errors, 1 warning
+    ");
+    let text = "haproxy: {bind: 10250, servers: []}\n";
+    assert!(report(text).contains("there is nothing that it leads to"));
+    let node = read("haproxy: {servers: [{name: a, address: 10.0.0.1}]}\n");
+    assert_eq!(node.haproxy.unwrap().servers[0].port, 6443);
+    // A control plane whose API server has another port may be its own proxy.
+    read(
+        "role: control-plane\nkubeadm: {bindPort: 7443}\nhaproxy: {servers: [{name: a, address: 10.0.0.1, port: 7443}]}\n",
+    );
+}
