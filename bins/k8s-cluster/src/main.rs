@@ -1,9 +1,13 @@
-//! `k8s-cluster`: Kubernetes clusters of many hosts. Reads and checks what describes them.
+//! `k8s-cluster`: Kubernetes clusters of many hosts: what describes them is checked, and made true.
 
 mod cli;
 mod command;
+mod desk;
 mod intake;
 mod nodes;
+mod private;
+mod reach;
+mod tell;
 
 use std::process::ExitCode;
 

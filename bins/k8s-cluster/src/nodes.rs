@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use diagnostics::yaml::Tree;
 use diagnostics::{DataPath, Problem, Step};
+use fleet::wish::document;
 use node_bootstrap::spec::{Node, Problems, Profile};
-use serde_json::{Value, json};
 use topology::Inventory;
-use topology::inventory::{Host, HostRole};
+use topology::inventory::Host;
 
 /// Everything that is wrong or strange in the `node.yaml` of any host.
 pub(crate) fn check(inventory: &Inventory, tree: &Tree) -> Vec<Problem> {
@@ -16,7 +16,7 @@ pub(crate) fn check(inventory: &Inventory, tree: &Tree) -> Vec<Problem> {
     let mut told = HashSet::new();
     let mut problems = Vec::new();
     for (index, host) in inventory.hosts.iter().enumerate() {
-        let wish = wish(inventory, host);
+        let wish = document(inventory, host);
         let found =
             known.entry(wish.to_string()).or_insert_with_key(|text| read(inventory, host, text));
         for problem in found.iter() {
@@ -29,34 +29,6 @@ pub(crate) fn check(inventory: &Inventory, tree: &Tree) -> Vec<Problem> {
     }
     problems.sort_by(|one, other| one.place.cmp(&other.place));
     problems
-}
-
-/// A host's `node.yaml` over its profile.
-fn wish(inventory: &Inventory, host: &Host) -> Value {
-    let mut wish = json!(*inventory.node_of(host));
-    if let Some(version) = &inventory.kubernetes.version
-        && wish["kubernetes"]["version"].is_null()
-    {
-        wish["kubernetes"]["version"] = json!(version);
-    }
-    // The program fills these in.
-    for (key, value) in [
-        ("version", json!(1)),
-        ("profile", json!(inventory.profile_of(host))),
-        (
-            "role",
-            json!(match host.role {
-                HostRole::ControlPlane => "control-plane",
-                HostRole::Worker => "worker",
-                HostRole::Proxy => "none",
-            }),
-        ),
-    ] {
-        if wish[key].is_null() && !value.is_null() {
-            wish[key] = value;
-        }
-    }
-    wish
 }
 
 fn read(inventory: &Inventory, host: &Host, text: &str) -> Vec<Problem> {
@@ -93,6 +65,7 @@ fn in_cluster(inventory: &Inventory, host: &Host, index: usize, path: &DataPath)
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -20,7 +20,7 @@ use topology::inventory::HostRole;
 
 pub use add::add;
 pub use clean::{Clean, clean};
-pub use deploy::deploy;
+pub use deploy::{deploy, prepare_hosts};
 pub use remove::{Remove, remove};
 pub use renew::renew;
 pub use repair::repair;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use node_bootstrap::agent::Wish;
-use node_bootstrap::spec::{Kubeadm, Kubelet, KubernetesVersion, Node, Problems, Role};
+use node_bootstrap::spec::{
+    Haproxy, HaproxyServer, Kubeadm, Kubelet, KubernetesVersion, Node, Problems, Role,
+};
 use serde_json::{Value, json};
 use topology::Inventory;
-use topology::inventory::{Host, HostRole};
+use topology::inventory::{Endpoint, Host, HostRole};
 
 /// Why hosts cannot be told what they shall be.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +117,18 @@ fn role(host: &Host) -> Role {
 fn settle(inventory: &Inventory, host: &Host, mut node: Node) -> Node {
     node.hostname.get_or_insert_with(|| host.name.clone());
     if host.role == HostRole::Proxy {
+        let haproxy = node.haproxy.get_or_insert_with(|| Haproxy {
+            bind: inventory.endpoint().map_or(Endpoint::API_PORT, |endpoint| endpoint.port()),
+            ..Haproxy::default()
+        });
+        if haproxy.servers.is_empty() {
+            let servers = inventory.with_role(HostRole::ControlPlane).map(|host| HaproxyServer {
+                name: host.name.clone(),
+                address: host.address.to_string(),
+                port: Endpoint::API_PORT,
+            });
+            haproxy.servers = servers.collect();
+        }
         return node;
     }
     let kubelet = node.kubelet.get_or_insert_with(Kubelet::default);
@@ -201,8 +215,11 @@ hosts:
     }
 
     #[test]
-    fn a_proxy_gets_nothing_of_what_is_for_nodes() {
+    fn a_proxy_leads_to_all_control_planes_and_gets_nothing_of_what_is_for_nodes() {
         let proxy = &of(CLUSTER)["lb"].node;
+        let haproxy = proxy.haproxy.as_ref().unwrap();
+        assert_eq!((haproxy.bind, haproxy.servers.len()), (6443, 1));
+        assert_eq!(haproxy.servers[0].address, "10.20.0.11");
         assert_eq!(proxy.role, Role::None);
         assert!(
             proxy.kubernetes.is_none() && proxy.containerd.is_none() && proxy.modules.is_none()

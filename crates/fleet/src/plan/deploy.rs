@@ -18,8 +18,7 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
         look_at(&mut plan, seen, wishes, host);
     }
     plan.refusals.extend(together(seen));
-    let mut prepared = prepare(&mut plan, seen, &|_| true);
-    plan.phases.append(&mut prepared);
+    plan.phases = prepare(&mut plan, seen, &|_| true);
     let speaker = seen.speaker();
     let is_there = |host: &Host| {
         seen.of(&host.name).is_some_and(|survey| matches!(survey.standing, Standing::Node { .. }))
@@ -40,6 +39,18 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
     let first = speaker.or_else(|| seen.control_planes().next()).map(|host| host.name.as_str());
     join(&mut plan, seen, &|host| Some(host.name.as_str()) != first);
     label(&mut plan, seen, &|_| true);
+    plan.settled()
+}
+
+/// What makes hosts ready for the cluster, and begins none.
+#[must_use]
+pub fn prepare_hosts(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
+    let mut plan = Plan::default();
+    for host in &seen.inventory.hosts {
+        look_at(&mut plan, seen, wishes, host);
+    }
+    plan.refusals.extend(together(seen));
+    plan.phases = prepare(&mut plan, seen, &|_| true);
     plan.settled()
 }
 
