@@ -49,6 +49,16 @@ pub fn node_prep() -> &'static Path {
     BUILT.get_or_init(|| build("node-prep", "node-prep"))
 }
 
+/// The `k8s-cluster` of this checkout, built if it is not up to date.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn k8s_cluster() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("k8s-cluster", "k8s-cluster"))
+}
+
 /// Builds one of our programs, of this package. Answers where it is.
 #[expect(clippy::panic, reason = "a test cannot go on without the program")]
 fn build(package: &str, program: &str) -> PathBuf {

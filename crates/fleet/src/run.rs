@@ -10,7 +10,7 @@ use node_bootstrap::agent::{
 use node_bootstrap::cluster::Invitation;
 use serde::Serialize;
 use topology::Inventory;
-use topology::inventory::{Host, HostRole};
+use topology::inventory::HostRole;
 
 use crate::ask::{WORK, ask_within};
 use crate::contact::{Contact, ContactError};
@@ -18,7 +18,7 @@ use crate::etcd::{Goal, OrderError, Orders, Pace};
 use crate::kubectl;
 use crate::plan::{Action, Order, Phase, Plan, Task};
 use crate::pool::each;
-use crate::survey::Surveys;
+use crate::survey::{Seen, Surveys};
 use crate::watch::{News, Watch};
 
 /// How long preparing a host may take: packages are fetched meanwhile.
@@ -123,7 +123,7 @@ struct Run<'a> {
     /// Hosts that are left out.
     dropped: Mutex<BTreeSet<String>>,
     invitation: Mutex<Option<Invitation>>,
-    /// The control plane that was found to answer last.
+    /// The control plane that began the cluster in this run.
     speaker: Mutex<Option<String>>,
 }
 
@@ -303,26 +303,21 @@ impl Run<'_> {
         }
     }
 
-    /// A control plane whose API server answers, and that is not this host.
+    /// A control plane whose API server answers; another one than this host where there is one, since that may be about to leave.
     fn speaker(&self, but: &str) -> Result<String, ContactError> {
-        if let Some(speaker) = &*locked(&self.speaker)
-            && speaker != but
-        {
-            return Ok(speaker.clone());
-        }
-        let seen =
-            crate::survey::Seen { inventory: self.work.inventory, surveys: self.work.surveys };
+        let begun = locked(&self.speaker).clone();
+        let seen = Seen { inventory: self.work.inventory, surveys: self.work.surveys };
         let dropped = locked(&self.dropped);
-        let mut fits = seen
-            .control_planes()
-            .filter(|host: &&Host| seen.speaks(&host.name) && !dropped.contains(&host.name));
-        let all: Vec<&Host> = fits.by_ref().collect();
-        // The host itself knows its own node as well as others, where there is no other.
-        let found = all.iter().find(|host| host.name != but).or(all.first());
+        let answered = seen.control_planes().map(|host| &host.name);
+        let all: Vec<&String> = begun
+            .iter()
+            .chain(answered.filter(|name| seen.speaks(name) && !dropped.contains(*name)))
+            .collect();
+        let found = all.iter().find(|name| **name != but).or(all.first());
         let found = found.ok_or_else(|| {
             ContactError::Unusable("no control plane answers that could be asked".to_owned())
         })?;
-        Ok(found.name.clone())
+        Ok((*found).clone())
     }
 
     fn ask(&self, host: &str, request: &Request, limit: Duration) -> Result<Answer, ContactError> {

@@ -1,3 +1,4 @@
 //! `k8s-cluster` with hosts of the tests' own.
 
 mod transport;
+mod whole;
