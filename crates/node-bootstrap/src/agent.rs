@@ -5,6 +5,7 @@
 //! along; so there are no versions of this format. Secrets are in standard input and output only, and only inside of
 //! [`exposing`](crate::secret::exposing).
 
+mod certificates;
 mod failure;
 mod look;
 mod member;
@@ -20,6 +21,7 @@ use crate::cluster::Invitation;
 use crate::secret::Secret;
 use crate::spec::Node;
 
+pub(crate) use look::{image_version, upstream};
 pub use serve::{Around, EtcdPart, serve};
 pub use survey::{
     EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions,

@@ -430,7 +430,7 @@ impl Change {
             Self::Hold { manager, packages } => State::Held(manager.held(host, packages)?),
             Self::Rule { shown, .. } => State::Is(shown.is(host)?),
             Self::Run { creates: Some(path), .. } => State::Is(host.entry(path)?.is_some()),
-            Self::Kubeadm { .. } => kubeadm::probe(host)?,
+            Self::Kubeadm { verb, .. } => kubeadm::probe(host, *verb)?,
             Self::Poke(_) | Self::Run { creates: None, .. } => State::Unknown,
         })
     }

@@ -15,6 +15,7 @@ mod single_node;
 #[cfg(test)]
 mod tests;
 mod token;
+mod upgrade;
 mod wait;
 
 pub use documents::{Given, InitDocuments, Invitation, PATCHES, init, join, kubelet_patch};
@@ -30,6 +31,7 @@ pub use part::{
 };
 pub use single_node::SingleNode;
 pub use token::{ListedToken, TokenError, create, delete, invite, list, upload_certificates};
+pub use upgrade::Upgrade;
 pub use wait::{NotReady, has_network, node_name, wait_ready};
 
 use crate::change::kubeadm::{DOCUMENT, Unfinished, Verb, reset_document};

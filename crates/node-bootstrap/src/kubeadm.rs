@@ -12,6 +12,6 @@ pub use documents::{
     Document, Etcd, ExternalEtcd, FileDiscovery, InitConfiguration, JoinConfiguration,
     JoinControlPlane, KubeProxyConfiguration, KubeletConfiguration, LocalApiEndpoint, LocalEtcd,
     MemorySwap, Networking, NodeRegistration, Patches, ResetConfiguration, Switch, Taint, Timeouts,
-    TokenDiscovery, render, render_redacted,
+    TokenDiscovery, UpgradeApply, UpgradeConfiguration, UpgradeNode, render, render_redacted,
 };
 pub use token::{CertificateKey, InvalidSecret, Token};

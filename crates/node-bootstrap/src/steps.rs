@@ -27,6 +27,8 @@ use crate::host::{Host, HostError};
 use crate::plan::Step;
 use crate::spec::Node;
 
+pub(crate) use packages::pattern;
+
 /// All steps, in the order in which they are carried out.
 #[must_use]
 pub fn all() -> &'static [&'static dyn Step] {
@@ -52,6 +54,12 @@ pub fn all() -> &'static [&'static dyn Step] {
         &containerd::Containerd,
         &kubelet::Kubelet,
     ]
+}
+
+/// The step that says where packages come from.
+#[must_use]
+pub fn repositories() -> &'static dyn Step {
+    &repositories::Repositories
 }
 
 /// What has to be fetched before [`plan_with`](crate::plan::plan_with): keys of repositories that are not on the host yet.

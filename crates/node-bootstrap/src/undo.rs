@@ -224,7 +224,9 @@ fn packages(
     let mut found: Vec<Foreign> = along
         .map(|name| foreign(name, "it came from elsewhere, and needs packages that would go"))
         .collect();
-    let is_ours = plan.iter().any(|made| matches!(made.change, Change::Kubeadm { .. }));
+    let is_ours = plan
+        .iter()
+        .any(|made| matches!(made.change, Change::Kubeadm { verb, .. } if verb.makes_node()));
     if !is_ours && host.entry(NODE)?.is_some() {
         let why = "this host is a node of a cluster, and its packages would go: take it out with `node-prep reset`";
         found.push(foreign(NODE.to_owned(), why));

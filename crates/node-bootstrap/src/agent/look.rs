@@ -25,7 +25,11 @@ pub(super) fn survey(
 ) -> Result<Survey, Failure> {
     let host = work.host;
     let facts = Facts::of(host)?;
-    let standing = standing(host, &facts)?;
+    let mut standing = standing(host, &facts)?;
+    if let Standing::Node { control_plane, .. } = &mut standing {
+        // One that a killed run was starting again is one all the same; the next change puts it back.
+        *control_plane |= super::certificates::is_parked(work, "kube-apiserver")?;
+    }
     let outlook = match wish {
         Some(wish) => Some(work.plan(&facts, wish).map(|plan| outlook(&plan))?),
         None => None,

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::{
     Answer, Call, Done, EtcdHere, EtcdRequest, Event, EventKind, Failure, FailureKind, Request,
-    Wish, look, member,
+    UpgradePart, Wish, certificates, look, member,
 };
 use crate::apply::{Watch, apply};
-use crate::cluster::{ADMIN, invite};
+use crate::cluster::{ADMIN, Upgrade, invite};
 use crate::facts::Facts;
 use crate::fetch::{Fetch, Fetched, Gathered, Need, gather};
 use crate::host::{ACT, Command, Host, HostError};
@@ -103,8 +103,21 @@ pub fn serve(
     }
 }
 
+impl Request {
+    /// Whether it changes nothing on the host.
+    fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Survey { .. } | Self::AdminConfig | Self::Kubectl { .. } | Self::Certificates
+        )
+    }
+}
+
 impl Work<'_> {
     fn answer(&mut self, request: &Request) -> Result<Answer, Failure> {
+        if !request.only_looks() {
+            certificates::mend(self)?;
+        }
         match request {
             Request::Survey { wish, nodes, findings } => {
                 let survey = look::survey(self, wish.as_deref(), *nodes, *findings)?;
@@ -139,9 +152,11 @@ impl Work<'_> {
             Request::Reset { wish, with_data } => self.reset(wish, *with_data)?,
             Request::Undo => self.undo()?,
             Request::Restart { units } => self.restart(units)?,
-            Request::Upgrade { .. } | Request::Certificates | Request::RenewCertificates => {
-                return Err(Failure::refused("this build of node-prep cannot do that yet"));
+            Request::Upgrade { wish, part } => self.upgrade(wish, *part)?,
+            Request::Certificates => {
+                return Ok(Answer::Certificates(certificates::certificates(self)?));
             }
+            Request::RenewCertificates => certificates::renew(self)?,
             Request::Etcd(request) => {
                 let Some(etcd) = self.around.etcd else {
                     return Err(Failure::refused("this build of node-prep knows nothing of etcd"));
@@ -253,6 +268,30 @@ impl Work<'_> {
         let facts = Facts::of(self.host)?;
         let plan = self.plan(&facts, wish)?;
         self.carry_out(&plan)
+    }
+
+    /// A part of an upgrade. It is looked afterwards whether it is done.
+    fn upgrade(&mut self, wish: &Wish, part: UpgradePart) -> Result<(), Failure> {
+        let facts = Facts::of(self.host)?;
+        let upgrade = Upgrade { part };
+        let mut steps: Vec<&dyn crate::plan::Step> = Vec::new();
+        let mut fetched = Fetched::new();
+        if part == UpgradePart::Kubeadm {
+            fetched = self.fetched(wish, &steps::needs(self.host, &wish.node, &facts)?)?;
+            steps.push(steps::repositories());
+        }
+        steps.push(&upgrade);
+        let plan = self.plan_of(&facts, wish, &steps, &fetched)?;
+        self.carry_out(&plan)?;
+        let left = self.plan_of(&facts, wish, &steps, &fetched)?;
+        let left: Vec<String> = left.changes().map(|(_, change)| change.to_string()).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::failed(format!(
+            "it ended well, and yet is left to do: {}; have the control planes been upgraded, the first one first?",
+            left.join("; ")
+        )))
     }
 
     fn reset(&mut self, wish: &Wish, with_data: bool) -> Result<(), Failure> {

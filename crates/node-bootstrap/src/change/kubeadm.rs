@@ -17,6 +17,8 @@ use crate::secret::Secret;
 pub const DOCUMENT: &str = "/run/node-prep-kubeadm.yaml";
 /// Is there from before kubeadm starts until it has succeeded.
 pub const UNFINISHED: &str = "/var/lib/node-prep/kubeadm-unfinished";
+/// Is there from before an upgrade of this node, until it becomes a node anew.
+pub const UPGRADE: &str = "/var/lib/node-prep/kubeadm-upgrade";
 /// What etcd has stored.
 const ETCD: &str = "/var/lib/etcd/member";
 /// The line of [`UNFINISHED`] that says that data of etcd stay.
@@ -44,6 +46,10 @@ pub enum Verb {
     Join,
     /// It takes away what it has left on this host.
     Reset,
+    /// It brings the first control plane, and what the cluster has once, to another version.
+    UpgradeApply,
+    /// It brings another node to the version of the cluster.
+    UpgradeNode,
 }
 
 impl Verb {
@@ -54,19 +60,64 @@ impl Verb {
             Self::Init => "init",
             Self::Join => "join",
             Self::Reset => "reset",
+            Self::UpgradeApply => "upgrade apply",
+            Self::UpgradeNode => "upgrade node",
         }
+    }
+
+    /// Whether it makes this host a node.
+    #[must_use]
+    pub fn makes_node(self) -> bool {
+        matches!(self, Self::Init | Self::Join)
+    }
+
+    /// Whether it brings a node to another version.
+    #[must_use]
+    pub fn upgrades(self) -> bool {
+        matches!(self, Self::UpgradeApply | Self::UpgradeNode)
     }
 
     /// The program and its arguments. All that is secret is in the document.
     #[must_use]
     pub fn argv(self) -> Vec<String> {
-        let mut argv = vec!["kubeadm", self.as_str(), "--config", DOCUMENT];
+        let mut argv = vec!["kubeadm"];
+        argv.extend(self.as_str().split(' '));
+        argv.extend(["--config", DOCUMENT]);
         if self == Self::Init {
             argv.extend(["--skip-token-print", "--skip-certificate-key-print"]);
         }
         argv.into_iter().map(str::to_owned).collect()
     }
 }
+
+/// How far the last upgrade of this node came: in the file [`UPGRADE`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upgraded {
+    /// It was begun, to this version, and did not come to its end.
+    Begun(String),
+    /// It came to its end.
+    Done(String),
+}
+
+impl Upgraded {
+    /// Reads [`UPGRADE`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim_end().split_once(' ')? {
+            ("begun", version) => Some(Self::Begun(version.to_owned())),
+            ("done", version) => Some(Self::Done(version.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The first line of the document for an upgrade: it says to which version, which that of a node does not.
+    #[must_use]
+    pub fn head(version: &str) -> String {
+        format!("{HEAD}{version}\n")
+    }
+}
+
+const HEAD: &str = "# Kubernetes ";
 
 /// A run of kubeadm that did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,12 +181,36 @@ fn marks(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
     Ok(found)
 }
 
-pub(super) fn probe(host: &dyn Host) -> Result<State, HostError> {
+pub(super) fn probe(host: &dyn Host, verb: Verb) -> Result<State, HostError> {
+    if verb.upgrades() {
+        return Ok(State::Value(host.text(UPGRADE)?));
+    }
     let found = marks(host)?;
     Ok(State::Value((!found.is_empty()).then(|| found.join(" "))))
 }
 
+/// `kubeadm upgrade` may be run again; until it has come to its end, the next run does.
+fn upgrade(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostError> {
+    let head = document.expose().lines().next().unwrap_or_default();
+    let version = head.strip_prefix(HEAD).unwrap_or_default();
+    if host.entry(FOLDER)?.is_none() {
+        host.put(FOLDER, &Entry { kind: Kind::Folder, meta: Meta::root(0o700) })?;
+    }
+    put(host, UPGRADE, &format!("begun {version}\n"))?;
+    put(host, DOCUMENT, document.expose())?;
+    // `--yes` is not taken beside `--config` by all versions: it asks, and reads the answer.
+    let command = Command::new(verb.argv()).reading("y\n").within(INSTALL);
+    let ran = host.check(&command);
+    host.remove(DOCUMENT)?;
+    ran?;
+    put(host, UPGRADE, &format!("done {version}\n"))
+}
+
 pub(super) fn make(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostError> {
+    if verb.upgrades() {
+        return upgrade(host, verb, document);
+    }
+    host.remove(UPGRADE)?;
     if verb != Verb::Reset {
         begin(host, verb, &marks(host)?, true)?;
     }
@@ -185,8 +260,11 @@ pub(super) fn take_back(
     before: &State,
     with_data: bool,
 ) -> Result<Option<String>, ChangeError> {
-    if verb == Verb::Reset || probe(host)? == *before {
+    if verb == Verb::Reset || probe(host, verb)? == *before {
         return Ok(None);
+    }
+    if verb.upgrades() {
+        return Ok(Some("the version of the control plane stays: it never goes back".to_owned()));
     }
     let State::Value(before) = before else { return Ok(None) };
     let before: Vec<&str> = before.iter().flat_map(|marks| marks.split(' ')).collect();
@@ -203,6 +281,7 @@ pub(super) fn take_back(
 /// What a killed run may have left is taken away.
 pub(super) fn tidy(host: &dyn Host) -> Result<(), HostError> {
     host.tidy(UNFINISHED)?;
+    host.tidy(UPGRADE)?;
     host.tidy(DOCUMENT)?;
     host.remove(DOCUMENT)?;
     if is_untouched(host)? {

@@ -297,7 +297,7 @@ fn patches(given: &Given) -> Option<Patches> {
     given.patches.then(|| Patches { directory: Some(PATCHES.to_owned()) })
 }
 
-fn timeouts(wish: &Kubeadm) -> Option<Timeouts> {
+pub(super) fn timeouts(wish: &Kubeadm) -> Option<Timeouts> {
     let spec::Timeouts {
         control_plane_component_health_check,
         kubelet_health_check,

@@ -75,7 +75,7 @@ impl Found {
         let state = match unfinished.verb {
             Verb::Init => init_state(planning, kubelet.as_deref(), answers)?,
             Verb::Join => join_state(planning, kubelet.is_some(), answers, is_control_plane)?,
-            Verb::Reset => State::Half,
+            _ => State::Half,
         };
         Ok(match state {
             State::Half => Self::Half {

@@ -91,7 +91,7 @@ impl Step for Init {
 
 /// The version that kubeadm shall install. kubeadm would ask the Internet for the newest patch of a minor, so where
 /// `node.yaml` names none it is kubeadm's own.
-fn version(planning: &mut Planning<'_>) -> Result<Option<String>, HostError> {
+pub(super) fn version(planning: &mut Planning<'_>) -> Result<Option<String>, HostError> {
     let own = match planning.look(&["kubeadm", "version", "-o", "short"]) {
         Ok(output) if output.is_ok() => output.stdout.trim().to_owned(),
         Ok(_) | Err(HostError::Run { .. }) => {

@@ -72,7 +72,7 @@ pub fn is_fresh(plan: &Plan) -> bool {
         Change::Kubeadm { verb, .. } => Some(*verb),
         _ => None,
     });
-    verbs.next().is_some_and(|verb| verb != Verb::Reset)
+    verbs.next().is_some_and(Verb::makes_node)
 }
 
 /// What the checks before kubeadm found.

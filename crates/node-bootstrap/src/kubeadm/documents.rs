@@ -25,6 +25,8 @@ pub enum Document<'a> {
     Join(&'a JoinConfiguration),
     /// For `kubeadm reset`.
     Reset(&'a ResetConfiguration),
+    /// For `kubeadm upgrade`.
+    Upgrade(&'a UpgradeConfiguration),
     /// The kubelets of the cluster.
     Kubelet(&'a KubeletConfiguration),
     /// kube-proxy.
@@ -68,6 +70,7 @@ impl Document<'_> {
             Self::Cluster(body) => typed(KUBEADM, "ClusterConfiguration", body),
             Self::Join(body) => typed(KUBEADM, "JoinConfiguration", body),
             Self::Reset(body) => typed(KUBEADM, "ResetConfiguration", body),
+            Self::Upgrade(body) => typed(KUBEADM, "UpgradeConfiguration", body),
             Self::Kubelet(body) => {
                 typed("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", body)
             }
@@ -429,6 +432,40 @@ document! {
         unmount_flags: Vec<String>,
         /// How long to wait.
         timeouts: Option<Timeouts>,
+    }
+}
+
+document! {
+    /// For `kubeadm upgrade`.
+    UpgradeConfiguration {
+        /// For `kubeadm upgrade apply`.
+        apply: Option<UpgradeApply>,
+        /// For `kubeadm upgrade node`.
+        node: Option<UpgradeNode>,
+        /// How long to wait.
+        timeouts: Option<Timeouts>,
+    }
+}
+
+document! {
+    /// For `kubeadm upgrade apply`.
+    UpgradeApply {
+        /// The version to go to, such as `v1.36.0`.
+        kubernetes_version: Option<String>,
+        /// Checks whose errors become warnings.
+        ignore_preflight_errors: Vec<String>,
+        /// Patches of manifests.
+        patches: Option<Patches>,
+    }
+}
+
+document! {
+    /// For `kubeadm upgrade node`.
+    UpgradeNode {
+        /// Checks whose errors become warnings.
+        ignore_preflight_errors: Vec<String>,
+        /// Patches of manifests.
+        patches: Option<Patches>,
     }
 }
 

@@ -72,7 +72,7 @@ impl Step for Packages {
 }
 
 /// The newest patch of a minor, or exactly one patch in any packaging.
-fn pattern(version: KubernetesVersion) -> String {
+pub(crate) fn pattern(version: KubernetesVersion) -> String {
     match version.patch {
         None => format!("{}.*", version.minor),
         // Not `1.35.4*`: that is 1.35.40 as well.
