@@ -6,6 +6,7 @@
 //! [`exposing`](crate::secret::exposing).
 
 mod certificates;
+mod etcd;
 mod failure;
 mod look;
 mod member;
@@ -22,6 +23,7 @@ use crate::secret::Secret;
 use crate::spec::Node;
 
 pub(crate) use look::{image_version, upstream};
+pub use etcd::{Connect, Etcd, etcd_here, serve_etcd};
 pub use serve::{Around, EtcdPart, serve};
 pub use survey::{
     EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions,

@@ -1,6 +1,7 @@
 //! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
 
 mod cluster;
+mod etcd;
 mod network;
 mod programs;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 pub use cluster::{AUTHORITY, FakeCluster};
+pub use etcd::{etcd_of, play_kubelet};
 
 use crate::host::{
     Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of, stage_of,
@@ -95,6 +97,8 @@ pub struct FakeHost {
     fatal: Cell<Option<(usize, Death)>>,
     writes: Cell<usize>,
     dead: Cell<bool>,
+    /// Whether another one works on it.
+    taken: Cell<bool>,
 }
 
 impl FakeHost {
@@ -136,6 +140,7 @@ impl FakeHost {
             fatal: Cell::new(None),
             writes: Cell::new(0),
             dead: Cell::new(false),
+            taken: Cell::new(false),
         };
         host.set_folder("/");
         host
@@ -224,6 +229,11 @@ impl FakeHost {
     pub fn revive(&self) -> bool {
         self.fatal.set(None);
         self.dead.replace(false)
+    }
+
+    /// Another one works on it, from now on or no more.
+    pub fn set_taken(&self, taken: bool) {
+        self.taken.set(taken);
     }
 
     fn alive(&self, path: &str) -> Result<(), HostError> {
@@ -378,6 +388,30 @@ impl Host for FakeHost {
         if death.is_some() { Err(killed(path)) } else { Ok(()) }
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<(), HostError> {
+        let (old, new) = (self.place(from), self.place(to));
+        let above = self.entry(folder_of(&new))?.map(|entry| entry.kind);
+        if self.entry(&old)?.is_none() || above != Some(Kind::Folder) {
+            return Err(refused(to, io::ErrorKind::NotFound));
+        }
+        if !self.list(&new)?.is_empty() {
+            return Err(refused(to, io::ErrorKind::DirectoryNotEmpty));
+        }
+        let death = self.mortal(to)?;
+        if death != Some(Death::Within) {
+            let files = &mut self.world.borrow_mut().files;
+            let below = format!("{old}/");
+            let is_moved = |path: &&String| **path == old || path.starts_with(&below);
+            let moved: Vec<String> = files.keys().filter(is_moved).cloned().collect();
+            for path in moved {
+                if let Some(entry) = files.remove(&path) {
+                    files.insert(format!("{new}{}", &path[old.len()..]), entry);
+                }
+            }
+        }
+        if death.is_some() { Err(killed(to)) } else { Ok(()) }
+    }
+
     fn append(&self, path: &str, bytes: &[u8]) -> Result<(), HostError> {
         let death = self.mortal(path)?;
         let place = self.place(path);
@@ -419,7 +453,9 @@ impl Host for FakeHost {
         self.alive(&shown)?;
         self.calls.borrow_mut().push(shown.clone());
         let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
-        let only_looks = programs::only_looks(&argv) || cluster::only_looks(&argv);
+        let only_looks = [programs::only_looks, cluster::only_looks, etcd::only_looks]
+            .iter()
+            .any(|only_looks| only_looks(&argv));
         let death = if only_looks { None } else { self.mortal(&shown)? };
         let answer = {
             let world = self.world.borrow();
@@ -434,6 +470,7 @@ impl Host for FakeHost {
             let half = death == Some(Death::Within);
             network::run(&mut world, &argv, &String::from_utf8_lossy(stdin))
                 .or_else(|| cluster::run(&mut world, half, &argv))
+                .or_else(|| etcd::run(&mut world, half, &argv))
                 .or_else(|| programs::run(&mut world, self.live, &argv))
         });
         if death.is_some() {
@@ -447,6 +484,9 @@ impl Host for FakeHost {
 
     fn lock(&self) -> Result<Box<dyn Lock>, HostError> {
         self.alive("lock")?;
+        if self.taken.get() {
+            return Err(HostError::Locked { lock: "/run/node-prep.lock".to_owned() });
+        }
         Ok(Box::new(NoLock))
     }
 }

@@ -293,6 +293,13 @@ pub trait Host {
     /// If it cannot be taken away.
     fn remove(&self, path: &str) -> Result<(), HostError>;
 
+    /// Moves a file or a folder in one step, and waits until that is on disk. A file that stands at the new place is replaced, an
+    /// empty folder too.
+    ///
+    /// # Errors
+    /// If it is not there, or cannot be moved there: to another file system, or over a folder that is not empty.
+    fn rename(&self, from: &str, to: &str) -> Result<(), HostError>;
+
     /// What an interrupted [`Host::put`] may have left beside a path is taken away.
     ///
     /// # Errors

@@ -399,6 +399,16 @@ impl Host for LocalHost {
         gone().map_err(|source| HostError::Write { path: path.to_owned(), source })
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<(), HostError> {
+        let moved = || -> io::Result<()> {
+            let (old, new) = (self.folder_to_change(from)?, self.folder_to_change(to)?);
+            rustix::fs::renameat(&old, name_of(from), &new, name_of(to))?;
+            sync(self, folder_of(to))?;
+            sync(self, folder_of(from))
+        };
+        moved().map_err(|source| HostError::Write { path: to.to_owned(), source })
+    }
+
     fn append(&self, path: &str, bytes: &[u8]) -> Result<(), HostError> {
         self.try_append(path, bytes)
             .map_err(|source| HostError::Write { path: path.to_owned(), source })

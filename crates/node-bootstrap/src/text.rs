@@ -15,6 +15,7 @@ pub mod haproxy;
 pub mod hosts;
 pub mod kernel_command_line;
 pub mod key_value;
+pub mod manifest;
 pub mod modules;
 pub mod mounts;
 pub mod nft;
@@ -62,6 +63,12 @@ pub enum TextError {
     UnclosedQuote {
         /// Its line, from 1.
         line: usize,
+    },
+    /// A manifest of a static pod that does not say what it has to.
+    #[error("{why}")]
+    Manifest {
+        /// What is wrong.
+        why: String,
     },
     /// A value that the format cannot hold.
     #[error("{what} cannot hold {value:?}")]

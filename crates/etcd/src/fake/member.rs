@@ -191,7 +191,7 @@ impl Api for FakeMember {
         let digest = Sha256::digest(&content);
         Ok(Written {
             bytes: content.len() as u64,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: format!("{digest:x}"),
             revision: i64::try_from(disk.log.len() + 1).unwrap_or(i64::MAX),
         })
     }

@@ -89,7 +89,9 @@ pub(super) fn run(world: &mut World, half: bool, argv: &[&str]) -> Option<Output
             let words: Vec<&str> = rest
                 .iter()
                 .copied()
-                .filter(|word| !word.starts_with("--request-timeout"))
+                .filter(|word| {
+                    !word.starts_with("--request-timeout") && !word.starts_with("--server=")
+                })
                 .collect();
             kubectl(world, &words)
         }
@@ -237,6 +239,11 @@ fn kubectl(world: &mut World, words: &[&str]) -> Output {
         _ => None,
     };
     let file = words.last().and_then(|path| content(world, path));
+    if !world.files.contains_key("/etc/kubernetes/manifests/kube-apiserver.yaml")
+        && world.files.contains_key("/etc/kubernetes/node-prep/parked/kube-apiserver.yaml")
+    {
+        return refused();
+    }
     let Some(cluster) = world.cluster.as_mut().filter(|cluster| cluster.answers) else {
         return refused();
     };

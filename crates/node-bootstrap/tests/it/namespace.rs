@@ -86,6 +86,10 @@ impl Host for Namespace {
         self.files.remove(path)
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<(), HostError> {
+        self.files.rename(from, to)
+    }
+
     fn tidy(&self, path: &str) -> Result<(), HostError> {
         self.files.tidy(path)
     }

@@ -1,0 +1,162 @@
+//! Members come and go, asked of the member of this host.
+
+use std::time::Duration;
+
+use ::etcd::{Api, EtcdError, Member, rules};
+
+use super::{Awaited, Trouble, Work};
+use crate::agent::{Answer, EventKind};
+
+/// How often a change that may have been made is looked for.
+const LOOKS: Duration = Duration::from_secs(20);
+/// How long a removal is tried where etcd says that it may pass.
+const REMOVAL: Duration = Duration::from_secs(30);
+
+/// What is waited for where etcd says that it may pass.
+fn patiently<T>(asked: Result<T, EtcdError>) -> Awaited<T> {
+    match asked {
+        Ok(done) => Ok(Ok(done)),
+        Err(error) if error.may_pass() => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether it is not known if a change was made.
+fn is_open(error: &EtcdError) -> bool {
+    matches!(
+        error,
+        EtcdError::Deadline { .. }
+            | EtcdError::NoQuorum(_)
+            | EtcdError::Broken(_)
+            | EtcdError::Unreachable { .. }
+    )
+}
+
+impl Work<'_> {
+    pub(super) fn remove(&mut self, id: &str) -> Result<(), Trouble> {
+        let api = self.api()?;
+        let members = api.members()?;
+        let Some(member) = rules::by_id(&members, id) else { return Ok(()) };
+        let voters = members.iter().filter(|member| !member.learner).count();
+        if !member.learner && voters == 1 {
+            return Err(Trouble::Refused(
+                rules::Refusal::Last(rules::called(member).to_owned()).to_string(),
+            ));
+        }
+        let name = rules::called(member).to_owned();
+        self.tell(EventKind::Begun, format!("taking member {name} ({id}) out of the cluster"));
+        let what = format!("etcd takes member {name} out");
+        let removed = self.wait(&what, REMOVAL, |_| match api.member_remove(id) {
+            Err(EtcdError::NotFound) => Ok(Ok(())),
+            other => patiently(other),
+        });
+        match removed {
+            // It may have been done all the same; and one that removes itself may not come to its answer.
+            Err(Trouble::Etcd(error)) if is_open(&error) => {
+                let gone = |api: &dyn Api| match api.members() {
+                    Ok(members) => rules::by_id(&members, id).is_none(),
+                    Err(_) => false,
+                };
+                if !gone(&*api) {
+                    return Err(error.into());
+                }
+            }
+            other => other?,
+        }
+        self.changed(format!("member {name} ({id}) is out of the cluster"));
+        Ok(())
+    }
+
+    pub(super) fn add_learner(
+        &mut self,
+        peer_url: &str,
+        limit: Duration,
+    ) -> Result<Answer, Trouble> {
+        let api = self.api()?;
+        if let Some(id) = waiting(&api.members()?, peer_url)? {
+            return Ok(Answer::Member(id));
+        }
+        self.tell(EventKind::Begun, format!("taking a learner at {peer_url} into the cluster"));
+        let what = format!("etcd takes a learner at {peer_url} in");
+        let added = self.wait(&what, limit, |_| patiently(api.member_add_learner(peer_url)));
+        let id = match added {
+            Ok(id) => id,
+            Err(Trouble::Etcd(error)) if is_open(&error) => {
+                // It may have been done all the same.
+                let found = self.wait("the members agree again", LOOKS, |_| match api.members() {
+                    Ok(members) => Ok(Ok(waiting(&members, peer_url)?)),
+                    Err(error) => Ok(Err(error.to_string())),
+                });
+                match found {
+                    Ok(Some(id)) => id,
+                    Err(Trouble::Stopped) => return Err(Trouble::Stopped),
+                    _ => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        self.changed(format!("a learner at {peer_url} is in the cluster, as member {id}"));
+        Ok(Answer::Member(id))
+    }
+
+    pub(super) fn promote(&mut self, id: &str, limit: Duration) -> Result<(), Trouble> {
+        let api = self.api()?;
+        let is_voter = |members: &[Member]| match rules::by_id(members, id) {
+            Some(member) => Ok(!member.learner),
+            None => Err(Trouble::Refused(format!("the cluster has no member {id}"))),
+        };
+        if is_voter(&api.members()?)? {
+            return Ok(());
+        }
+        let what = format!("learner {id} has caught up and has a vote");
+        self.wait(&what, limit, |_| match api.member_promote(id) {
+            // It may have been done all the same: then it is a voter when the members agree again.
+            Err(error) if is_open(&error) => match api.members() {
+                Ok(members) if is_voter(&members)? => Ok(Ok(())),
+                _ => Ok(Err(error.to_string())),
+            },
+            other => patiently(other),
+        })?;
+        self.changed(format!("member {id} has a vote"));
+        Ok(())
+    }
+
+    pub(super) fn hand_over(&mut self, to: &str) -> Result<(), Trouble> {
+        let api = self.api()?;
+        let view = api.view()?;
+        if view.leader.as_ref() != Some(&view.member) {
+            return Ok(());
+        }
+        let Some(next) = rules::by_id(&view.members, to) else {
+            return Err(Trouble::Refused(format!("the cluster has no member {to}")));
+        };
+        if next.id == view.member {
+            return Err(Trouble::Refused(format!("member {to} is the one that leads now")));
+        }
+        let name = rules::called(next).to_owned();
+        match api.move_leader(to) {
+            Ok(()) => {}
+            // It may have lost its lead on its own.
+            Err(error) => {
+                let now = api.view()?;
+                if now.leader.is_none() || now.leader.as_ref() == Some(&now.member) {
+                    return Err(error.into());
+                }
+            }
+        }
+        self.changed(format!("member {name} ({to}) leads"));
+        Ok(())
+    }
+}
+
+/// The member that has exactly this URL, if it never started.
+fn waiting(members: &[Member], peer_url: &str) -> Result<Option<String>, Trouble> {
+    match rules::by_peer_url(members, peer_url) {
+        Some(member) if member.name.is_empty() => Ok(Some(member.id.clone())),
+        Some(member) => Err(Trouble::Refused(format!(
+            "{peer_url} is member {} ({}) already, and it has started before; take it out of the cluster first",
+            member.name, member.id
+        ))),
+        None => Ok(None),
+    }
+}
