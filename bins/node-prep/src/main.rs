@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod etcd;
 mod fetch;
 mod roxie;
 mod session;

@@ -162,7 +162,7 @@ pub trait Api {
     /// What the members complain of: `NOSPACE of 8e9e05c52164694d`.
     ///
     /// # Errors
-    /// If it does not answer, or is a learner.
+    /// If there is no quorum, or it is a learner.
     fn alarms(&self) -> Result<Vec<String>, EtcdError>;
 }
 

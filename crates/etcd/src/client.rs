@@ -172,16 +172,12 @@ impl Api for Client {
             Err(error) => return Err(error),
         };
         // A learner does not tell.
-        let (members, mut complaints) = if status.is_learner {
-            (Vec::new(), Vec::new())
-        } else {
-            (self.list(false)?, self.alarms()?)
-        };
+        let members = if status.is_learner { Vec::new() } else { self.list(false)? };
+        // Alarms are among the errors; to ask for them takes a quorum.
+        let mut complaints = status.errors;
         if !health.reason.is_empty() {
             complaints.push(health.reason);
         }
-        complaints.extend(status.errors);
-        complaints.dedup();
         Ok(View {
             version: status.version,
             cluster: hexadecimal(status.header.cluster_id),

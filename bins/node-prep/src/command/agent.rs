@@ -9,10 +9,11 @@ use std::time::SystemTime;
 
 use ::cli::{Exit, invalid};
 use anyhow::{Context as _, Result};
-use node_bootstrap::agent::{Around, Call, Event, Reply, serve};
+use node_bootstrap::agent::{Around, Call, Etcd, Event, Reply, serve};
 use node_bootstrap::secret::exposing;
 use signal_hook::consts::SIGHUP;
 
+use crate::etcd::connect;
 use crate::fetch::from_web;
 use crate::session::{Session, flag};
 
@@ -31,7 +32,7 @@ pub(crate) fn agent(session: &Session) -> Result<Exit> {
         now: &SystemTime::now,
         version: env!("CARGO_PKG_VERSION"),
         stop: &stop,
-        etcd: None,
+        etcd: Some(&Etcd { connect: &connect }),
     };
     let mut tell = |event: &Event| lines.write(&Reply::Event(event.clone()));
     let reply = match serve(&session.host, &call, &around, &mut tell) {

@@ -198,6 +198,6 @@ impl Api for FakeMember {
 
     fn alarms(&self) -> Result<Vec<String>, EtcdError> {
         let state = self.cluster.state();
-        self.voter(&state).map(|_| Vec::new())
+        self.agreeing(&state).map(|_| Vec::new())
     }
 }

@@ -7,8 +7,8 @@ use ::etcd::{Api, EtcdError, Member, rules};
 use super::{Awaited, Trouble, Work};
 use crate::agent::{Answer, EventKind};
 
-/// How often a change that may have been made is looked for.
-const LOOKS: Duration = Duration::from_secs(20);
+/// How long members may take to agree after their leader has gone: an election takes about five seconds.
+const AGREEMENT: Duration = Duration::from_secs(15);
 /// How long a removal is tried where etcd says that it may pass.
 const REMOVAL: Duration = Duration::from_secs(30);
 
@@ -33,9 +33,27 @@ fn is_open(error: &EtcdError) -> bool {
 }
 
 impl Work<'_> {
+    /// All members, as all agree on. After their leader has gone it takes a while until they do.
+    fn agreed(&mut self, api: &dyn Api) -> Result<Vec<Member>, Trouble> {
+        let mut last = None;
+        let agreed = self.wait("the members agree", AGREEMENT, |_| match api.members() {
+            Ok(members) => Ok(Ok(members)),
+            Err(error @ (EtcdError::NoQuorum(_) | EtcdError::Deadline { .. })) => {
+                let why = error.to_string();
+                last = Some(error);
+                Ok(Err(why))
+            }
+            Err(error) => Err(error.into()),
+        });
+        match (agreed, last) {
+            (Err(Trouble::Failed(_)), Some(error)) => Err(error.into()),
+            (agreed, _) => agreed,
+        }
+    }
+
     pub(super) fn remove(&mut self, id: &str) -> Result<(), Trouble> {
         let api = self.api()?;
-        let members = api.members()?;
+        let members = self.agreed(&*api)?;
         let Some(member) = rules::by_id(&members, id) else { return Ok(()) };
         let voters = members.iter().filter(|member| !member.learner).count();
         if !member.learner && voters == 1 {
@@ -53,11 +71,8 @@ impl Work<'_> {
         match removed {
             // It may have been done all the same; and one that removes itself may not come to its answer.
             Err(Trouble::Etcd(error)) if is_open(&error) => {
-                let gone = |api: &dyn Api| match api.members() {
-                    Ok(members) => rules::by_id(&members, id).is_none(),
-                    Err(_) => false,
-                };
-                if !gone(&*api) {
+                let now = self.agreed(&*api);
+                if !now.is_ok_and(|members| rules::by_id(&members, id).is_none()) {
                     return Err(error.into());
                 }
             }
@@ -73,7 +88,7 @@ impl Work<'_> {
         limit: Duration,
     ) -> Result<Answer, Trouble> {
         let api = self.api()?;
-        if let Some(id) = waiting(&api.members()?, peer_url)? {
+        if let Some(id) = waiting(&self.agreed(&*api)?, peer_url)? {
             return Ok(Answer::Member(id));
         }
         self.tell(EventKind::Begun, format!("taking a learner at {peer_url} into the cluster"));
@@ -83,13 +98,9 @@ impl Work<'_> {
             Ok(id) => id,
             Err(Trouble::Etcd(error)) if is_open(&error) => {
                 // It may have been done all the same.
-                let found = self.wait("the members agree again", LOOKS, |_| match api.members() {
-                    Ok(members) => Ok(Ok(waiting(&members, peer_url)?)),
-                    Err(error) => Ok(Err(error.to_string())),
-                });
-                match found {
+                let now = self.agreed(&*api).and_then(|members| waiting(&members, peer_url));
+                match now {
                     Ok(Some(id)) => id,
-                    Err(Trouble::Stopped) => return Err(Trouble::Stopped),
                     _ => return Err(error.into()),
                 }
             }
@@ -105,7 +116,7 @@ impl Work<'_> {
             Some(member) => Ok(!member.learner),
             None => Err(Trouble::Refused(format!("the cluster has no member {id}"))),
         };
-        if is_voter(&api.members()?)? {
+        if is_voter(&self.agreed(&*api)?)? {
             return Ok(());
         }
         let what = format!("learner {id} has caught up and has a vote");
