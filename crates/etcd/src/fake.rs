@@ -327,9 +327,18 @@ impl State {
             let leader = self.leaders.get(&cluster).copied();
             let leader = leader.filter(|id| run.contains(id)).unwrap_or(best.id);
             self.leaders.insert(cluster, leader);
+            let mut members = best.members;
+            // Each tells its own URL to the others, once there is a quorum.
+            for member in members.iter_mut().filter(|member| member.client_urls.is_empty()) {
+                let told = running.iter().flat_map(|disk| &disk.members);
+                let mut told = told.filter(|it| it.id == member.id && !it.client_urls.is_empty());
+                if let Some(told) = told.next() {
+                    member.client_urls.clone_from(&told.client_urls);
+                }
+            }
             for disk in self.running_disks(cluster) {
                 disk.log.clone_from(&best.log);
-                disk.members.clone_from(&best.members);
+                disk.members.clone_from(&members);
             }
         }
     }

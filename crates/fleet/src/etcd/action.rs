@@ -55,8 +55,8 @@ impl Deeds {
         &self.0
     }
 
-    pub(super) fn none(&self) -> bool {
-        self.0.is_empty()
+    pub(super) fn any(&self) -> bool {
+        !self.0.is_empty()
     }
 
     pub(super) fn snapshot(&self) -> bool {

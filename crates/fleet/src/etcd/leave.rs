@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use etcd::Member;
+use etcd::rules::quorum;
 use node_bootstrap::agent::EtcdRequest;
 
 use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first};
-use super::situation::{called, quorum, same_address};
+use super::situation::{called, same_address};
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
 /// The next action for the member of a host to be none any more.

@@ -1,13 +1,14 @@
 //! Mending members: each broken one is taken out, and taken in again without its data.
 
 use etcd::Member;
+use etcd::rules::quorum;
 use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::leave::{come_back, guard, hand_over, several};
 use super::next::{
     CATCHING_UP, CHOOSING, STARTING, TAKING_IN, agreement, api_server, remove, snapshot_first,
 };
-use super::situation::{called, quorum};
+use super::situation::called;
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
 /// What is to be mended.

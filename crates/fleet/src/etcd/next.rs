@@ -65,6 +65,8 @@ pub enum Goal {
 pub enum Next {
     /// This.
     Do(Action),
+    /// These, at the same time: none of them ends before the others have begun.
+    Together(Vec<Action>),
     /// Nothing: something has to happen by itself.
     Wait {
         /// What.
@@ -147,8 +149,9 @@ pub(super) fn api_server(
     agreed: &Agreed,
     without: Option<&str>,
 ) -> Option<Next> {
+    let started = || agreed.voters().filter(|member| !member.name.is_empty());
     let mut servers: Vec<String> =
-        agreed.voters().filter_map(|member| member.client_urls.first().cloned()).collect();
+        started().filter_map(|member| member.client_urls.first().cloned()).collect();
     servers.sort();
     let behind = |host: &&Host| {
         host.said().is_some_and(|here| {
@@ -159,6 +162,10 @@ pub(super) fn api_server(
     };
     let mut hosts = situation.hosts.iter().filter(|host| Some(host.name.as_str()) != without);
     let host = hosts.find(behind)?;
+    if let Some(silent) = started().find(|member| member.client_urls.is_empty()) {
+        let what = format!("{} to say where clients reach it", called(silent));
+        return Some(Next::Wait { what, limit: CHOOSING });
+    }
     let text = format!("give the API server these members: {}", servers.join(", "));
     Some(Next::Do(Action::ask(&host.name, EtcdRequest::ApiServer { servers }, text)))
 }

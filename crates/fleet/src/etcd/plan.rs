@@ -50,10 +50,11 @@ pub fn plan(goal: &Goal, situation: &Situation) -> Plan {
             break End::Endless;
         }
         match next(goal, &situation, &deeds) {
-            Next::Do(action) => {
-                situation = situation.after(&action);
-                deeds.add(action.clone());
-                steps.push(Step::Do(action));
+            Next::Do(action) => done(action, &mut situation, &mut deeds, &mut steps),
+            Next::Together(actions) => {
+                for action in actions {
+                    done(action, &mut situation, &mut deeds, &mut steps);
+                }
             }
             Next::Wait { what, .. } => {
                 let after = situation.after_waiting();
@@ -68,6 +69,12 @@ pub fn plan(goal: &Goal, situation: &Situation) -> Plan {
         }
     };
     Plan { steps, end, notes }
+}
+
+fn done(action: Action, situation: &mut Situation, deeds: &mut Deeds, steps: &mut Vec<Step>) {
+    *situation = situation.after(&action);
+    deeds.add(action.clone());
+    steps.push(Step::Do(action));
 }
 
 impl Plan {

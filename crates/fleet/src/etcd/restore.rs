@@ -86,7 +86,9 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         here.is_some_and(|here| here.manifest == ManifestPlace::InPlace)
             && !deeds.restored(&host.name)
     };
-    if let Some(host) = situation.hosts.iter().find(runs) {
+    // Wiped ones first: without one that knows better they would begin a new, empty cluster together.
+    let running = situation.hosts.iter().filter(runs);
+    if let Some(host) = running.min_by_key(|host| host.view().is_some()) {
         return park(host);
     }
     let initial_cluster: Vec<String> =
@@ -102,15 +104,18 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         };
         return Next::Do(Action::ask(&host.name, request, "make data of the snapshot"));
     }
-    let mut parked = hosts.iter().filter(|(_, here)| here.manifest == ManifestPlace::Parked);
-    if let Some((host, _)) = parked.next() {
-        let request =
-            EtcdRequest::Start { initial_cluster, state: ClusterState::New, limit: STARTING };
-        return Next::Do(Action::ask(
-            &host.name,
-            request,
-            "start the member with the restored data",
-        ));
+    let parked = hosts.iter().filter(|(_, here)| here.manifest == ManifestPlace::Parked);
+    let starts: Vec<Action> = parked
+        .map(|(host, _)| {
+            let initial_cluster = initial_cluster.clone();
+            let state = ClusterState::New;
+            let request = EtcdRequest::Start { initial_cluster, state, limit: STARTING };
+            Action::ask(&host.name, request, "start the member with the restored data")
+        })
+        .collect();
+    // None answers before there are enough of them.
+    if !starts.is_empty() {
+        return Next::Together(starts);
     }
     match situation.standing() {
         Standing::Agreed(agreed) if agreed.healthy.len() >= hosts.len() => {
@@ -135,8 +140,11 @@ fn is_needless(
     let healthy: Vec<&str> = agreed.healthy.iter().map(|(host, _)| host.as_str()).collect();
     let rest: Vec<String> =
         order.hosts.iter().filter(|name| !healthy.contains(&name.as_str())).cloned().collect();
-    let went_through = hosts.iter().all(|(_, here)| here.has_old_data);
-    if went_through && !rest.is_empty() {
+    let went_through = hosts.iter().any(|(_, here)| here.has_old_data)
+        && hosts.iter().all(|(host, here)| {
+            healthy.contains(&host.name.as_str()) || here.manifest == ManifestPlace::Parked
+        });
+    if (went_through || deeds.any()) && !rest.is_empty() {
         let snapshot = format!("{}.before-mending", order.path);
         let order = Mend { hosts: &rest, snapshot: &snapshot, keep_old: true };
         return Some(mend::next(&order, situation, deeds));

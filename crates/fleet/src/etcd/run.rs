@@ -100,6 +100,9 @@ pub enum OrderError {
     Stopped,
 }
 
+/// What came of an action: the answer of a host, if it gives one.
+type Acted = Result<Option<Answer>, OrderError>;
+
 /// Something that is waited for.
 struct Waiting {
     what: String,
@@ -159,22 +162,33 @@ impl Orders<'_> {
                     report.actions = deeds.actions().to_vec();
                     return Ok(report);
                 }
-                Next::Do(action) => {
+                next @ (Next::Do(_) | Next::Together(_)) => {
                     waiting = None;
-                    match self.act(&action) {
-                        Ok(answer) => {
-                            if let Some(Answer::Snapshot(snapshot)) = answer {
-                                report.snapshot = Some((action.host.clone(), snapshot));
+                    let actions = match next {
+                        Next::Together(actions) => actions,
+                        Next::Do(action) => vec![action],
+                        _ => Vec::new(),
+                    };
+                    let mut error = None;
+                    for (action, answer) in self.act_together(actions) {
+                        match answer {
+                            Ok(answer) => {
+                                if let Some(Answer::Snapshot(snapshot)) = answer {
+                                    report.snapshot = Some((action.host.clone(), snapshot));
+                                }
+                                deeds.add(action);
                             }
-                            deeds.add(action);
-                            failed = None;
+                            Err(why) => error = error.or(Some((action, why))),
                         }
-                        Err(error) => failed = Some(self.tried(action, failed, error)?),
                     }
+                    failed = match error {
+                        Some((action, why)) => Some(self.tried(action, failed, why)?),
+                        None => None,
+                    };
                     continue;
                 }
                 // What looks wrong in the midst of changes may be right a moment later.
-                Next::Refuse(why) if deeds.none() => return Err(OrderError::Refused(why)),
+                Next::Refuse(why) if !deeds.any() => return Err(OrderError::Refused(why)),
                 Next::Refuse(why) => (why, self.pace.settle, true),
                 Next::Wait { what, limit } => (what, limit, false),
             };
@@ -236,7 +250,23 @@ impl Orders<'_> {
         Ok((action, tries))
     }
 
-    fn act(&self, action: &Action) -> Result<Option<Answer>, OrderError> {
+    fn act_together(&self, actions: Vec<Action>) -> Vec<(Action, Acted)> {
+        let answers: Vec<Acted> = thread::scope(|scope| {
+            let begun: Vec<_> =
+                actions.iter().map(|action| scope.spawn(|| self.act(action))).collect();
+            let ended = begun.into_iter().zip(&actions).map(|(begun, action)| {
+                let broken = || OrderError::Action {
+                    action: Box::new(action.clone()),
+                    source: ContactError::Broken("asking it failed".to_owned()),
+                };
+                begun.join().unwrap_or_else(|_| Err(broken()))
+            });
+            ended.collect()
+        });
+        actions.into_iter().zip(answers).collect()
+    }
+
+    fn act(&self, action: &Action) -> Acted {
         let (host, what) = (action.host.as_str(), action.text.as_str());
         self.watch.hear(&News::Begun { host, what });
         let answer = match &action.what {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use etcd::rules::quorum;
 use etcd::{Member, View};
 use node_bootstrap::agent::{EtcdHere, ManifestPlace};
 
@@ -57,12 +58,6 @@ pub enum Standing {
         /// Hosts of each.
         sides: Vec<Vec<String>>,
     },
-}
-
-/// How many of so many voting members have to agree.
-#[must_use]
-pub fn quorum(voters: usize) -> usize {
-    voters / 2 + 1
 }
 
 /// Host and port of a URL: an address in its shortest form, a name in lower case.

@@ -2,11 +2,13 @@
 
 mod laws;
 mod plans;
+mod runs;
+mod world;
 
+use etcd::rules::quorum;
 use etcd::{Member, View};
 use node_bootstrap::agent::{EtcdHere, ManifestPlace};
 
-use super::situation::quorum;
 use super::{Goal, Host, Situation};
 
 /// How the member of a host is.

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use etcd::rules::quorum;
 use node_bootstrap::agent::{EtcdRequest, ManifestPlace};
 use proptest::prelude::*;
 
 use super::{Is, leave, mend, restore, situation};
-use crate::etcd::{
-    Action, Agreed, Deeds, End, Goal, Next, Situation, Standing, What, next, plan, quorum,
-};
+use crate::etcd::{Action, Agreed, Deeds, End, Goal, Next, Situation, Standing, What, next, plan};
 
 fn any_is() -> impl Strategy<Value = Is> {
     use Is::{Dead, Expected, Follows, Gone, Out, Stranger, Unreachable, Well, Wiped};
@@ -104,6 +103,7 @@ proptest! {
         let mut deeds = Deeds::default();
         for _ in 0..400 {
             match next(&goal, &situation, &deeds) {
+                Next::Together(_) => unreachable!("only a restore does this"),
                 Next::Do(action) => {
                     if let Standing::Agreed(agreed) = situation.standing() {
                         let (voters, healthy) = left(&agreed, &action);
@@ -136,6 +136,7 @@ proptest! {
         let mut deeds = Deeds::default();
         for _ in 0..400 {
             match next(&goal, &situation, &deeds) {
+                Next::Together(_) => unreachable!("only a restore does this"),
                 Next::Do(action) => {
                     if action.what == What::Ask(EtcdRequest::PutDataAway)
                         && let Standing::Agreed(agreed) = situation.standing()

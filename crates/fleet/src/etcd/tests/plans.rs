@@ -188,9 +188,9 @@ fn all_are_started_again_from_a_snapshot() {
       m0: take the snapshot: /var/backups/etcd.db
       m1: take the snapshot: /var/backups/etcd.db
       m2: take the snapshot: /var/backups/etcd.db
-      m0: stop the member: park its manifest
       m1: stop the member: park its manifest
       m2: stop the member: park its manifest
+      m0: stop the member: park its manifest
       m0: put the data away
       m0: make data of the snapshot
       m1: put the data away
@@ -208,8 +208,8 @@ fn all_are_started_again_from_a_snapshot() {
 fn a_restore_without_one_that_is_gone_says_what_to_do_with_it() {
     assert_snapshot!(shown(&restore(&[0], false), &[Well, Gone, Wiped]), @"
       m0: take the snapshot: /var/backups/etcd.db
-      m0: stop the member: park its manifest
       m2: stop the member: park its manifest
+      m0: stop the member: park its manifest
       m0: put the data away
       m0: make data of the snapshot
       m0: start the member with the restored data
