@@ -1,5 +1,6 @@
 //! A host in memory, for tests: files, values of the kernel, units, packages, and death at any moment.
 
+mod api;
 mod cluster;
 mod etcd;
 mod network;
@@ -9,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+pub use api::{FakeApi, FakeNode, SharedApi};
 pub use cluster::{AUTHORITY, FakeCluster};
 pub use etcd::{etcd_of, play_kubelet};
 
@@ -71,6 +73,12 @@ pub struct World {
     pub tables: Vec<String>,
     /// The cluster that its kubeadm made, or let it into.
     pub cluster: Option<FakeCluster>,
+    /// How often the manifest of a static pod was taken away: as often its container is another one.
+    pub restarts: BTreeMap<String, u32>,
+    /// How often the certificates of the control plane were renewed.
+    pub renewed: u32,
+    /// Addresses of its links.
+    pub addresses: Vec<std::net::IpAddr>,
     /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
     /// counts.
     pub answers: Vec<(Vec<String>, Output)>,
@@ -99,6 +107,8 @@ pub struct FakeHost {
     dead: Cell<bool>,
     /// Whether another one works on it.
     taken: Cell<bool>,
+    /// The API of the cluster that it is a node of, or becomes one of.
+    api: SharedApi,
 }
 
 impl FakeHost {
@@ -141,9 +151,29 @@ impl FakeHost {
             writes: Cell::new(0),
             dead: Cell::new(false),
             taken: Cell::new(false),
+            api: SharedApi::default(),
         };
         host.set_folder("/");
         host
+    }
+
+    /// The same host, with an API that others share: joining adds a node there, as does a new cluster.
+    #[must_use]
+    pub fn in_cluster(mut self, api: &SharedApi) -> Self {
+        self.api = api.clone();
+        self
+    }
+
+    /// The API of its cluster.
+    #[must_use]
+    pub fn api(&self) -> &SharedApi {
+        &self.api
+    }
+
+    /// It has crictl and a runtime that runs.
+    pub fn set_runtime(&self) {
+        self.set("/usr/bin/crictl", "a program");
+        self.set("/run/containerd/containerd.sock", "");
     }
 
     /// The same files as a tree that does not run.
@@ -200,11 +230,13 @@ impl FakeHost {
         change(&mut self.world.borrow_mut());
     }
 
-    /// All of it, but for the journal: to compare before and after.
+    /// All of it, but for the journal and for how often what was restarted: to compare before and after.
     #[must_use]
     pub fn snapshot(&self) -> World {
         let mut world = self.world.borrow().clone();
         world.files.retain(|path, _| !path.starts_with(crate::journal::FOLDER));
+        // Which container it is tells nothing of the host.
+        world.restarts.clear();
         world
     }
 
@@ -384,7 +416,12 @@ impl Host for FakeHost {
             return Err(refused(path, io::ErrorKind::DirectoryNotEmpty));
         }
         let death = self.mortal(path)?;
-        self.world.borrow_mut().files.remove(&place);
+        let mut world = self.world.borrow_mut();
+        world.files.remove(&place);
+        if let Some(pod) = place.strip_prefix("/etc/kubernetes/manifests/") {
+            *world.restarts.entry(pod.trim_end_matches(".yaml").to_owned()).or_default() += 1;
+        }
+        drop(world);
         if death.is_some() { Err(killed(path)) } else { Ok(()) }
     }
 
@@ -469,10 +506,14 @@ impl Host for FakeHost {
             let stdin = command.stdin.as_deref().unwrap_or_default();
             let half = death == Some(Death::Within);
             network::run(&mut world, &argv, &String::from_utf8_lossy(stdin))
-                .or_else(|| cluster::run(&mut world, half, &argv))
+                .or_else(|| self.api.with(|api| cluster::run(&mut world, api, half, &argv)))
                 .or_else(|| etcd::run(&mut world, half, &argv))
                 .or_else(|| programs::run(&mut world, self.live, &argv))
         });
+        if argv.starts_with(&["systemctl", "restart"]) {
+            let world = self.world.borrow();
+            self.api.with(|api| cluster::posts(&world, api));
+        }
         if death.is_some() {
             return Err(killed(&shown));
         }

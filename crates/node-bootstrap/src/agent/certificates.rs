@@ -38,13 +38,13 @@ pub(super) fn is_parked(work: &Work<'_>, name: &str) -> Result<bool, Failure> {
 
 /// What a killed run has left parked is put back.
 pub(super) fn mend(work: &mut Work<'_>) -> Result<(), Failure> {
-    let names = parked(work.host, RESTARTING)?;
-    if names.is_empty() {
+    // A half of a manifest may be there as well.
+    if work.host.list(RESTARTING)?.is_empty() {
         return Ok(());
     }
     let _lock = work.host.lock()?;
-    for name in names {
-        if put_back(work.host, &name, RESTARTING)? {
+    for name in COMPONENTS {
+        if put_back(work.host, name, RESTARTING)? {
             let text = format!("a run that was cut short had ended {name}; it is started again");
             work.tell(EventKind::Note, "certificates", text);
         }

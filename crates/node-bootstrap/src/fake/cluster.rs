@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::World;
+use super::{FakeApi, World};
 use crate::host::{Entry, Kind, Meta, Output, folder_of};
 
 /// The certificate of every cluster's authority.
@@ -54,16 +54,29 @@ fn failed(stderr: impl Into<String>) -> Output {
 /// Whether a program changes nothing.
 pub(super) fn only_looks(argv: &[&str]) -> bool {
     match argv {
-        ["kubeadm", "version", ..] | ["kubeadm", "token", "list", ..] => true,
+        ["kubeadm", "version", ..]
+        | ["kubeadm", "token", "list", ..]
+        | ["kubeadm", "certs", "check-expiration", ..] => true,
         ["kubectl", ..] => argv.iter().any(|word| matches!(*word, "get" | "diff" | "wait")),
         _ => false,
     }
 }
 
 /// What kubeadm and kubectl do, or a half of it; `None` for other programs.
-pub(super) fn run(world: &mut World, half: bool, argv: &[&str]) -> Option<Output> {
+pub(super) fn run(
+    world: &mut World,
+    api: &mut FakeApi,
+    half: bool,
+    argv: &[&str],
+) -> Option<Output> {
     Some(match argv {
-        ["kubeadm", "version", "-o", "short"] => said("v1.35.4\n"),
+        ["kubeadm", "version", "-o", "short"] => said(format!("v{}\n", own_version(world))),
+        ["kubeadm", "upgrade", verb, "--config", file] => match document(world, file) {
+            Ok(document) => upgrade(world, api, half, verb, &document),
+            Err(output) => output,
+        },
+        ["kubeadm", "certs", verb, ..] => certificates(world, verb),
+        ["crictl", _, _, "ps", rest @ ..] => containers(world, rest),
         ["kubeadm", "init", "phase", "upload-certs", .., file] => match document(world, file) {
             Ok(document) => world.cluster.as_mut().map_or_else(refused, |cluster| {
                 cluster.uploaded = Some(document);
@@ -73,7 +86,7 @@ pub(super) fn run(world: &mut World, half: bool, argv: &[&str]) -> Option<Output
         },
         ["kubeadm", verb @ ("init" | "join"), "--config", file, ..] => {
             match document(world, file) {
-                Ok(document) => node(world, half, verb, document),
+                Ok(document) => node(world, api, half, verb, document),
                 Err(output) => output,
             }
         }
@@ -93,7 +106,7 @@ pub(super) fn run(world: &mut World, half: bool, argv: &[&str]) -> Option<Output
                     !word.starts_with("--request-timeout") && !word.starts_with("--server=")
                 })
                 .collect();
-            kubectl(world, &words)
+            kubectl(world, api, &words)
         }
         _ => return None,
     })
@@ -132,7 +145,92 @@ fn kubeconfig(user: &str, credentials: &str) -> String {
     )
 }
 
-fn node(world: &mut World, half: bool, verb: &str, document: String) -> Output {
+/// The version of the kubeadm that is installed.
+fn own_version(world: &World) -> String {
+    let version = world.packages.get("kubeadm").map_or("1.35.4", String::as_str);
+    crate::agent::upstream(version).to_owned()
+}
+
+/// The name of the host as a node.
+fn name_of(world: &World) -> String {
+    let name = content(world, "/proc/sys/kernel/hostname").unwrap_or_default();
+    String::from_utf8_lossy(&name).trim().to_lowercase()
+}
+
+fn content(world: &World, path: &str) -> Option<Vec<u8>> {
+    match world.files.get(path).map(|entry| &entry.kind) {
+        Some(Kind::File(content)) => Some(content.clone()),
+        _ => None,
+    }
+}
+
+/// The kubelet that starts tells its version.
+pub(super) fn posts(world: &World, api: &mut FakeApi) {
+    if let (Some(node), Some(version)) =
+        (api.nodes.get_mut(&name_of(world)), world.packages.get("kubelet"))
+    {
+        crate::agent::upstream(version).clone_into(&mut node.version);
+    }
+}
+
+const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
+fn manifests(world: &mut World, names: &[&str], version: &str) {
+    for name in names {
+        let text = format!(
+            "kind: Pod\nspec:\n  containers:\n  - command:\n    - {name}\n    image: registry.k8s.io/{name}:v{version}\n"
+        );
+        put(world, &format!("/etc/kubernetes/manifests/{name}.yaml"), &text);
+    }
+}
+
+/// One that is cut short has brought the API server to its version and nothing else.
+fn upgrade(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: &str) -> Output {
+    if verb == "apply" {
+        let mut lines = document.lines().map(str::trim);
+        let Some(version) = lines.find_map(|line| line.strip_prefix("kubernetesVersion: v")) else {
+            return failed("no version to upgrade to");
+        };
+        if !half {
+            version.clone_into(&mut api.version);
+        }
+        manifests(world, if half { &COMPONENTS[..1] } else { &COMPONENTS }, version);
+    } else if world.files.contains_key("/etc/kubernetes/manifests/kube-apiserver.yaml") {
+        let version = api.version.clone();
+        manifests(world, if half { &COMPONENTS[..1] } else { &COMPONENTS }, &version);
+    }
+    said("upgraded\n")
+}
+
+fn certificates(world: &mut World, verb: &str) -> Output {
+    if verb == "renew" {
+        world.renewed += 1;
+        return said("");
+    }
+    let date = |year: u32| format!("{year}-01-01T00:00:00Z");
+    let one = |name: &str, year: u32, left: i64| json!({"name": name, "expirationDate": date(year), "residualTime": left, "externallyManaged": false});
+    let year = 2027 + world.renewed;
+    said(
+        json!({
+            "kind": "CertificateExpirationInfo",
+            "certificates": [one("admin.conf", year, 31_535_999), one("apiserver", year, 31_535_999)],
+            "certificateAuthorities": [one("ca", 2036, 315_359_999)],
+        })
+        .to_string(),
+    )
+}
+
+/// A static pod has one container while its manifest is there.
+fn containers(world: &World, words: &[&str]) -> Output {
+    let label = "io.kubernetes.container.name=";
+    let name = words.iter().find_map(|word| word.strip_prefix(label)).unwrap_or_default();
+    let runs = world.files.contains_key(&format!("/etc/kubernetes/manifests/{name}.yaml"));
+    let restarts = world.restarts.get(name).copied().unwrap_or_default();
+    let id = json!({"id": format!("{name}-{restarts}")});
+    said(json!({"containers": if runs { vec![id] } else { Vec::new() }}).to_string())
+}
+
+fn node(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: String) -> Output {
     for path in ["manifests/kube-apiserver.yaml", "kubelet.conf"] {
         let path = format!("/etc/kubernetes/{path}");
         if world.files.contains_key(&path) {
@@ -156,7 +254,8 @@ fn node(world: &mut World, half: bool, verb: &str, document: String) -> Output {
         let admin = kubeconfig("kubernetes-admin", "client-key-data: c2VjcmV0");
         put(world, "/etc/kubernetes/admin.conf", &admin);
         put(world, "/etc/kubernetes/super-admin.conf", &kubeconfig("super-admin", "token: s"));
-        put(world, "/etc/kubernetes/manifests/kube-apiserver.yaml", "kind: Pod\n");
+        let version = own_version(world);
+        manifests(world, if half { &COMPONENTS[..1] } else { &COMPONENTS }, &version);
     }
     let mut cluster = FakeCluster { document, ..FakeCluster::default() };
     if !half {
@@ -167,7 +266,13 @@ fn node(world: &mut World, half: bool, verb: &str, document: String) -> Output {
         );
         put(world, "/etc/kubernetes/kubelet.conf", &last);
         cluster.answers = true;
-        cluster.nodes.push("n1".to_owned());
+        let name = name_of(world);
+        cluster.nodes.push(name.clone());
+        if verb == "init" {
+            api.version = own_version(world);
+        }
+        api.register(&name, controls);
+        posts(world, api);
         cluster.has.extend(["kube-proxy", "label"]);
         if !cluster.document.contains("taints: []") {
             cluster.has.insert("taint");
@@ -233,11 +338,7 @@ fn token(world: &mut World, verb: &str, rest: &[&str]) -> Output {
     }
 }
 
-fn kubectl(world: &mut World, words: &[&str]) -> Output {
-    let content = |world: &World, path: &str| match world.files.get(path).map(|entry| &entry.kind) {
-        Some(Kind::File(content)) => Some(content.clone()),
-        _ => None,
-    };
+fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
     let file = words.last().and_then(|path| content(world, path));
     if !world.files.contains_key("/etc/kubernetes/manifests/kube-apiserver.yaml")
         && world.files.contains_key("/etc/kubernetes/node-prep/parked/kube-apiserver.yaml")
@@ -249,6 +350,10 @@ fn kubectl(world: &mut World, words: &[&str]) -> Output {
     };
     match (words, file) {
         (["get", "--raw", "/readyz"], _) => said("ok"),
+        (["get", "--raw", "/version"], _) => {
+            said(json!({"gitVersion": format!("v{}", api.version)}).to_string())
+        }
+        (["get", "nodes", "-o", "json"], _) => said(api.list()),
         (["-n", "kube-system", "get", "daemonset", ..], _)
             if cluster.has.contains("kube-proxy") =>
         {
@@ -274,20 +379,27 @@ fn kubectl(world: &mut World, words: &[&str]) -> Output {
             )
         }
         (["get", ..], _) => said("cni plugin not initialized"),
-        (["wait", ..], _) if !cluster.applied.is_empty() => said("node/n1 condition met\n"),
+        (["wait", .., node], _) if api.is_ready(node.strip_prefix("node/").unwrap_or(node)) => {
+            said(format!("{node} condition met\n"))
+        }
         (["wait", ..], _) => failed("error: timed out waiting for the condition on nodes/n1"),
         (["diff", .., path], Some(file)) if cluster.applied.get(*path) == Some(&file) => said(""),
         (["apply", .., path], Some(file)) => {
             cluster.applied.insert((*path).to_owned(), file);
+            api.network = true;
             said("")
         }
         (["delete", .., path], Some(_)) => {
             cluster.applied.remove(*path);
             said("")
         }
-        (["taint", .., spec], _) => set(cluster, "taint", spec),
-        (["label", .., spec], _) => set(cluster, "label", spec),
-        _ => failed("error"),
+        (["taint", .., spec], _) if spec.contains("control-plane") => set(cluster, "taint", spec),
+        (["label", .., spec], _) if spec.contains("exclude-from") => set(cluster, "label", spec),
+        _ => match api.kubectl(words) {
+            Some(Ok(text)) => said(text),
+            Some(Err(why)) => failed(why),
+            None => failed("error"),
+        },
     }
 }
 

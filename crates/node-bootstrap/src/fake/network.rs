@@ -14,6 +14,15 @@ pub(super) fn run(world: &mut World, argv: &[&str], stdin: &str) -> Option<Outpu
             });
             said(0, serde_json::Value::from(links.collect::<Vec<_>>()).to_string())
         }
+        ["ip", "-j", "address", ..] => {
+            let local = |address| serde_json::json!({"local": address});
+            let all: Vec<serde_json::Value> = world.addresses.iter().map(local).collect();
+            let mut links = vec![serde_json::json!({"ifname": "eth0", "addr_info": all})];
+            links.extend(world.links.iter().map(|(name, _)| {
+                serde_json::json!({"ifname": name, "addr_info": [{"local": "192.0.2.1"}]})
+            }));
+            said(0, serde_json::Value::from(links).to_string())
+        }
         // It takes nothing that is broken.
         ["/usr/sbin/haproxy", "-c", ..] => match stdin.lines().position(|it| it.contains("broken"))
         {

@@ -26,7 +26,7 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
         | ["apt-mark", "showhold"]
         | ["dnf", "--quiet", "repoquery", ..]
         | ["ip", "-j", ..]
-        | ["crictl", _, _, "pods", ..]
+        | ["crictl", _, _, "pods" | "ps", ..]
         | ["grubby", "--info=ALL"]
         | ["containerd" | "kubeadm" | "kubelet", "--version" | "version", ..]
         | ["firewall-cmd", "--state"]

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use node_bootstrap::agent::{
-    Answer, Around, Call, Done, Event, EventKind, Failure, FailureKind, Request, Standing, Survey,
-    Wish, serve,
+    Answer, Around, Call, Certificate, Done, Event, EventKind, Failure, FailureKind, Request,
+    Standing, Survey, UpgradePart, Wish, serve,
 };
 use node_bootstrap::cluster::{ADMIN, Invitation};
-use node_bootstrap::fake::{AUTHORITY, FakeHost};
+use node_bootstrap::fake::{AUTHORITY, FakeHost, FakePackage, SharedApi};
 use node_bootstrap::fetch::Need;
 use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
 use node_bootstrap::kubeadm::{CertificateKey, ca_hash};
@@ -17,6 +17,8 @@ use node_bootstrap::spec::{Cni, Kubeconfig, Node, Profile, Role, Sysctl};
 use crate::host::die_everywhere;
 
 const NETWORK: &str = "kind: DaemonSet\n";
+const KEY: &str =
+    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxx\n-----END PGP PUBLIC KEY BLOCK-----\n";
 
 /// Has a host do something; answers what it told as well.
 fn ask_telling(
@@ -29,6 +31,9 @@ fn ask_telling(
         fetch: &|need: &Need| {
             if need.place == "https://example.org/network.yaml" {
                 return Ok(NETWORK.as_bytes().to_vec());
+            }
+            if need.place.contains("/Release.key") || need.place.contains("/repomd.xml.key") {
+                return Ok(KEY.as_bytes().to_vec());
             }
             Err("there is no network".to_owned())
         },
@@ -318,4 +323,263 @@ fn a_host_that_dies_while_it_becomes_a_control_plane_goes_on() {
 #[test]
 fn a_host_that_dies_while_it_joins_goes_on() {
     lives(host, || join(&worker(), &invitation()), 10);
+}
+
+/// A host that Kubernetes' packages can be had for, of two minors.
+fn packaged(name: &str, api: &SharedApi) -> FakeHost {
+    let host = host().in_cluster(api);
+    host.set("/proc/sys/kernel/hostname", &format!("{name}\n"));
+    host.set_runtime();
+    host.with(|world| {
+        for name in ["conntrack", "socat", "ebtables", "ethtool", "iproute2", "iptables"] {
+            world.packages.insert(name.to_owned(), "1.0-1".to_owned());
+        }
+        for version in ["1.35.4-1.1", "1.36.0-1.1", "1.37.0-1.1"] {
+            for name in ["kubelet", "kubeadm", "kubectl"] {
+                let units =
+                    if name == "kubelet" { vec!["kubelet.service".to_owned()] } else { Vec::new() };
+                let (name, version) = (name.to_owned(), version.to_owned());
+                world.available.push(FakePackage {
+                    name,
+                    version,
+                    units,
+                    ..FakePackage::default()
+                });
+            }
+        }
+    });
+    host
+}
+
+/// A node of a version of Kubernetes.
+fn versioned(role: Role, version: &str) -> Node {
+    let mut node = Node { role, ..control_plane() };
+    let text = format!("kubernetes: {{version: \"{version}\"}}\n");
+    node.kubernetes = Node::read("node.yaml", &text).unwrap().kubernetes;
+    node.containerd = None;
+    node.kubelet = None;
+    node.single_node = false;
+    node.kubeconfig = None;
+    Node { modules: None, sysctls: plain().sysctls, time: None, ..node }
+}
+
+fn upgrade(role: Role, version: &str, part: UpgradePart) -> Request {
+    Request::Upgrade { wish: Box::new(wish(&versioned(role, version))), part }
+}
+
+/// The first control plane of a cluster of 1.35.4.
+fn first(api: &SharedApi) -> FakeHost {
+    let host = packaged("n1", api);
+    let node = versioned(Role::ControlPlane, "1.35.4");
+    done(&host, apply(&node));
+    done(&host, init(&node));
+    host
+}
+
+fn second(api: &SharedApi) -> FakeHost {
+    let host = packaged("n2", api);
+    let node = versioned(Role::Worker, "1.35.4");
+    done(&host, apply(&node));
+    done(&host, join(&node, &invitation()));
+    host
+}
+
+fn package_versions(host: &FakeHost) -> [String; 3] {
+    let world = host.snapshot();
+    ["kubeadm", "kubelet", "kubectl"].map(|name| world.packages[name].clone())
+}
+
+const PARTS: [UpgradePart; 3] = [UpgradePart::Kubeadm, UpgradePart::First, UpgradePart::Kubelet];
+
+#[test]
+fn a_cluster_goes_to_the_next_minor_part_by_part_and_once() {
+    let api = SharedApi::default();
+    let (n1, n2) = (first(&api), second(&api));
+    assert_eq!(package_versions(&n1), ["1.35.4-1.1"; 3]);
+    assert!(done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm)).changes > 0);
+    assert_eq!(package_versions(&n1), ["1.36.0-1.1", "1.35.4-1.1", "1.35.4-1.1"]);
+    assert_eq!(n1.snapshot().held.len(), 3);
+    assert_eq!(done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First)).changes, 1);
+    assert_eq!(survey(&n1, &plain()).versions.api_server.as_deref(), Some("1.36.0"));
+    assert_eq!(api.with(|api| api.version.clone()), "1.36.0");
+    done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubelet));
+    for part in [UpgradePart::Kubeadm, UpgradePart::Node, UpgradePart::Kubelet] {
+        assert!(done(&n2, upgrade(Role::Worker, "1.36", part)).changes > 0, "{part:?}");
+        assert_eq!(done(&n2, upgrade(Role::Worker, "1.36", part)), Done::default(), "{part:?}");
+    }
+    for part in PARTS {
+        assert_eq!(
+            done(&n1, upgrade(Role::ControlPlane, "1.36", part)),
+            Done::default(),
+            "{part:?}"
+        );
+    }
+    for (host, role) in [(&n1, Role::ControlPlane), (&n2, Role::Worker)] {
+        assert_eq!(package_versions(host), ["1.36.0-1.1"; 3]);
+        assert_eq!(host.snapshot().held.len(), 3);
+        let outlook = survey(host, &versioned(role, "1.36")).outlook.unwrap();
+        assert_eq!(outlook.changes, Vec::<String>::new());
+    }
+    let nodes = survey(&n1, &plain()).nodes.unwrap();
+    let shown: Vec<(&str, &str)> =
+        nodes.iter().map(|node| (node.name.as_str(), node.version.as_str())).collect();
+    assert_eq!(shown, [("n1", "1.36.0"), ("n2", "1.36.0")]);
+}
+
+#[test]
+fn what_would_break_a_cluster_is_refused_with_the_reason() {
+    let api = SharedApi::default();
+    let (n1, n2) = (first(&api), second(&api));
+    for part in PARTS {
+        let why = refused(&n1, upgrade(Role::ControlPlane, "1.37", part));
+        assert!(why.contains("to 1.36 first"), "{why}");
+        let why = refused(&n1, upgrade(Role::ControlPlane, "1.34", part));
+        assert!(why.contains("never goes back"), "{why}");
+    }
+    let why = refused(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First));
+    assert!(why.contains("kubeadm is v1.35.4"), "{why}");
+    done(&n2, upgrade(Role::Worker, "1.36", UpgradePart::Kubeadm));
+    let why = refused(&n2, upgrade(Role::Worker, "1.36", UpgradePart::Kubelet));
+    assert!(why.contains("the control planes go first"), "{why}");
+    let why = refused(&n2, upgrade(Role::Worker, "1.36", UpgradePart::First));
+    assert!(why.contains("no control plane"), "{why}");
+    let why = refused(&packaged("n3", &api), upgrade(Role::Worker, "1.36", UpgradePart::Kubeadm));
+    assert!(why.contains("no node of a cluster"), "{why}");
+}
+
+#[test]
+fn a_control_plane_that_stays_behind_is_told() {
+    let api = SharedApi::default();
+    let n1 = first(&api);
+    done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm));
+    let failure = ask(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Node)).unwrap_err();
+    assert_eq!((failure.kind, failure.changes), (FailureKind::Failed, 1));
+    assert!(failure.message.contains("the first one first"), "{}", failure.message);
+}
+
+#[test]
+fn a_host_that_dies_in_an_upgrade_goes_on() {
+    for at in 0..PARTS.len() {
+        let prepare = || {
+            let host = first(&SharedApi::default());
+            for part in &PARTS[..at] {
+                done(&host, upgrade(Role::ControlPlane, "1.36", *part));
+            }
+            host
+        };
+        lives(prepare, || upgrade(Role::ControlPlane, "1.36", PARTS[at]), 10);
+    }
+    let prepare = || {
+        let api = SharedApi::default();
+        let (n1, n2) = (first(&api), second(&api));
+        for part in PARTS {
+            done(&n1, upgrade(Role::ControlPlane, "1.36", part));
+        }
+        done(&n2, upgrade(Role::Worker, "1.36", UpgradePart::Kubeadm));
+        n2
+    };
+    lives(prepare, || upgrade(Role::Worker, "1.36", UpgradePart::Node), 10);
+}
+
+#[test]
+fn an_upgrade_is_taken_back_as_far_as_it_can_be() {
+    let n1 = first(&SharedApi::default());
+    for part in PARTS {
+        done(&n1, upgrade(Role::ControlPlane, "1.36", part));
+    }
+    done(&n1, Request::Undo);
+    assert_eq!(n1.snapshot().packages.get("kubelet"), None);
+}
+
+#[test]
+fn certificates_are_told_and_renewed_and_read() {
+    let host = first(&SharedApi::default());
+    let Ok(Answer::Certificates(before)) = ask(&host, Request::Certificates) else { panic!() };
+    let Certificate { name, expires, expired, kept_elsewhere } = &before[0];
+    assert_eq!(
+        (name.as_str(), expires.as_str(), *expired, *kept_elsewhere),
+        ("admin.conf", "2027-01-01T00:00:00Z", false, false)
+    );
+    let files = || {
+        let mut files = host.snapshot().files;
+        files.retain(|path, _| !path.starts_with("/etc/kubernetes/node-prep"));
+        files
+    };
+    let kept = files();
+    assert_eq!(done(&host, Request::RenewCertificates).changes, 4);
+    let Ok(Answer::Certificates(after)) = ask(&host, Request::Certificates) else { panic!() };
+    assert_eq!(after[0].expires, "2028-01-01T00:00:00Z");
+    host.with(|world| {
+        assert_eq!(world.restarts.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
+    });
+    assert_eq!(files(), kept);
+    let why = refused(&second(&SharedApi::default()), Request::RenewCertificates);
+    assert!(why.contains("no control plane"), "{why}");
+}
+
+#[test]
+fn whoever_dies_while_certificates_are_renewed_leaves_no_manifest_parked() {
+    let deaths = die_everywhere(
+        || first(&SharedApi::default()),
+        |host| drop(ask(host, Request::RenewCertificates)),
+        |host, when| {
+            let standing = survey(host, &plain()).standing;
+            assert!(matches!(standing, Standing::Node { control_plane: true, .. }), "{when}");
+            // Any change puts it back.
+            done(host, Request::Restart { units: Vec::new() });
+            assert_eq!(
+                host.list("/etc/kubernetes/node-prep/restarting").unwrap(),
+                [""; 0],
+                "{when}"
+            );
+            assert_eq!(host.list("/etc/kubernetes/manifests").unwrap().len(), 3, "{when}");
+            done(host, Request::RenewCertificates);
+            let names = host.list("/etc/kubernetes/manifests").unwrap();
+            assert_eq!(names.len(), 3, "{when}: {names:?}");
+            host.with(|world| assert!(world.restarts.values().all(|count| *count > 0)));
+        },
+    );
+    assert!(deaths > 30, "only {deaths}");
+}
+
+#[test]
+fn nodes_are_cordoned_drained_labelled_and_deleted() {
+    let api = SharedApi::default();
+    let (n1, _n2) = (first(&api), second(&api));
+    let kubectl = |words: &str| {
+        let arguments = words.split(' ').map(str::to_owned).collect();
+        let limit = Duration::from_secs(10);
+        let Ok(Answer::Output { code, .. }) =
+            ask(&n1, Request::Kubectl { arguments, input: None, limit })
+        else {
+            panic!()
+        };
+        code
+    };
+    let node = || survey(&n1, &plain()).nodes.unwrap().into_iter().find(|node| node.name == "n2");
+    assert!(node().unwrap().ready && !node().unwrap().cordoned);
+    assert_eq!(kubectl("drain n2 --ignore-daemonsets --delete-emptydir-data"), Some(0));
+    assert!(node().unwrap().cordoned);
+    assert_eq!(api.with(|api| api.drained.clone()), ["n2"]);
+    assert_eq!(kubectl("uncordon n2"), Some(0));
+    assert_eq!(kubectl("label --overwrite node n2 disk=ssd"), Some(0));
+    assert_eq!((node().unwrap().cordoned, node().unwrap().labels["disk"].as_str()), (false, "ssd"));
+    assert_eq!(kubectl("delete node n2"), Some(0));
+    assert_eq!(node(), None);
+    assert_eq!(kubectl("delete node n2"), Some(1));
+    assert_eq!(kubectl("delete node n2 --ignore-not-found"), Some(0));
+}
+
+#[test]
+fn addresses_are_those_that_others_reach() {
+    let host = host();
+    host.with(|world| {
+        world.addresses = vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()];
+        world.links = vec![("cni0".to_owned(), None), ("docker0".to_owned(), None)];
+    });
+    let addresses = survey(&host, &plain()).addresses;
+    assert_eq!(
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["10.0.0.1", "fd00::1"]
+    );
 }
