@@ -1,7 +1,10 @@
 use std::process::Command;
 
 use super::*;
-use crate::kubeadm::{CertificateKey, Document, render_redacted};
+use crate::kubeadm::{
+    CertificateKey, Document, Patches, UpgradeApply, UpgradeConfiguration, UpgradeNode,
+    render_redacted,
+};
 use crate::spec::{Node, Profile};
 
 const VERSION: &str = "v1.35.4";
@@ -286,6 +289,22 @@ fn a_real_kubeadm_takes_the_documents_of_every_profile() {
             check(text.expose());
         }
         check(reset_document(true, true).unwrap().expose());
+        let wish = node.kubeadm.clone().unwrap_or_default();
+        let ignored = &wish.ignore_preflight_errors;
+        let patches = || Some(Patches { directory: Some(PATCHES.to_owned()) });
+        let upgrade = UpgradeConfiguration {
+            apply: Some(UpgradeApply {
+                kubernetes_version: Some(version.clone()),
+                ignore_preflight_errors: ignored.clone(),
+                patches: patches(),
+            }),
+            node: Some(UpgradeNode {
+                ignore_preflight_errors: ignored.clone(),
+                patches: patches(),
+            }),
+            timeouts: documents::timeouts(&wish),
+        };
+        check(&render_redacted(&[Document::Upgrade(&upgrade)]).unwrap());
     }
 }
 

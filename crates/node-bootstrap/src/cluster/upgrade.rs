@@ -231,4 +231,34 @@ mod tests {
         }
         assert!(may("1.35.4", "1.37").unwrap().contains("to 1.36 first"));
     }
+
+    #[test]
+    fn kubeadm_is_told_where_to_go_and_what_is_true_of_this_host() {
+        let host = crate::fake::FakeHost::new();
+        host.set(KUBELET, "kind: Config\n");
+        host.set(API_SERVER, "    image: registry.k8s.io/kube-apiserver:v1.34.9\n");
+        host.set(&format!("{PATCHES}/kubeletconfiguration+merge.yaml"), "resolvConf: /x\n");
+        let text = "kubernetes: {version: '1.35'}\nkubeadm: {ignorePreflightErrors: [NumCPU], timeouts: {upgradeManifests: 9m}}\n";
+        let node = crate::spec::Node::read("node.yaml", text).unwrap();
+        let plan =
+            crate::steps::testing::plan_of(&host, &node, &Upgrade { part: UpgradePart::First });
+        let (_, change) = plan.changes().next().unwrap();
+        assert_eq!(
+            change.to_string(),
+            "run kubeadm upgrade apply --config /run/node-prep-kubeadm.yaml"
+        );
+        insta::assert_snapshot!(plan.steps[0].changes[0].diff.as_deref().unwrap(), @r"
+        # Kubernetes v1.35.4
+        apiVersion: kubeadm.k8s.io/v1beta4
+        kind: UpgradeConfiguration
+        apply:
+          kubernetesVersion: v1.35.4
+          ignorePreflightErrors:
+          - NumCPU
+          patches:
+            directory: /etc/kubernetes/node-prep/patches
+        timeouts:
+          upgradeManifests: 9m
+        ");
+    }
 }

@@ -138,6 +138,12 @@ fn invitation() -> Invitation {
     }
 }
 
+/// The first two words of each program that was run.
+fn programs(host: &FakeHost) -> Vec<String> {
+    let words = |call: String| call.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    host.calls().into_iter().map(words).collect()
+}
+
 #[test]
 fn a_survey_tells_all_of_a_host_and_changes_nothing() {
     let host = host();
@@ -149,6 +155,12 @@ fn a_survey_tells_all_of_a_host_and_changes_nothing() {
     assert_eq!(survey.architecture, "x86_64");
     assert_eq!(survey.clock_ms, 1_767_225_600_000);
     assert_eq!(survey.standing, Standing::Nothing);
+    // It is run on hundreds of hosts at once.
+    assert_eq!(
+        programs(&host),
+        ["ip -j address show", "dpkg-query -W -f=${db:Status-Abbrev}	${Package}	${Version}"]
+            .map(first_words)
+    );
     insta::assert_snapshot!(survey.outlook.unwrap().changes.join("\n"), @r"
     sysctls: write /etc/sysctl.d/90-node-prep.conf (mode 0644)
     sysctls: set net.ipv4.ip_forward to 1 now
@@ -581,5 +593,26 @@ fn addresses_are_those_that_others_reach() {
     assert_eq!(
         addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["10.0.0.1", "fd00::1"]
+    );
+}
+
+#[test]
+fn a_node_is_surveyed_with_few_programs() {
+    let api = SharedApi::default();
+    let host = first(&api);
+    host.calls();
+    survey(&host, &versioned(Role::ControlPlane, "1.35.4"));
+    let mut called = programs(&host);
+    called.retain(|call| !call.starts_with("systemctl is-"));
+    assert_eq!(
+        called,
+        [
+            "kubectl --kubeconfig",
+            "dpkg-query -W",
+            "apt-mark showhold",
+            "kubectl --kubeconfig",
+            "ip -j",
+            "dpkg-query -W"
+        ]
     );
 }
