@@ -58,6 +58,11 @@ impl Client {
         if let Some(Tls { authority, identity }) = &endpoint.tls {
             let authority = Certificate::from_pem_bundle(authority.as_bytes())
                 .map_err(|error| unusable("the certificate of etcd's authority", error))?;
+            if authority.is_empty() {
+                return Err(EtcdError::Unusable(
+                    "the file of etcd's authority has no certificate in it".to_owned(),
+                ));
+            }
             builder = builder.tls_certs_only(authority);
             if let Some((certificate, key)) = identity {
                 let pem = secret::Secret::new(format!("{certificate}\n{}\n", key.expose()));
