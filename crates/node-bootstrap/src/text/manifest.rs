@@ -168,8 +168,9 @@ pub fn set(text: &str, program: &str, wish: &[(&str, &str)]) -> Result<String, T
             let what = "an argument of a static pod";
             return Err(TextError::Unfit { what, value: (*value).to_owned() });
         }
-        if before.argument(name) != Some(*value) {
-            put(&mut lines, &before, program, name, value)?;
+        let now = Program::read(&lines.concat(), program)?;
+        if now.argument(name) != Some(*value) {
+            put(&mut lines, &now, program, name, value)?;
         }
     }
     let after: String = lines.concat();
