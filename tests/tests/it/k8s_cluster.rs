@@ -1,4 +1,6 @@
 //! `k8s-cluster` with hosts of the tests' own.
 
+mod bed;
+mod faults;
 mod transport;
 mod whole;
