@@ -188,8 +188,12 @@ struct Said {
 impl Said {
     /// Why there is no answer.
     fn missing(&self, ended: &Ended) -> ContactError {
-        let last = ended.said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        let last = last.map(|line| format!(": {line}")).unwrap_or_default();
+        let lines: Vec<&str> =
+            ended.said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let last = match &lines[lines.len().saturating_sub(3)..] {
+            [] => String::new(),
+            lines => format!(": {}", lines.join(" / ")),
+        };
         match (ended.code, self.strange) {
             (126, _) => ContactError::Unusable(format!(
                 "the host does not run programs in {}; is its file system mounted with noexec?{last}",
@@ -370,10 +374,10 @@ mod tests {
             Said { answer: None, strange }.missing(&ended).to_string()
         };
         insta::assert_snapshot!([told(126, 0), told(137, 0), told(2, 0), told(0, 3)].join("\n"), @r"
-        the host does not run programs in /var/lib/node-prep/bin; is its file system mounted with noexec?: last
-        node-prep agent was killed on the host before it answered; has the host too little memory?: last
-        node-prep agent ended with exit code 2 and without an answer: last
-        node-prep agent ended with exit code 0 and without an answer; 3 lines are not of this build of it: last
+        the host does not run programs in /var/lib/node-prep/bin; is its file system mounted with noexec?: first / last
+        node-prep agent was killed on the host before it answered; has the host too little memory?: first / last
+        node-prep agent ended with exit code 2 and without an answer: first / last
+        node-prep agent ended with exit code 0 and without an answer; 3 lines are not of this build of it: first / last
         ");
     }
 

@@ -325,11 +325,7 @@ impl Connection {
             asked: 0,
             code: None,
         };
-        let mut command = Command::new(&self.options.program);
-        command.args(self.target.call(&self.options, &self.socket, line));
-        // A host on the way must not ask at the terminal either.
-        command.env("SSH_ASKPASS", "/bin/false").env("SSH_ASKPASS_REQUIRE", "force");
-        self.trips.fetch_add(1, Ordering::Relaxed);
+        let mut command = self.ssh(Some(&self.socket), line);
         let limits = Limits { whole: call.limit, silence: call.silence };
         let end = exchange(&mut command, limits, &mut session, Input::default());
         let shown = self.target.shown();
@@ -383,7 +379,12 @@ impl Connection {
             let said = if said.is_empty() { login } else { said };
             return Err(RemoteError::Broken { shown, what: call.what.to_owned(), said });
         }
+        let mut login = login;
         let trouble = if status.code() == Some(255) {
+            // For a connection that stays, ssh does not let hosts on the way say anything.
+            if login.contains("UNKNOWN port") {
+                login = self.alone(call.limit).unwrap_or(login);
+            }
             match Trouble::of_ssh(&login) {
                 // It was open and broke before the program began: nothing was done.
                 Trouble::Other if login.contains("mux_client") => Trouble::ClosedEarly,
@@ -405,6 +406,39 @@ impl Connection {
             Trouble::Shell
         };
         Err(self.not_let_in(trouble, login))
+    }
+
+    /// What ssh says when it makes a connection for one call only. None: it was let in now, or could not be run.
+    fn alone(&self, limit: Duration) -> Option<String> {
+        struct Errors(Vec<u8>);
+        impl Talk<'_> for Errors {
+            fn stdout(&mut self, _: &[u8], _: &mut Input<'_>) -> io::Result<()> {
+                Ok(())
+            }
+            fn stderr(&mut self, bytes: &[u8], _: &mut Input<'_>) -> io::Result<()> {
+                self.0.extend_from_slice(
+                    &bytes[..bytes.len().min(SAID.saturating_sub(self.0.len()))],
+                );
+                Ok(())
+            }
+        }
+        let mut input = Input::default();
+        input.close();
+        let mut errors = Errors(Vec::new());
+        let limits = Limits { whole: limit, silence: None };
+        let end = exchange(&mut self.ssh(None, "true"), limits, &mut errors, input).ok()?;
+        let failed = matches!(end, End::Exited(status) if status.code() == Some(255));
+        failed.then(|| String::from_utf8_lossy(&errors.0).into_owned())
+    }
+
+    /// A run of ssh.
+    fn ssh(&self, socket: Option<&Path>, line: &str) -> Command {
+        let mut command = Command::new(&self.options.program);
+        command.args(self.target.call(&self.options, socket, line));
+        // A host on the way must not ask at the terminal either.
+        command.env("SSH_ASKPASS", "/bin/false").env("SSH_ASKPASS_REQUIRE", "force");
+        self.trips.fetch_add(1, Ordering::Relaxed);
+        command
     }
 
     /// What kept us out, in words.

@@ -93,9 +93,10 @@ impl Target {
         words
     }
 
-    /// The words of ssh for a call, without the program: what it runs is one word, since it would join several.
+    /// The words of ssh for a call, without the program: what it runs is one word, since it would join several. Without a
+    /// socket the connection is of this call alone.
     #[must_use]
-    pub(crate) fn call(&self, options: &Options, socket: &Path, line: &str) -> Vec<String> {
+    pub(crate) fn call(&self, options: &Options, socket: Option<&Path>, line: &str) -> Vec<String> {
         let mut words = vec!["-T".to_owned()];
         let mut direct = self.clone();
         let jump = direct.jump.take();
@@ -103,10 +104,20 @@ impl Target {
         for setting in common(options) {
             words.extend(["-o".to_owned(), setting]);
         }
+        let shared = match socket {
+            Some(socket) => [
+                "ControlMaster=auto".to_owned(),
+                format!("ControlPath={}", escaped(&socket.display().to_string())),
+                PERSIST.to_owned(),
+            ],
+            None => {
+                ["ControlMaster=no", "ControlPath=none", "ControlPersist=no"].map(str::to_owned)
+            }
+        };
+        for setting in shared {
+            words.extend(["-o".to_owned(), setting]);
+        }
         for setting in [
-            "ControlMaster=auto",
-            &format!("ControlPath={}", escaped(&socket.display().to_string())),
-            PERSIST,
             "ClearAllForwardings=yes",
             "ForwardAgent=no",
             "ForwardX11=no",
@@ -193,7 +204,7 @@ mod tests {
     }
 
     fn call(target: &Target, options: &Options) -> String {
-        target.call(options, Path::new("/tmp/w-1/0"), "sh -c 'exit 0'").join("\n")
+        target.call(options, Some(Path::new("/tmp/w-1/0")), "sh -c 'exit 0'").join("\n")
     }
 
     #[test]

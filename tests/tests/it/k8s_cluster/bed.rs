@@ -13,7 +13,7 @@ use tests::hosts::{Host, Hosts, Login};
 pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// Plays `node-prep agent`. Says whom it runs as; what it is to do then is the unit of a `restart`.
-const AGENT: &str = r#"#!/bin/sh
+pub(super) const AGENT: &str = r#"#!/bin/sh
 call=$(cat)
 event() { echo '{"is":"event","of":{"kind":"note","step":"play","text":"'"$1"'"}}'; }
 answer() { echo '{"is":"answer","of":{"kind":"done","value":{"changes":'"$1"',"reboot":[]}}}'; }

@@ -6,7 +6,7 @@ use fleet::ContactError;
 use node_bootstrap::agent::Request;
 use remote::{AGENT_FOLDER, Agent, Options, Target};
 
-use super::bed::{Bed, LONG, ask, away, has, play, player, target, until, unusable};
+use super::bed::{AGENT, Bed, LONG, ask, away, has, play, player, target, until, unusable};
 
 #[test]
 fn a_host_that_cannot_be_reached_is_told_apart() {
@@ -72,6 +72,8 @@ fn a_host_that_hangs_meets_the_deadline() {
         let late = ask(&contact, "one", &play("sleep"), Duration::from_secs(3));
         assert!(matches!(late, Err(ContactError::Deadline { .. })), "{late:?}");
         assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+
+        bed.host().done(&["pkill", "-KILL", "-f", "sleep 300"]);
 
         // It does not answer any more in mid-call: found out without a deadline.
         let begin = std::thread::scope(|scope| {
@@ -152,8 +154,12 @@ fn a_transfer_that_is_cut_leaves_nothing() {
     // Slow enough to be cut.
     bed.host().write("/usr/local/bin/cat", "#!/bin/sh\nsleep 300 & wait; exec /bin/cat \"$@\"\n");
     bed.host().done(&["chmod", "755", "/usr/local/bin/cat"]);
+    // More than is on the way at once.
+    let mut bytes = AGENT.as_bytes().to_vec();
+    bytes.resize(8 << 20, b'#');
     bed.hosts.at_desk(|| {
-        let contact = bed.contact(bed.target("root"), bed.options());
+        let hosts = vec![("one".to_owned(), bed.target("root"))];
+        let contact = bed.contact_with(hosts, bed.options(), Agent::new(bytes));
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| ask(&contact, "one", &Request::Undo, LONG));
             until("the file comes", || runs(&bed, "sleep 300"));
