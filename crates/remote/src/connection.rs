@@ -135,7 +135,8 @@ impl Drop for Sockets {
     }
 }
 
-/// A host that programs can be run on. The connection is made by the first of them; a broken one is made anew by the next.
+/// A host that programs can be run on. The connection is made by the first of them; a broken one is made anew by the next. When one
+/// of several at once meets its deadline the connection is closed, which ends the others, too.
 #[derive(Debug)]
 pub struct Connection {
     target: Target,
@@ -309,7 +310,9 @@ impl Connection {
             .sudo_password
             .as_ref()
             .filter(|_| prompts != Prompts::Never)
-            .map(|password| Secret::new(format!("{}\n", password.expose())));
+            // One line, whatever it is: what comes after it is the program's.
+            .map(|password| password.expose().lines().next().unwrap_or_default())
+            .map(|password| Secret::new(format!("{password}\n")));
         let mut session = Session {
             sink,
             password: password.as_ref(),

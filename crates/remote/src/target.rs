@@ -105,11 +105,9 @@ impl Target {
             words.extend(["-o".to_owned(), setting]);
         }
         let shared = match socket {
-            Some(socket) => [
-                "ControlMaster=auto".to_owned(),
-                format!("ControlPath={}", escaped(&socket.display().to_string())),
-                PERSIST.to_owned(),
-            ],
+            Some(socket) => {
+                ["ControlMaster=auto".to_owned(), control_path(socket), PERSIST.to_owned()]
+            }
             None => {
                 ["ControlMaster=no", "ControlPath=none", "ControlPersist=no"].map(str::to_owned)
             }
@@ -142,8 +140,7 @@ impl Target {
     #[must_use]
     pub(crate) fn close(socket: &Path) -> Vec<String> {
         let mut words = vec!["-F".to_owned(), "none".to_owned()];
-        let path = format!("ControlPath={}", escaped(&socket.display().to_string()));
-        words.extend(["-o".to_owned(), path, "-O".to_owned(), "exit".to_owned()]);
+        words.extend(["-o".to_owned(), control_path(socket), "-O".to_owned(), "exit".to_owned()]);
         words.extend(["--".to_owned(), "any".to_owned()]);
         words
     }
@@ -191,6 +188,11 @@ fn through(jump: &str, options: &Options) -> Option<String> {
     Some(words.iter().map(|word| crate::wrap::quoted(word)).collect::<Vec<_>>().join(" "))
 }
 
+/// In quotes: the path may have spaces.
+fn control_path(socket: &Path) -> String {
+    format!("ControlPath=\"{}\"", escaped(&socket.display().to_string()))
+}
+
 fn escaped(word: &str) -> String {
     word.replace('%', "%%")
 }
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_left_to_the_configuration() {
-        insta::assert_snapshot!(call(&target(), &Options::default()), @r"
+        insta::assert_snapshot!(call(&target(), &Options::default()), @r#"
         -T
         -o
         BatchMode=yes
@@ -226,7 +228,7 @@ mod tests {
         -o
         ControlMaster=auto
         -o
-        ControlPath=/tmp/w-1/0
+        ControlPath="/tmp/w-1/0"
         -o
         ControlPersist=60
         -o
@@ -246,7 +248,7 @@ mod tests {
         --
         10.0.0.1
         sh -c 'exit 0'
-        ");
+        "#);
     }
 
     #[test]

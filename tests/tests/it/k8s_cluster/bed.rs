@@ -50,7 +50,8 @@ impl Bed {
         for _ in 0..count {
             all.push(hosts.boot_light()?);
         }
-        let scratch = tempfile::tempdir().unwrap();
+        // With what configurations of ssh and shells stumble over.
+        let scratch = tempfile::Builder::new().prefix("a b%").tempdir().unwrap();
         let login = hosts.login(&scratch.path().join("login"), &all.iter().collect::<Vec<_>>());
         Some(Self { hosts, all, login, scratch })
     }
