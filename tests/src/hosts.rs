@@ -197,6 +197,21 @@ impl Hosts {
         Some(said(script("serve").arg(folder)).expect("the repository can be served"))
     }
 
+    /// The folder of this machine with real programs: `etcd`, `etcdctl`, `etcdutl` among them. None: they are not made, which was said.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    #[must_use]
+    pub fn kubernetes_programs(&self) -> Option<PathBuf> {
+        match said(script("kubernetes").arg("--made")) {
+            Ok(folder) => Some(Path::new(&folder).join("bin")),
+            Err(reason) => {
+                skipped(&this_test(), &reason);
+                None
+            }
+        }
+    }
+
     /// Signed repositories with packages that play Kubernetes's, and bad ones; served to all hosts.
     ///
     /// # Panics

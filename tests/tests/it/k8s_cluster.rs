@@ -1,6 +1,8 @@
 //! `k8s-cluster` with hosts of the tests' own.
 
 mod bed;
+mod etcd;
 mod faults;
+mod etcd;
 mod transport;
 mod whole;

@@ -65,7 +65,7 @@ fn client_url(name: &str) -> String {
     format!("https://{}:2379", address(name))
 }
 
-fn failed(error: impl ToString) -> ContactError {
+fn failed(error: impl std::fmt::Display) -> ContactError {
     let message = error.to_string();
     ContactError::Host(Failure { kind: FailureKind::Failed, message, changes: 0 })
 }
@@ -164,7 +164,7 @@ impl World {
 
     /// What every host is, for a comparison.
     pub(super) fn state(&self) -> Vec<String> {
-        let situation = self.orders(|orders| orders.survey());
+        let situation = self.orders(|orders: &Orders<'_>| Orders::survey(orders));
         let lines = situation.hosts.iter().map(|host| {
             let Ok(here) = &host.here else { return format!("{}: away", host.name) };
             let view = here.view.as_ref().map(|view| (view.healthy, view.learner));
@@ -185,7 +185,7 @@ impl World {
             self.hosts().keys().map(|name| (name.clone(), address(name))).collect();
         let snapshot = self.hosts().values().find_map(|disk| disk.files.get("/snapshot").cloned());
         let none = Duration::ZERO;
-        let pace = Pace { whole: Duration::from_secs(60), pause: none, settle: none, rounds: 200 };
+        let pace = Pace { whole: Duration::from_mins(1), pause: none, settle: none, rounds: 200 };
         let snapshot = snapshot.as_deref();
         work(&Orders { contact: self, watch: self, hosts: &hosts, snapshot, pace })
     }
@@ -195,7 +195,7 @@ impl World {
     }
 
     pub(super) fn survey(&self) -> Situation {
-        self.orders(|orders| orders.survey())
+        self.orders(|orders: &Orders<'_>| Orders::survey(orders))
     }
 
     /// Members whose manifest is in place are started, as the kubelet does.
