@@ -3,6 +3,5 @@
 mod bed;
 mod etcd;
 mod faults;
-mod etcd;
 mod transport;
 mod whole;
