@@ -84,6 +84,8 @@ pub enum Action {
     },
     /// It becomes the first control plane.
     Init,
+    /// It gets what follows that, where a run was cut short before.
+    Follow,
     /// What a killed join left of it among the members of etcd is taken out.
     ClearEtcd,
     /// It joins.
@@ -162,6 +164,7 @@ impl fmt::Display for Action {
                 write!(f, "make {} change{s}", changes.len())
             }
             Self::Init => f.write_str("become the first control plane (kubeadm init)"),
+            Self::Follow => f.write_str("get what follows kubeadm init: access, network plugin"),
             Self::ClearEtcd => f.write_str("take a member out of etcd that never started here"),
             Self::Join => f.write_str("join (kubeadm join)"),
             Self::Label { labels } => {

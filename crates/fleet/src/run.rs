@@ -192,7 +192,7 @@ impl Run<'_> {
                 let wish = self.wish(name)?;
                 self.done(name, &Request::Apply { wish }, APPLY)
             }
-            Action::Init => {
+            Action::Init | Action::Follow => {
                 let request = Request::Init { wish: self.wish(name)?, wait: self.work.wait };
                 self.done(name, &request, JOIN + self.work.wait)?;
                 *locked(&self.speaker) = Some(name.clone());

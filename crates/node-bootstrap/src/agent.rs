@@ -22,8 +22,8 @@ use crate::cluster::Invitation;
 use crate::secret::Secret;
 use crate::spec::Node;
 
-pub(crate) use look::{image_version, upstream};
 pub use etcd::{Connect, Etcd, etcd_here, serve_etcd};
+pub(crate) use look::{image_version, upstream};
 pub use serve::{Around, EtcdPart, serve};
 pub use survey::{
     EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions,
@@ -116,7 +116,7 @@ pub enum Request {
     },
     /// Takes back what `node-prep` changed.
     Undo,
-    /// Has units started again; only those that run.
+    /// Has units started again, also those that do not run.
     Restart {
         /// Units of systemd.
         units: Vec<String>,

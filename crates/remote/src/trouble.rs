@@ -219,7 +219,7 @@ impl Trouble {
                 "sudo on {shown} does not let {user} become root; put the user into sudoers, or log in as another"
             ),
             Self::PasswordNeeded => format!(
-                "sudo on {shown} wants a password of {user}; give it with --ask-sudo-password, or let the user do all without one (NOPASSWD in sudoers)"
+                "sudo on {shown} wants a password of {user}; give it with --sudo-password-file, or let the user do all without one (NOPASSWD in sudoers)"
             ),
             Self::WrongPassword => format!(
                 "sudo on {shown} does not take the password for {user}; it was tried once only, as several wrong ones may lock a user out"
@@ -391,7 +391,7 @@ mod tests {
         ops@10.0.0.1:2222 lets us in, and the user ops cannot run a program there; the login needs a POSIX shell that runs commands
         there is no sudo on ops@10.0.0.1:2222 and the user ops is not root; install sudo, or log in as root
         sudo on ops@10.0.0.1:2222 does not let the user ops become root; put the user into sudoers, or log in as another
-        sudo on ops@10.0.0.1:2222 wants a password of the user ops; give it with --ask-sudo-password, or let the user do all without one (NOPASSWD in sudoers)
+        sudo on ops@10.0.0.1:2222 wants a password of the user ops; give it with --sudo-password-file, or let the user do all without one (NOPASSWD in sudoers)
         sudo on ops@10.0.0.1:2222 does not take the password for the user ops; it was tried once only, as several wrong ones may lock a user out
         sudo on ops@10.0.0.1:2222 wants a terminal; take `requiretty` out of its sudoers for the user ops
         ssh to ops@10.0.0.1:2222 (through bastion) failed: try `ssh -l ops -p 2222 -J bastion 10.0.0.1 true`

@@ -23,18 +23,22 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
     let is_there = |host: &Host| {
         seen.of(&host.name).is_some_and(|survey| matches!(survey.standing, Standing::Node { .. }))
     };
-    if speaker.is_none() {
-        if let Some(host) = seen.control_planes().find(|host| is_there(host)) {
-            plan.refuse(format!(
-                "there is a control plane on {}, and no API server answers; look at `journalctl -u kubelet` and `crictl ps -a` there; \
-                 `k8s-cluster etcd status` shows the members of etcd",
-                host.name
-            ));
-        } else {
-            let first = seen.control_planes().next();
-            let tasks = first.into_iter().map(|host| task(host, Action::Init)).collect();
-            plan.phase("the first control plane", Order::OneByOne, tasks);
-        }
+    if let Some(speaker) = speaker {
+        // A run may have been cut short between kubeadm and what follows it.
+        let outlook = seen.of(&speaker.name).and_then(|survey| survey.outlook.as_ref());
+        let is_left = outlook.is_some_and(|outlook| !outlook.after_init.is_empty());
+        let tasks = is_left.then(|| task(speaker, Action::Follow)).into_iter().collect();
+        plan.phase("what follows the beginning", Order::OneByOne, tasks);
+    } else if let Some(host) = seen.control_planes().find(|host| is_there(host)) {
+        plan.refuse(format!(
+            "there is a control plane on {}, and no API server answers; look at `journalctl -u kubelet` and `crictl ps -a` there; \
+             `k8s-cluster etcd status` shows the members of etcd",
+            host.name
+        ));
+    } else {
+        let first = seen.control_planes().next();
+        let tasks = first.into_iter().map(|host| task(host, Action::Init)).collect();
+        plan.phase("the first control plane", Order::OneByOne, tasks);
     }
     let first = speaker.or_else(|| seen.control_planes().next()).map(|host| host.name.as_str());
     join(&mut plan, seen, &|host| Some(host.name.as_str()) != first);

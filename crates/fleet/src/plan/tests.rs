@@ -177,6 +177,18 @@ fn a_cluster_that_is_there_needs_nothing() {
 }
 
 #[test]
+fn a_cluster_that_was_begun_and_has_no_network_plugin_yet_gets_it() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("cp1", |survey| {
+        survey.outlook.as_mut().unwrap().after_init.push("network: run kubectl apply".to_owned());
+    });
+    assert_snapshot!(lab.deploy(), @r"
+    what follows the beginning (one by one)
+      cp1: get what follows kubeadm init: access, network plugin
+    ");
+}
+
+#[test]
 fn a_dead_worker_is_left_out_and_a_dead_control_plane_is_not() {
     let mut lab = Lab::bare(CLUSTER);
     lab.silence("w1");

@@ -30,10 +30,15 @@ pub(super) fn survey(
         // One that a killed run was starting again is one all the same; the next change puts it back.
         *control_plane |= super::certificates::is_parked(work, "kube-apiserver")?;
     }
-    let outlook = match wish {
+    let mut outlook = match wish {
         Some(wish) => Some(work.plan(&facts, wish).map(|plan| outlook(&plan))?),
         None => None,
     };
+    if let (Some(wish), Some(outlook)) = (wish, &mut outlook)
+        && matches!(standing, Standing::Node { control_plane: true, answers: true, .. })
+    {
+        outlook.after_init = super::member::after(work, &facts, wish)?;
+    }
     let is_known = matches!(standing, Standing::Node { answers: true, .. });
     let nodes = if nodes && is_known { kubernetes_nodes(work)? } else { None };
     let usual = Node::default();
@@ -96,11 +101,17 @@ fn outlook(plan: &Plan) -> Outlook {
         .iter()
         .flat_map(|step| step.notes.iter().map(|note| format!("{}: {note}", step.step)));
     Outlook {
-        changes: plan.changes().map(|(step, change)| format!("{step}: {change}")).collect(),
+        changes: lines(plan),
         refusals: plan.refusals().map(|refusal| refusal.to_string()).collect(),
         notes: notes.collect(),
         reboot: plan.reboot.clone(),
+        after_init: Vec::new(),
     }
+}
+
+/// The changes of a plan, a line each.
+pub(super) fn lines(plan: &Plan) -> Vec<String> {
+    plan.changes().map(|(step, change)| format!("{step}: {change}")).collect()
 }
 
 /// A host that is a node already would fail what kubeadm asks before it begins.

@@ -35,6 +35,18 @@ pub(super) fn init(work: &mut Work<'_>, wish: &Wish, wait: Duration) -> Result<(
     work.ready(ADMIN, wait, wish.node.cni.is_some())
 }
 
+/// What follows `kubeadm init` and is not done, a line each. A run may have been cut short between the two.
+pub(super) fn after(
+    work: &mut Work<'_>,
+    facts: &Facts,
+    wish: &Wish,
+) -> Result<Vec<String>, Failure> {
+    let needs: Vec<_> = cluster::needs(work.host, &wish.node)?.into_iter().collect();
+    let fetched = work.fetched(wish, &needs)?;
+    let plan = cluster::plan_of(work.host, facts, &wish.node, after_init(), &fetched)?;
+    Ok(super::look::lines(&plan))
+}
+
 pub(super) fn join(
     work: &mut Work<'_>,
     wish: &Wish,

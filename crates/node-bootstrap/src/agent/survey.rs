@@ -65,6 +65,8 @@ pub struct Outlook {
     pub notes: Vec<String>,
     /// Why the machine has to be started again afterwards.
     pub reboot: Vec<String>,
+    /// What follows `kubeadm init` and is not done, on a control plane whose API server answers: `step: what`.
+    pub after_init: Vec<String>,
 }
 
 /// What is there of a cluster.

@@ -9,6 +9,8 @@ use remote::{Agent, Options, Target};
 use tempfile::TempDir;
 use tests::hosts::{Host, Hosts, Login};
 
+/// The folder for the sockets of ssh: with what it might stumble over.
+pub(super) const SOCKETS: &str = "a b%c";
 /// Longer than anything takes that comes to an end.
 pub(super) const LONG: Duration = Duration::from_mins(1);
 
@@ -50,8 +52,8 @@ impl Bed {
         for _ in 0..count {
             all.push(hosts.boot_light()?);
         }
-        // With what configurations of ssh and shells stumble over.
-        let scratch = tempfile::Builder::new().prefix("a b%").tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::create_dir(scratch.path().join(SOCKETS)).unwrap();
         let login = hosts.login(&scratch.path().join("login"), &all.iter().collect::<Vec<_>>());
         Some(Self { hosts, all, login, scratch })
     }
@@ -81,7 +83,8 @@ impl Bed {
         options: Options,
         agent: Agent,
     ) -> SshContact {
-        let contact = SshContact::new(hosts, agent, "tests@desk", options, self.scratch.path());
+        let sockets = self.scratch.path().join(SOCKETS);
+        let contact = SshContact::new(hosts, agent, "tests@desk", options, &sockets);
         contact.unwrap().log_to(&self.logs()).unwrap()
     }
 
