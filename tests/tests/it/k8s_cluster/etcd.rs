@@ -101,11 +101,11 @@ fn a_lost_quorum_is_explained_and_a_snapshot_restores_what_it_has() {
         let mut writer = Writer::start(members);
         let all = members.names(3);
         writer.goes_on();
-        let goal = Goal::Snapshot { path: "/root/snapshot.db".to_owned() };
-        let (host, snapshot) = members.run(&goal).unwrap().snapshot.unwrap();
-        let content = members.fetched(&host, &snapshot.path);
-        assert_eq!(content.len() as u64, snapshot.bytes);
         writer.given_up(|| {
+            let goal = Goal::Snapshot { path: "/root/snapshot.db".to_owned() };
+            let (host, snapshot) = members.run(&goal).unwrap().snapshot.unwrap();
+            let content = members.fetched(&host, &snapshot.path);
+            assert_eq!(content.len() as u64, snapshot.bytes);
             members.wipe(&all[0]);
             members.wipe(&all[1]);
             let refused = members.run(&mend(&[&all[0]])).unwrap_err().to_string();

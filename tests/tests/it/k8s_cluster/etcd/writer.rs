@@ -84,12 +84,11 @@ impl Writer {
         }
     }
 
-    /// What is acknowledged before the end of `work` may be lost, if it is not read now.
+    /// What is acknowledged while `work` is done may be lost.
     pub(super) fn given_up(&mut self, work: impl FnOnce()) {
-        let before = self.found();
+        let before = self.count();
         work();
-        let missing = self.acknowledged.lock().unwrap().clone();
-        self.given_up.extend(missing.into_iter().filter(|number| !before.contains(number)));
+        self.given_up.extend(self.acknowledged.lock().unwrap()[before..].iter().copied());
     }
 
     /// All that can be read, from any member.
