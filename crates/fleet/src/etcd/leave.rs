@@ -6,7 +6,7 @@ use etcd::Member;
 use etcd::rules::quorum;
 use node_bootstrap::agent::EtcdRequest;
 
-use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first};
+use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first, wavering};
 use super::situation::{called, same_address};
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
@@ -32,7 +32,8 @@ pub(super) fn leave(
         _ => return Next::Refuse(several(&entries)),
     };
     if let Some(why) = guard(&agreed, member, force) {
-        return Next::Refuse(why);
+        let next = wavering(situation, &agreed, |other| other.id == member.id);
+        return next.unwrap_or(Next::Refuse(why));
     }
     let Some((ask, to)) = agreed.to_ask(&[&member.id]) else {
         return Next::Refuse(format!("{name} has the only healthy member of etcd"));
@@ -93,6 +94,9 @@ pub(super) fn clear(address: &str, situation: &Situation) -> Next {
         Ok(agreed) => agreed,
         Err(next) => return next,
     };
+    if let Some(next) = wavering(situation, &agreed, |_| false) {
+        return next;
+    }
     let ill: Vec<String> = agreed
         .ill()
         .filter(|member| !at(member, address) || !member.name.is_empty())

@@ -7,6 +7,7 @@ use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 use super::leave::{come_back, guard, hand_over, several};
 use super::next::{
     CATCHING_UP, CHOOSING, STARTING, TAKING_IN, agreement, api_server, remove, snapshot_first,
+    wavering,
 };
 use super::situation::called;
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
@@ -64,10 +65,14 @@ pub(super) fn next(order: &Mend<'_>, situation: &Situation, deeds: &Deeds) -> Ne
             Err(why) => return Next::Refuse(why),
         }
     }
-    if patients.iter().any(|patient| !matches!(patient.stage, Stage::Well))
-        && let Some(why) = others_in_the_way(&agreed, &patients)
-    {
-        return Next::Refuse(why);
+    if patients.iter().any(|patient| !matches!(patient.stage, Stage::Well)) {
+        let theirs = |member: &Member| patients.iter().any(|patient| patient.host.owns(member));
+        if let Some(next) = wavering(situation, &agreed, theirs) {
+            return next;
+        }
+        if let Some(why) = others_in_the_way(&agreed, &patients) {
+            return Next::Refuse(why);
+        }
     }
     // Who is nearly there has it first: then there are more that vote.
     let found = patients

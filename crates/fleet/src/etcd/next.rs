@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use etcd::Member;
 use node_bootstrap::agent::EtcdRequest;
 
 use super::situation::called;
@@ -137,6 +138,23 @@ pub(super) fn agreement(situation: &Situation) -> Result<Agreed, Next> {
     }
 }
 
+/// Waits for voting members that answer and are not healthy, other than this one: after another one has ended this passes.
+pub(super) fn wavering(
+    situation: &Situation,
+    agreed: &Agreed,
+    without: impl Fn(&Member) -> bool,
+) -> Option<Next> {
+    let of = |member: &Member| {
+        let mut views = situation.hosts.iter().filter_map(Host::view);
+        views.find(|view| view.cluster == agreed.cluster && view.member == member.id)
+    };
+    let mut ill = agreed.ill().filter(|member| !without(member));
+    let (member, view) = ill.find_map(|member| Some((member, of(member)?)))?;
+    let why = view.complaints.join("; ");
+    let what = format!("{} to be healthy ({why})", called(member)).replace(" ()", "");
+    Some(Next::Wait { what, limit: CHOOSING })
+}
+
 /// A snapshot before members are changed.
 pub(super) fn snapshot_first(path: &str, ask: &str) -> Next {
     let request = EtcdRequest::Snapshot { path: path.to_owned() };
@@ -171,7 +189,7 @@ pub(super) fn api_server(
 }
 
 /// Takes a member out, through another one.
-pub(super) fn remove(member: &etcd::Member, ask: &str) -> Next {
+pub(super) fn remove(member: &Member, ask: &str) -> Next {
     let request = EtcdRequest::Remove { id: member.id.clone() };
     let text = format!("take member {} out, {}", member.id, called(member));
     Next::Do(Action::ask(ask, request, text))

@@ -238,3 +238,15 @@ fn a_snapshot_is_of_one_that_is_healthy_or_of_whom_there_is() {
     ");
     assert_snapshot!(refused(&goal, &[Dead, Gone, Wiped]), @"no member of etcd answers: m0 does not answer (connection refused), m1 cannot be asked (no route to host), m2 does not answer (connection refused)");
 }
+
+#[test]
+fn one_that_answers_and_is_not_healthy_for_a_moment_is_waited_for() {
+    let mut before = situation(&[Well, Wiped, Well], 0);
+    let here = before.hosts[2].here.as_mut().unwrap();
+    here.view.as_mut().unwrap().healthy = false;
+    for goal in [mend(&[1]), leave(0, false), Goal::Clear { address: address(7) }] {
+        let shown = plan(&goal, &before).to_string();
+        let first = shown.lines().next().unwrap();
+        assert_eq!(first.trim(), "wait for m2 (https://10.10.0.12:2380) to be healthy");
+    }
+}
