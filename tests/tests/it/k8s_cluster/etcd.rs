@@ -67,7 +67,6 @@ fn members_are_mended_removed_and_added_and_no_acknowledged_write_is_lost() {
         members.are_healthy(&four[1..]);
         writer.goes_on();
 
-        // Two of five would be mended together; here one of three, with the other two as they are.
         members.end(&gone);
         writer.ends();
     });
@@ -189,11 +188,11 @@ fn in_random_orders_of_faults_no_acknowledged_write_is_lost() {
             orders::order(members, &writer, seed, &mut tally);
         }
         let took = begun.elapsed();
-        let writes = writer.ends();
+        let written = writer.ends();
         eprintln!(
-            "{count} orders from seed {first}: {tally:?}, {writes} acknowledged writes, {} s",
+            "{count} orders from seed {first}: {tally:?}, {written} acknowledged writes, {} s",
             took.as_secs()
         );
-        assert!(took > Duration::ZERO && writes > 0);
+        assert!(took > Duration::ZERO && written > 0);
     });
 }

@@ -1,5 +1,7 @@
 //! Members of etcd on hosts of their own, and a desk.
 
+#![expect(clippy::panic, reason = "a test that cannot go on is to fail")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Mutex;
@@ -256,9 +258,15 @@ status: {{}}
 
     /// The one that leads.
     pub(super) fn leader(&self) -> String {
-        let Standing::Agreed(agreed) = self.survey().standing() else { panic!("no leader") };
-        let leader = agreed.leader.unwrap();
-        agreed.healthy.into_iter().find(|(_, id)| *id == leader).unwrap().0
+        let begun = Instant::now();
+        while begun.elapsed() < LONG {
+            let Standing::Agreed(agreed) = self.survey().standing() else { continue };
+            let leads = |(_, id): &&(String, String)| Some(id) == agreed.leader.as_ref();
+            if let Some((host, _)) = agreed.healthy.iter().find(leads) {
+                return host.clone();
+            }
+        }
+        panic!("no member leads");
     }
 
     /// Waits until exactly these vote, and are healthy.
@@ -339,7 +347,7 @@ status: {{}}
     }
 
     pub(super) fn survey(&self) -> Situation {
-        self.orders(|orders| orders.survey())
+        self.orders(|orders: &Orders<'_>| Orders::survey(orders))
     }
 
     /// What was said, for a test that fails.

@@ -1,5 +1,7 @@
 //! Random orders of faults, one after the other.
 
+#![expect(clippy::panic, reason = "a test that cannot go on is to fail")]
+
 use std::time::Duration;
 
 use super::members::{Members, mend};
