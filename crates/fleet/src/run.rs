@@ -47,6 +47,8 @@ pub struct Work<'a> {
     pub wait: Duration,
     /// What tells the snapshots of this run from those of others, such as `20260131-120000`.
     pub now: &'a str,
+    /// How patient it is with members of etcd.
+    pub pace: Pace,
 }
 
 impl std::fmt::Debug for Work<'_> {
@@ -266,7 +268,7 @@ impl Run<'_> {
             watch: self.work.watch,
             hosts: &hosts,
             snapshot: None,
-            pace: Pace::default(),
+            pace: self.work.pace,
         };
         orders.carry_out(&goal).map(drop).map_err(|error| {
             let kind = match error {

@@ -109,6 +109,8 @@ pub struct FakeHost {
     taken: Cell<bool>,
     /// The API of the cluster that it is a node of, or becomes one of.
     api: SharedApi,
+    /// The members of etcd that its kubeadm makes one of.
+    etcd: Option<::etcd::FakeCluster>,
 }
 
 impl FakeHost {
@@ -152,6 +154,7 @@ impl FakeHost {
             dead: Cell::new(false),
             taken: Cell::new(false),
             api: SharedApi::default(),
+            etcd: None,
         };
         host.set_folder("/");
         host
@@ -161,6 +164,14 @@ impl FakeHost {
     #[must_use]
     pub fn in_cluster(mut self, api: &SharedApi) -> Self {
         self.api = api.clone();
+        self
+    }
+
+    /// The same host, whose kubeadm makes a member of etcd where it makes a control plane. [`play_kubelet`] and
+    /// [`etcd_of`] have it run.
+    #[must_use]
+    pub fn with_etcd(mut self, members: &::etcd::FakeCluster) -> Self {
+        self.etcd = Some(members.clone());
         self
     }
 
@@ -506,7 +517,10 @@ impl Host for FakeHost {
             let stdin = command.stdin.as_deref().unwrap_or_default();
             let half = death == Some(Death::Within);
             network::run(&mut world, &argv, &String::from_utf8_lossy(stdin))
-                .or_else(|| self.api.with(|api| cluster::run(&mut world, api, half, &argv)))
+                .or_else(|| {
+                    let members = self.etcd.as_ref();
+                    self.api.with(|api| cluster::run(&mut world, api, members, half, &argv))
+                })
                 .or_else(|| etcd::run(&mut world, half, &argv))
                 .or_else(|| programs::run(&mut world, self.live, &argv))
         });

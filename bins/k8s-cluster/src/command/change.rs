@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::cli::{Exit, OutputFormat, confirmed, counted, note, say};
 use anyhow::Result;
+use fleet::etcd::Pace;
 use fleet::plan::{self, Clean, Plan, Remove};
 use fleet::run::{Outcome, Work, carry_out};
 use fleet::survey::{Depth, Seen, Surveys};
@@ -150,6 +151,7 @@ fn finish(
             at_once: desk.at_once,
             wait: desk.wait,
             now: &now(),
+            pace: Pace::default(),
         },
         plan,
     );

@@ -16,6 +16,11 @@ pub struct FakeApi {
     pub network: bool,
     /// Nodes that were drained, in this order.
     pub drained: Vec<String>,
+    /// The configuration of the cluster, as kubeadm keeps it.
+    pub configuration: String,
+    /// Whether a `kubeadm join` of a control plane that is cut short has made its member of etcd before; else the member
+    /// was taken in and never started.
+    pub cut_late: bool,
 }
 
 /// A node, as the API knows it.
@@ -29,6 +34,10 @@ pub struct FakeNode {
     pub version: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The peer URL of the member of etcd on it.
+    pub peer_url: Option<String>,
     /// Keys of its taints.
     pub taints: BTreeSet<String>,
 }
@@ -80,7 +89,7 @@ impl FakeApi {
                 "cni plugin not initialized"
             };
             json!({
-                "metadata": {"name": name, "labels": node.labels},
+                "metadata": {"name": name, "labels": node.labels, "annotations": node.annotations},
                 "spec": {"unschedulable": node.cordoned},
                 "status": {
                     "conditions": [{
@@ -102,7 +111,7 @@ impl FakeApi {
             words.iter().copied().filter(|word| !word.starts_with('-')).collect();
         let name = match plain.as_slice() {
             ["cordon" | "uncordon" | "drain", name]
-            | ["delete" | "label" | "taint", "node" | "nodes", name, ..] => name,
+            | ["delete" | "label" | "annotate" | "taint", "node" | "nodes", name, ..] => name,
             ["delete" | "label", name, ..] if name.starts_with("node/") => name,
             _ => return None,
         };
@@ -123,12 +132,13 @@ impl FakeApi {
                 node.cordoned = true;
                 self.drained.push(name.to_owned());
             }
-            Some(&"label") => {
-                for label in plain.iter().skip_while(|word| !word.ends_with(name)).skip(1) {
-                    if let Some((key, value)) = label.split_once('=') {
-                        node.labels.insert(key.to_owned(), value.to_owned());
-                    } else if let Some(key) = label.strip_suffix('-') {
-                        node.labels.remove(key);
+            Some(verb @ (&"label" | &"annotate")) => {
+                let of = if *verb == "label" { &mut node.labels } else { &mut node.annotations };
+                for pair in plain.iter().skip_while(|word| !word.ends_with(name)).skip(1) {
+                    if let Some((key, value)) = pair.split_once('=') {
+                        of.insert(key.to_owned(), value.to_owned());
+                    } else if let Some(key) = pair.strip_suffix('-') {
+                        of.remove(key);
                     }
                 }
             }

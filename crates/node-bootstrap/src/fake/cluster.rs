@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::{FakeApi, World};
+use super::{FakeApi, FakeNode, World, etcd};
 use crate::host::{Entry, Kind, Meta, Output, folder_of};
 
 /// The certificate of every cluster's authority.
@@ -31,8 +31,6 @@ pub struct FakeCluster {
     pub answers: bool,
     /// What kubeadm read.
     pub document: String,
-    /// Its nodes.
-    pub nodes: Vec<String>,
     /// Of `kube-proxy`, and the `taint` and the `label` of a control plane, those that are there.
     pub has: BTreeSet<&'static str>,
     /// Files that were applied, with their content.
@@ -66,9 +64,13 @@ pub(super) fn only_looks(argv: &[&str]) -> bool {
 pub(super) fn run(
     world: &mut World,
     api: &mut FakeApi,
+    members: Option<&::etcd::FakeCluster>,
     half: bool,
     argv: &[&str],
 ) -> Option<Output> {
+    if needs_api(world, argv) && members.is_some_and(|members| !etcd::serves(world, members)) {
+        return Some(refused());
+    }
     Some(match argv {
         ["kubeadm", "version", "-o", "short"] => said(format!("v{}\n", own_version(world))),
         ["kubeadm", "upgrade", verb, "--config", file] => match document(world, file) {
@@ -86,14 +88,17 @@ pub(super) fn run(
         },
         ["kubeadm", verb @ ("init" | "join"), "--config", file, ..] => {
             match document(world, file) {
-                Ok(document) => node(world, api, half, verb, document),
+                Ok(document) => node(world, api, members, half, verb, document),
                 Err(output) => output,
             }
         }
         ["kubeadm", "reset", "--config", file, ..] => match document(world, file) {
-            Ok(document) => reset(world, half, &document),
+            Ok(document) => reset(world, members, half, &document),
             Err(output) => output,
         },
+        ["kubeadm", "reset", "--force", rest @ ..] => {
+            reset(world, members, half, &format!("{}\n/etc/kubernetes/pki", rest.join("\n")))
+        }
         ["kubeadm", "token", verb, rest @ ..] => token(world, verb, rest),
         ["kubectl", "--kubeconfig", config, rest @ ..] => {
             if !world.files.contains_key(*config) {
@@ -110,6 +115,16 @@ pub(super) fn run(
         }
         _ => return None,
     })
+}
+
+/// Whether a program asks the API server of this very host.
+fn needs_api(world: &World, argv: &[&str]) -> bool {
+    let asks = match argv {
+        ["kubectl", "--kubeconfig", config, ..] => *config == crate::cluster::ADMIN,
+        ["kubeadm", "token", ..] | ["kubeadm", "init", "phase", "upload-certs", ..] => true,
+        _ => false,
+    };
+    asks && world.files.contains_key(crate::cluster::API_SERVER)
 }
 
 fn refused() -> Output {
@@ -230,7 +245,38 @@ fn containers(world: &World, words: &[&str]) -> Output {
     said(json!({"containers": if runs { vec![id] } else { Vec::new() }}).to_string())
 }
 
-fn node(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: String) -> Output {
+/// The address at which the API server of this host is reached, by what kubeadm read.
+fn address_in(document: &str) -> String {
+    let mut lines = document.lines().map(str::trim);
+    let line = lines.find_map(|line| line.strip_prefix("advertiseAddress: "));
+    line.unwrap_or("10.0.0.1").to_owned()
+}
+
+/// What kubeadm does about etcd on a control plane. Of one that joins and is cut short is left what [`FakeApi`] says.
+fn member(
+    world: &mut World,
+    api: &FakeApi,
+    members: Option<&::etcd::FakeCluster>,
+    half: bool,
+    verb: &str,
+    document: &str,
+) -> Result<(), String> {
+    let Some(members) = members else { return Ok(()) };
+    let (name, address) = (name_of(world), address_in(document));
+    if verb == "join" {
+        return etcd::join(world, members, api, (&name, &address), half && !api.cut_late);
+    }
+    if half { Ok(()) } else { etcd::found(world, members, &name, &address) }
+}
+
+fn node(
+    world: &mut World,
+    api: &mut FakeApi,
+    members: Option<&::etcd::FakeCluster>,
+    half: bool,
+    verb: &str,
+    document: String,
+) -> Output {
     for path in ["manifests/kube-apiserver.yaml", "kubelet.conf"] {
         let path = format!("/etc/kubernetes/{path}");
         if world.files.contains_key(&path) {
@@ -256,6 +302,9 @@ fn node(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: 
         put(world, "/etc/kubernetes/super-admin.conf", &kubeconfig("super-admin", "token: s"));
         let version = own_version(world);
         manifests(world, if half { &COMPONENTS[..1] } else { &COMPONENTS }, &version);
+        if let Err(why) = member(world, api, members, half, verb, &document) {
+            return failed(format!("error execution phase etcd-join: {why}"));
+        }
     }
     let mut cluster = FakeCluster { document, ..FakeCluster::default() };
     if !half {
@@ -267,22 +316,41 @@ fn node(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: 
         put(world, "/etc/kubernetes/kubelet.conf", &last);
         cluster.answers = true;
         let name = name_of(world);
-        cluster.nodes.push(name.clone());
         if verb == "init" {
             api.version = own_version(world);
+            cluster.document.split("---\n").nth(1).unwrap_or_default().clone_into(&mut api.configuration);
         }
         api.register(&name, controls);
+        if let Some(node) = api.nodes.get_mut(&name).filter(|_| controls && members.is_some()) {
+            node.peer_url = Some(etcd::peer(&address_in(&cluster.document)));
+        }
         posts(world, api);
         cluster.has.extend(["kube-proxy", "label"]);
         if !cluster.document.contains("taints: []") {
             cluster.has.insert("taint");
         }
     }
+    if half && verb == "join" && controls && members.is_some() && api.cut_late {
+        // All but the last: the label of its node.
+        world.files.remove("/etc/kubernetes/bootstrap-kubelet.conf");
+        cluster.answers = true;
+        api.register(&name_of(world), false);
+    }
     world.cluster = Some(cluster);
     said("kubeadm join 10.0.0.1:6443 --token <value withheld>\n")
 }
 
-fn reset(world: &mut World, half: bool, document: &str) -> Output {
+fn reset(
+    world: &mut World,
+    members: Option<&::etcd::FakeCluster>,
+    half: bool,
+    document: &str,
+) -> Output {
+    if !document.contains("remove-etcd-member")
+        && let Some(members) = members
+    {
+        etcd::leave(world, members);
+    }
     let emptied = ["/etc/kubernetes/manifests/", "/etc/kubernetes/pki/"];
     let emptied =
         if document.contains("/etc/kubernetes/pki") { &emptied[..] } else { &emptied[..1] };
@@ -360,11 +428,15 @@ fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
             said("daemonset.apps/kube-proxy\n")
         }
         (["-n", "kube-system", "get", "configmap", ..], _) => {
-            let document = cluster.document.split("---\n").nth(1).unwrap_or_default();
-            said(document)
+            said(api.configuration.clone())
         }
-        (["get", "nodes", ..], _) => {
-            said(cluster.nodes.iter().flat_map(|name| ["node/", name, "\n"]).collect::<String>())
+        (["get", "nodes", rest @ ..], _) => {
+            let is_asked = |node: &FakeNode| {
+                let mut labels = rest.iter().filter_map(|word| word.strip_prefix("--selector="));
+                labels.all(|label| node.labels.contains_key(label))
+            };
+            let names = api.nodes.iter().filter(|(_, node)| is_asked(node)).map(|(name, _)| name);
+            said(names.flat_map(|name| ["node/", name, "\n"]).collect::<String>())
         }
         (["get", "node", _, "-o", "json"], _) => {
             let taint =
@@ -379,10 +451,15 @@ fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
             )
         }
         (["get", ..], _) => said("cni plugin not initialized"),
-        (["wait", .., node], _) if api.is_ready(node.strip_prefix("node/").unwrap_or(node)) => {
-            said(format!("{node} condition met\n"))
+        (["wait", rest @ ..], _) => {
+            let mut plain = rest.iter().filter(|word| !word.starts_with('-'));
+            let node = plain.next().copied().unwrap_or_default();
+            if api.is_ready(node.strip_prefix("node/").unwrap_or(node)) {
+                said(format!("{node} condition met\n"))
+            } else {
+                failed(format!("error: timed out waiting for the condition on {node}"))
+            }
         }
-        (["wait", ..], _) => failed("error: timed out waiting for the condition on nodes/n1"),
         (["diff", .., path], Some(file)) if cluster.applied.get(*path) == Some(&file) => said(""),
         (["apply", .., path], Some(file)) => {
             cluster.applied.insert((*path).to_owned(), file);

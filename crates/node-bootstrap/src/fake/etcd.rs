@@ -3,7 +3,7 @@
 use etcd::{Api, Endpoint, EtcdError, Order};
 
 use super::programs::{failed, said};
-use super::{FakeHost, World};
+use super::{FakeApi, FakeHost, World};
 use crate::host::{Entry, Kind, Meta, Output, folder_of};
 use crate::text::manifest::Program;
 
@@ -42,6 +42,151 @@ fn write(world: &mut World, path: &str, content: String) {
     }
     let kind = Kind::File(content.into_bytes());
     world.files.insert(path.to_owned(), Entry { kind, meta: Meta::root(0o600) });
+}
+
+/// Where kubeadm has the data.
+const DATA: &str = "/var/lib/etcd";
+/// Files that kubeadm makes for a member.
+const CERTIFICATES: [&str; 5] =
+    ["ca.crt", "server.crt", "server.key", "healthcheck-client.crt", "healthcheck-client.key"];
+/// How often a change is tried that members refuse for a while.
+const TRIES: usize = 10;
+
+/// The peer URL that the member of a host with this address has.
+pub(super) fn peer(address: &str) -> String {
+    format!("https://{address}:2380")
+}
+
+/// As kubeadm writes it.
+fn manifest(name: &str, address: &str, members: &str, state: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata:
+  name: etcd
+  namespace: kube-system
+spec:
+  containers:
+  - command:
+    - etcd
+    - --advertise-client-urls=https://{address}:2379
+    - --cert-file=/etc/kubernetes/pki/etcd/server.crt
+    - --data-dir={DATA}
+    - --initial-advertise-peer-urls={}
+    - --initial-cluster={members}
+    - --initial-cluster-state={state}
+    - --key-file=/etc/kubernetes/pki/etcd/server.key
+    - --listen-client-urls=https://127.0.0.1:2379,https://{address}:2379
+    - --name={name}
+    - --trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt
+    image: registry.k8s.io/etcd:3.6.6-0
+    name: etcd
+    volumeMounts:
+    - mountPath: {DATA}
+      name: etcd-data
+    - mountPath: /etc/kubernetes/pki/etcd
+      name: etcd-certs
+  hostNetwork: true
+  volumes:
+  - hostPath:
+      path: /etc/kubernetes/pki/etcd
+      type: DirectoryOrCreate
+    name: etcd-certs
+  - hostPath:
+      path: {DATA}
+      type: DirectoryOrCreate
+    name: etcd-data
+",
+        peer(address)
+    )
+}
+
+fn patiently<T>(mut call: impl FnMut() -> Result<T, EtcdError>) -> Result<T, String> {
+    for _ in 0..TRIES {
+        match call() {
+            Err(error) if error.may_pass() => {}
+            other => return other.map_err(|error| error.to_string()),
+        }
+    }
+    call().map_err(|error| error.to_string())
+}
+
+/// Writes the manifest of a member, and starts it. The error is what it says.
+fn begin(
+    world: &mut World,
+    cluster: &etcd::FakeCluster,
+    (name, address): (&str, &str),
+    members: &[String],
+    state: &str,
+) -> Result<(), String> {
+    for file in CERTIFICATES {
+        write(world, &format!("/etc/kubernetes/pki/etcd/{file}"), file.to_owned());
+    }
+    write(world, IN_PLACE, manifest(name, address, &members.join(","), state));
+    let Some((_, mut order)) = member(world, IN_PLACE) else {
+        return Err("the manifest cannot be read".to_owned());
+    };
+    let disk = format!("{DATA}/{DISK}");
+    order.data = text(world, &disk);
+    let data = cluster.start(&order)?;
+    write(world, &disk, data);
+    Ok(())
+}
+
+/// The first member of a cluster.
+pub(super) fn found(
+    world: &mut World,
+    cluster: &etcd::FakeCluster,
+    name: &str,
+    address: &str,
+) -> Result<(), String> {
+    begin(world, cluster, (name, address), &[format!("{name}={}", peer(address))], "new")
+}
+
+/// Another member: a learner first. `half` of it: it is taken in, and never started.
+pub(super) fn join(
+    world: &mut World,
+    cluster: &etcd::FakeCluster,
+    api: &FakeApi,
+    (name, address): (&str, &str),
+    half: bool,
+) -> Result<(), String> {
+    let mut urls = api.nodes.values().filter_map(|node| node.peer_url.as_deref());
+    let one = urls.find(|url| cluster.runs(url)).ok_or("no member of etcd answers")?;
+    let one = cluster.member(one);
+    let id = patiently(|| one.member_add_learner(&peer(address)))?;
+    if half {
+        return Ok(());
+    }
+    let known = patiently(|| one.members())?;
+    let members: Vec<String> = known
+        .iter()
+        .flat_map(|it| {
+            let called = if it.id == id { name } else { &it.name };
+            it.peer_urls.iter().map(move |url| format!("{called}={url}"))
+        })
+        .collect();
+    begin(world, cluster, (name, address), &members, "existing")?;
+    patiently(|| one.member_promote(&id))
+}
+
+/// Takes the member of this host out, if it is not the last one. It does not matter whether it works.
+pub(super) fn leave(world: &World, cluster: &etcd::FakeCluster) {
+    let Some((_, order)) = member(world, IN_PLACE) else { return };
+    let own = cluster.member(&order.peer_url);
+    let Ok(members) = own.members() else { return };
+    if members.len() > 1
+        && let Some(member) = members.iter().find(|it| it.peer_urls.contains(&order.peer_url))
+    {
+        drop(patiently(|| own.member_remove(&member.id)));
+    }
+}
+
+/// Whether an API server of this host has a member to ask that can write.
+pub(super) fn serves(world: &World, cluster: &etcd::FakeCluster) -> bool {
+    member(world, IN_PLACE).is_some_and(|(_, order)| {
+        cluster.member(&order.peer_url).view().is_ok_and(|view| view.healthy)
+    })
 }
 
 /// Does what the kubelet does of its own: the member whose manifest is in place runs, and no other. Answers what a member said

@@ -11,7 +11,7 @@ use node_bootstrap::cluster::{
     list, needs, upload_certificates, wait_ready,
 };
 use node_bootstrap::facts::Facts;
-use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost};
+use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost, FakeNode};
 use node_bootstrap::fetch::Fetched;
 use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
 use node_bootstrap::journal::Journal;
@@ -373,13 +373,12 @@ fn what_may_be_in_use_is_never_taken_away() {
     );
     // It did not end, but others have joined.
     host.with(|world| {
-        let cluster = world.cluster.as_mut().unwrap();
-        cluster.has.remove("kube-proxy");
-        cluster.nodes.push("n2".to_owned());
+        world.cluster.as_mut().unwrap().has.remove("kube-proxy");
     });
+    host.api().with(|api| api.nodes.insert("n2".to_owned(), FakeNode::default()));
     insta::assert_snapshot!(refusal(&init_plan(&host, &node())), @r"`kubeadm init` did not end here, and yet other hosts have joined; look at it with kubectl, and have `node-prep reset` take it away if it is not needed");
     // Nobody has.
-    host.with(|world| world.cluster.as_mut().unwrap().nodes.truncate(1));
+    host.api().with(|api| api.nodes.remove("n2"));
     assert!(shown(&init_plan(&host, &node())).contains("kubeadm reset"));
     // kubeadm itself goes on.
     host.set("/proc/4711/comm", "kubeadm\n");

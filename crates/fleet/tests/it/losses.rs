@@ -1,0 +1,1 @@
+//! Hosts that die, that nobody reaches, and that are busy.

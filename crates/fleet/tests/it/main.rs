@@ -1,0 +1,6 @@
+//! Whole clusters in memory.
+
+mod desk;
+mod flows;
+mod lab;
+mod losses;
