@@ -27,10 +27,12 @@ pub(crate) fn arguments(action: &Action, node: &str, wait: Duration) -> Vec<Vec<
             vec![arguments]
         }
         // First the mark: whoever finds it knows whose the other is.
-        Action::Cordon => vec![
-            call(&["annotate", "node", node, "--overwrite", &mark, &request]),
-            call(&["cordon", node, &request]),
-        ],
+        Action::Cordon { mark: is_marked } => {
+            let mark = call(&["annotate", "node", node, "--overwrite", &mark, &request]);
+            let mut calls: Vec<_> = is_marked.then_some(mark).into_iter().collect();
+            calls.push(call(&["cordon", node, &request]));
+            calls
+        }
         Action::Uncordon => vec![
             call(&["uncordon", node, &request]),
             call(&["annotate", "node", node, &unmark, &request]),

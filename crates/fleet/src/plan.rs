@@ -38,6 +38,8 @@ pub struct Plan {
     pub refusals: Vec<String>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Hosts that are left out, and why: something stays undone.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A part of the work. It begins when the one before it has ended.
@@ -96,7 +98,10 @@ pub enum Action {
         labels: BTreeMap<String, String>,
     },
     /// No new pods come to its node.
-    Cordon,
+    Cordon {
+        /// Whether the node is marked, so that this program lets pods come again, and nobody else's wish is undone.
+        mark: bool,
+    },
     /// The pods of its node go elsewhere.
     Drain(Drain),
     /// New pods may come again.
@@ -171,7 +176,7 @@ impl fmt::Display for Action {
                 let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
                 write!(f, "label the node: {}", pairs.collect::<Vec<_>>().join(" "))
             }
-            Self::Cordon => f.write_str("keep new pods away (cordon)"),
+            Self::Cordon { .. } => f.write_str("keep new pods away (cordon)"),
             Self::Drain(drain) => {
                 write!(f, "move the pods away within {} s (drain)", drain.limit.as_secs())
             }
@@ -225,6 +230,10 @@ impl Plan {
         }
     }
 
+    fn leave_out(&mut self, host: &str, why: &str) {
+        self.left_out.insert(host.to_owned(), why.to_owned());
+    }
+
     fn refuse(&mut self, why: impl Into<String>) {
         self.refusals.push(why.into());
     }
@@ -245,11 +254,13 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for phase in &self.phases {
+            let is_one = phase.tasks.iter().all(|task| task.host == phase.tasks[0].host);
             let order = match phase.order {
-                Order::OneByOne => "one by one",
-                Order::Together => "together",
+                _ if is_one => "",
+                Order::OneByOne => " (one by one)",
+                Order::Together => " (together)",
             };
-            writeln!(f, "{} ({order})", phase.name)?;
+            writeln!(f, "{}{order}", phase.name)?;
             for task in &phase.tasks {
                 writeln!(f, "  {}: {}", task.host, task.action)?;
                 if let Action::Apply { changes } = &task.action {
@@ -258,6 +269,9 @@ impl fmt::Display for Plan {
                     }
                 }
             }
+        }
+        for (host, why) in &self.left_out {
+            writeln!(f, "left out: {host}: {why}")?;
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;

@@ -101,6 +101,7 @@ pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
         work,
         outcome: Mutex::new(Outcome::default()),
         dropped: Mutex::new(BTreeSet::new()),
+        leaving: leaving(plan),
         invitation: Mutex::new(None),
         speaker: Mutex::new(None),
     };
@@ -124,9 +125,20 @@ struct Run<'a> {
     outcome: Mutex<Outcome>,
     /// Hosts that are left out.
     dropped: Mutex<BTreeSet<String>>,
+    /// Hosts that the plan takes out of the cluster.
+    leaving: BTreeSet<String>,
     invitation: Mutex<Option<Invitation>>,
     /// The control plane that began the cluster in this run.
     speaker: Mutex<Option<String>>,
+}
+
+/// Hosts that stop to be what they are in the course of a plan: nobody is asked through them.
+fn leaving(plan: &Plan) -> BTreeSet<String> {
+    let leaves = |task: &&Task| {
+        let action = &task.action;
+        matches!(action, Action::Reset { .. } | Action::LeaveEtcd { .. } | Action::DeleteNode)
+    };
+    plan.tasks().filter(leaves).map(|task| task.host.clone()).collect()
 }
 
 /// A lock that another thread died with still holds what is needed.
@@ -228,7 +240,7 @@ impl Run<'_> {
             }
             Action::Renew => self.done(name, &Request::RenewCertificates, WORK),
             Action::Label { .. }
-            | Action::Cordon
+            | Action::Cordon { .. }
             | Action::Drain(_)
             | Action::Uncordon
             | Action::WaitReady
@@ -313,7 +325,9 @@ impl Run<'_> {
         let answered = seen.control_planes().map(|host| &host.name);
         let all: Vec<&String> = begun
             .iter()
-            .chain(answered.filter(|name| seen.speaks(name) && !dropped.contains(*name)))
+            .chain(answered.filter(|name| {
+                seen.speaks(name) && !dropped.contains(*name) && !self.leaving.contains(*name)
+            }))
             .collect();
         let found = all.iter().find(|name| **name != but).or(all.first());
         let found = found.ok_or_else(|| {

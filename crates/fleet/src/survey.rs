@@ -152,15 +152,41 @@ impl<'a> Seen<'a> {
 /// How far clocks may be apart, in milliseconds: certificates and tokens are refused beyond.
 const CLOCKS_APART_MS: i64 = 30_000;
 
-/// What is wrong with hosts only together: names, machine ids and addresses that are not theirs alone, clocks apart.
+/// What is wrong with hosts only together: who they are, and clocks that are apart.
 #[must_use]
 pub fn together(seen: Seen<'_>) -> Vec<String> {
+    let mut faults = identities(seen);
+    faults.extend(clocks(seen));
+    faults
+}
+
+/// Hosts that answered.
+fn known(seen: Seen<'_>) -> impl Iterator<Item = (&str, &Surveyed)> {
+    let all = seen.surveys.iter();
+    all.filter_map(|(name, surveyed)| Some((name.as_str(), surveyed.as_ref().ok()?)))
+}
+
+/// Hosts that are not who they are taken for: of different clusters, or with a machine id or an address that is not theirs alone.
+#[must_use]
+pub fn identities(seen: Seen<'_>) -> Vec<String> {
     let mut faults = Vec::new();
-    let known: Vec<(&str, &Surveyed)> = seen
-        .surveys
-        .iter()
-        .filter_map(|(name, surveyed)| Some((name.as_str(), surveyed.as_ref().ok()?)))
-        .collect();
+    let mut clusters: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let known: Vec<(&str, &Surveyed)> = known(seen).collect();
+    for (name, surveyed) in &known {
+        if let Standing::Node { authority, .. } = &surveyed.survey.standing
+            && !authority.is_empty()
+        {
+            clusters.entry(authority).or_default().push(name);
+        }
+    }
+    if clusters.len() > 1 {
+        let sides: Vec<String> = clusters.values().map(|names| names.join(", ")).collect();
+        faults.push(format!(
+            "hosts are nodes of different clusters: {}; mend `address` or `ssh.host`, or take the strangers out of the inventory; `node-prep \
+             reset` on a host takes it out of its cluster",
+            sides.join(" against ")
+        ));
+    }
     let mut twice = |what: &str, of: &dyn Fn(&Survey) -> Option<String>, help: &str| {
         let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, surveyed) in &known {
@@ -202,6 +228,13 @@ pub fn together(seen: Seen<'_>) -> Vec<String> {
             ));
         }
     }
+    faults
+}
+
+/// Clocks that are too far from the others.
+fn clocks(seen: Seen<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let known: Vec<(&str, &Surveyed)> = known(seen).collect();
     let mut clocks: Vec<i64> = known.iter().map(|(_, surveyed)| surveyed.ahead_ms).collect();
     clocks.sort_unstable();
     if let Some(median) = clocks.get(clocks.len() / 2) {

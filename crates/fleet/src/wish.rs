@@ -22,6 +22,16 @@ pub enum WishError {
         /// The faults, with paths into its `node.yaml`.
         problems: Problems,
     },
+    /// A host would have two names.
+    #[error(
+        "{host}: its node.yaml has `hostname: {hostname}`; the name of a host in cluster.yaml is its host name, and that of its node"
+    )]
+    Hostname {
+        /// The host.
+        host: String,
+        /// The other name.
+        hostname: String,
+    },
     /// A file that a `node.yaml` names cannot be read at the desk.
     #[error("failed to read {path}, which the node.yaml of {host} names: {source}")]
     File {
@@ -60,6 +70,9 @@ pub fn wishes(
             },
         };
         let node = settle(inventory, host, kind);
+        if let Some(hostname) = node.hostname.clone().filter(|name| *name != host.name) {
+            errors.push(WishError::Hostname { host: host.name.clone(), hostname });
+        }
         let mut files = BTreeMap::new();
         for path in files_of(&node) {
             let text = match texts.get(path) {
@@ -193,7 +206,7 @@ highAvailability: {kind: proxy, endpoint: '10.20.0.30:6443'}
 profile: kubeadm
 node: {swap: ignore}
 hosts:
-- {name: cp1, address: 10.20.0.11, role: control-plane, node: {hostname: other}}
+- {name: cp1, address: 10.20.0.11, role: control-plane}
 - {name: lb, address: 10.20.0.30, role: proxy}
 - {name: w1, address: 10.20.0.21, role: worker}
 ";
@@ -202,7 +215,7 @@ hosts:
     fn a_node_is_told_what_the_cluster_says_and_what_is_its_alone() {
         let wishes = of(CLUSTER);
         let (first, worker) = (&wishes["cp1"].node, &wishes["w1"].node);
-        assert_eq!(first.hostname.as_deref(), Some("other"));
+        assert_eq!(first.hostname.as_deref(), Some("cp1"));
         assert_eq!(worker.hostname.as_deref(), Some("w1"));
         assert_eq!((first.role, worker.role), (Role::ControlPlane, Role::Worker));
         let kubeadm = first.kubeadm.as_ref().unwrap();
@@ -212,6 +225,15 @@ hosts:
         let node_ip = worker.kubelet.as_ref().unwrap().node_ip;
         assert_eq!(node_ip, Some("10.20.0.21".parse().unwrap()));
         assert!(worker.modules.is_some(), "the profile is under it");
+    }
+
+    #[test]
+    fn a_host_has_one_name() {
+        let text = CLUSTER
+            .replace("address: 10.20.0.11,", "address: 10.20.0.11, node: {hostname: other},");
+        let (inventory, _) = Inventory::read("cluster.yaml", &text).unwrap();
+        let errors = wishes(&inventory, &no_file).unwrap_err();
+        assert!(errors[0].to_string().starts_with("cp1: its node.yaml has `hostname: other`"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use anyhow::Result;
 use fleet::etcd::Pace;
 use fleet::plan::{self, Clean, Plan, Remove};
 use fleet::run::{Outcome, Work, carry_out};
-use fleet::survey::{Depth, Seen, Surveys};
+use fleet::survey::{Depth, Surveys};
 use jiff::{SignedDuration, Timestamp};
 use node_bootstrap::agent::Wish;
 use serde_json::json;
@@ -68,7 +68,7 @@ pub(crate) fn remove(asked: &cli::Desk, named: &Named, how: &Remove, go: &Go) ->
         wishes.extend(wishes_of(&rest, &desk.source)?);
     }
     let surveys = desk.survey(desk.inventory.hosts.iter(), &wishes, WITH_NODES);
-    let plan = plan::remove(desk.seen(&surveys), &chosen, how);
+    let plan = plan::remove(desk.seen(&surveys), &wishes, &chosen, how);
     let exit = finish(&desk, &desk.inventory, &wishes, &surveys, &plan, go, "remove")?;
     if exit == Exit::Ok && !go.dry_run {
         note(&format!(
@@ -123,45 +123,45 @@ fn finish(
     if let Some(exit) = desk.stopped() {
         return Ok(exit);
     }
-    if go.output == OutputFormat::Text || go.dry_run || !plan.refusals.is_empty() {
-        print(plan, go.output)?;
+    let asks = !go.yes && !go.dry_run && !plan.is_empty() && plan.refusals.is_empty();
+    match go.output {
+        OutputFormat::Text => print(plan)?,
+        // Who is asked sees what for; standard output is for the outcome.
+        OutputFormat::Json if asks => say(&plan.to_string()),
+        OutputFormat::Json => {}
     }
-    if !plan.refusals.is_empty() {
-        return Ok(Exit::Failed);
-    }
-    let silent = Seen { inventory, surveys };
-    let is_partial = inventory.hosts.iter().any(|host| silent.silence(&host.name).is_some());
-    if plan.is_empty() {
-        return Ok(if is_partial && verb == "deploy" { Exit::Partial } else { Exit::Ok });
-    }
-    if go.dry_run {
-        return Ok(Exit::Differences);
-    }
-    let count = plan.tasks().count();
-    if !go.yes && !confirmed(&format!("do {}", counted(count, "task")), verb)? {
-        return Ok(Exit::Interrupted);
-    }
-    let outcome = carry_out(
-        Work {
-            contact: &*desk.contact,
-            inventory,
-            wishes,
-            surveys,
-            watch: &desk.teller,
-            at_once: desk.at_once,
-            wait: desk.wait,
-            now: &now(),
-            pace: Pace::default(),
-        },
-        plan,
-    );
+    let (exit, outcome) = if !plan.refusals.is_empty() {
+        (Exit::Failed, None)
+    } else if plan.is_empty() {
+        (if plan.left_out.is_empty() { Exit::Ok } else { Exit::Partial }, None)
+    } else if go.dry_run {
+        (Exit::Differences, None)
+    } else if asks && !confirmed(&format!("do {}", counted(plan.tasks().count(), "task")), verb)? {
+        (Exit::Interrupted, None)
+    } else {
+        let outcome = carry_out(
+            Work {
+                contact: &*desk.contact,
+                inventory,
+                wishes,
+                surveys,
+                watch: &desk.teller,
+                at_once: desk.at_once,
+                wait: desk.wait,
+                now: &now(),
+                pace: Pace::default(),
+            },
+            plan,
+        );
+        (told(&outcome, !plan.left_out.is_empty()), Some(outcome))
+    };
     if go.output == OutputFormat::Json {
         let result = json!({ "plan": plan, "outcome": outcome });
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", serde_json::to_string_pretty(&result)?)?;
         out.flush()?;
     }
-    Ok(told(&outcome, is_partial && verb == "deploy"))
+    Ok(exit)
 }
 
 /// What became of it, in a few lines, and as an exit code.
@@ -190,17 +190,12 @@ fn told(outcome: &Outcome, left_out: bool) -> Exit {
     }
 }
 
-/// A plan on standard output.
-pub(crate) fn print(plan: &Plan, output: OutputFormat) -> Result<()> {
+/// A plan on standard output, for people.
+pub(crate) fn print(plan: &Plan) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match output {
-        OutputFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(plan)?)?,
-        OutputFormat::Text => {
-            out.write_all(::cli::printable(&plan.to_string()).as_bytes())?;
-            if plan.is_empty() && plan.refusals.is_empty() {
-                writeln!(out, "nothing to do")?;
-            }
-        }
+    out.write_all(::cli::printable(&plan.to_string()).as_bytes())?;
+    if plan.is_empty() && plan.refusals.is_empty() {
+        writeln!(out, "nothing to do")?;
     }
     Ok(out.flush()?)
 }

@@ -1,6 +1,6 @@
 //! `plan`: what `deploy` would do.
 
-use ::cli::{Exit, OutputFormat};
+use ::cli::Exit;
 use anyhow::Result;
 use fleet::survey::{Depth, Surveyed};
 use node_bootstrap::agent::{Outlook, Survey};
@@ -32,7 +32,7 @@ pub(crate) fn plan(asked: &cli::Desk, offline: bool) -> Result<Exit> {
     if let Some(exit) = desk.stopped() {
         return Ok(exit);
     }
-    print(&plan, OutputFormat::Text)?;
+    print(&plan)?;
     Ok(if !plan.refusals.is_empty() {
         Exit::Failed
     } else if plan.is_empty() {

@@ -30,6 +30,11 @@ pub fn add(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String]) ->
     }
     plan.refusals.extend(together(seen));
     let has_control_plane = hosts.iter().any(|host| host.role == HostRole::ControlPlane);
+    if has_control_plane {
+        for proxy in seen.inventory.with_role(HostRole::Proxy).filter(|it| !is_named(&it.name)) {
+            look_at(&mut plan, seen, wishes, proxy);
+        }
+    }
     let phases = prepare(&mut plan, seen, &|host| {
         is_named(&host.name) || has_control_plane && host.role == HostRole::Proxy
     });

@@ -5,7 +5,7 @@ use topology::inventory::{Host, HostRole};
 
 use super::deploy::task;
 use super::{Action, Order, Plan, Task};
-use crate::survey::Seen;
+use crate::survey::{Seen, identities};
 
 /// How a cluster is taken apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,9 +22,10 @@ pub fn clean(seen: Seen<'_>, how: Clean) -> Plan {
     let mut plan = Plan::default();
     for host in &seen.inventory.hosts {
         if let Some(why) = seen.silence(&host.name) {
-            plan.note(format!("{} is left out: {why}", host.name));
+            plan.leave_out(&host.name, why);
         }
     }
+    plan.refusals.extend(identities(seen));
     let has_something = |host: &&Host| {
         seen.of(&host.name).is_some_and(|survey| {
             survey.standing != Standing::Nothing

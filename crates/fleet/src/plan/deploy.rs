@@ -73,7 +73,7 @@ pub(super) fn look_at(
     if let Some(why) = seen.silence(name) {
         // Other workers need not wait for this one.
         if host.role == HostRole::Worker {
-            plan.note(format!("{name} is left out: {why}"));
+            plan.leave_out(name, why);
         } else {
             plan.refuse(format!("{name}: {why}"));
         }
@@ -83,14 +83,9 @@ pub(super) fn look_at(
     if let Some(outlook) = &survey.outlook {
         plan.refusals.extend(outlook.refusals.iter().map(|why| format!("{name}: {why}")));
     }
-    match (&survey.standing, seen.authority()) {
-        (Standing::Doubtful { why }, _) => plan.refuse(format!("{name}: {why}")),
-        (Standing::Node { authority, server, .. }, Some(cluster)) if authority != cluster => {
-            plan.refuse(format!(
-                "{name} is a node of another cluster, at {server}; `node-prep reset` there takes it out"
-            ));
-        }
-        (Standing::Node { control_plane, .. }, _)
+    match &survey.standing {
+        Standing::Doubtful { why } => plan.refuse(format!("{name}: {why}")),
+        Standing::Node { control_plane, .. }
             if *control_plane != (host.role == HostRole::ControlPlane) =>
         {
             let (is, shall) = if *control_plane {

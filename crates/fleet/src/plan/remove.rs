@@ -1,10 +1,13 @@
 //! Hosts leave a cluster.
 
+use std::collections::BTreeMap;
+
+use node_bootstrap::agent::Wish;
 use topology::inventory::{Host, HostRole};
 
-use super::deploy::{prepare, task};
+use super::deploy::{look_at, prepare, task};
 use super::{Action, Drain, Order, Plan};
-use crate::survey::Seen;
+use crate::survey::{Seen, identities};
 
 /// How hosts leave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +23,12 @@ pub struct Remove {
 /// What takes these hosts out of the cluster, one by one. The surveys of proxies were made with wishes that no longer
 /// name them.
 #[must_use]
-pub fn remove(seen: Seen<'_>, names: &[String], how: &Remove) -> Plan {
+pub fn remove(
+    seen: Seen<'_>,
+    wishes: &BTreeMap<String, Wish>,
+    names: &[String],
+    how: &Remove,
+) -> Plan {
     let mut plan = Plan::default();
     let is_named = |host: &Host| names.contains(&host.name);
     let hosts: Vec<&Host> = seen.inventory.hosts.iter().filter(|host| is_named(host)).collect();
@@ -35,7 +43,16 @@ pub fn remove(seen: Seen<'_>, names: &[String], how: &Remove) -> Plan {
         plan.refuse("no API server of a control plane that stays answers; `k8s-cluster status` shows what there is");
         return plan;
     }
+    if seen.nodes().is_none() {
+        plan.refuse(
+            "the API did not tell the nodes of the cluster; see the warning above, and try again",
+        );
+    }
+    plan.refusals.extend(identities(seen));
     if leaves {
+        for proxy in seen.inventory.with_role(HostRole::Proxy).filter(|host| !is_named(host)) {
+            look_at(&mut plan, seen, wishes, proxy);
+        }
         if stays.is_multiple_of(2) {
             plan.note(format!(
                 "{stays} control planes stay: etcd bears the loss of {} of them, as with {}",
@@ -65,7 +82,7 @@ pub fn remove(seen: Seen<'_>, names: &[String], how: &Remove) -> Plan {
         let node = seen.node(name);
         if host.role != HostRole::Proxy {
             if node.is_some() {
-                tasks.push(task(host, Action::Cordon));
+                tasks.push(task(host, Action::Cordon { mark: false }));
                 if silence.is_none() {
                     tasks.push(task(host, Action::Drain(how.drain.clone())));
                 }
@@ -87,7 +104,8 @@ pub fn remove(seen: Seen<'_>, names: &[String], how: &Remove) -> Plan {
             };
             tasks.push(task(host, action));
         }
-        plan.phase(format!("remove {name}"), Order::OneByOne, tasks);
+        // A worker that stays, since its pods cannot move, keeps no other from leaving.
+        plan.phase(format!("remove {name}"), Order::Together, tasks);
     }
     plan.settled()
 }

@@ -2,13 +2,14 @@
 
 use super::deploy::task;
 use super::{Action, Order, Plan};
-use crate::survey::Seen;
+use crate::survey::{Seen, identities};
 use node_bootstrap::agent::Standing;
 
 /// What renews the certificates of all control planes, one by one.
 #[must_use]
 pub fn renew(seen: Seen<'_>) -> Plan {
     let mut plan = Plan::default();
+    plan.refusals.extend(identities(seen));
     let mut tasks = Vec::new();
     for host in seen.control_planes() {
         match (seen.of(&host.name), seen.silence(&host.name)) {

@@ -7,7 +7,7 @@ use topology::inventory::HostRole;
 
 use super::deploy::{join, look_at, prepare, task};
 use super::{Action, Order, Plan};
-use crate::survey::Seen;
+use crate::survey::{Seen, identities};
 
 /// What a worker's containers need.
 const UNITS: [&str; 2] = ["containerd", "kubelet"];
@@ -18,6 +18,7 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
     let mut plan = Plan::default();
     let is_named = |name: &str| names.iter().any(|named| named == name);
     let hosts: Vec<_> = seen.inventory.hosts.iter().filter(|host| is_named(&host.name)).collect();
+    plan.refusals.extend(identities(seen));
     let mut restarts = Vec::new();
     let mut waits = Vec::new();
     for host in hosts {

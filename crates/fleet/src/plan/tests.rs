@@ -100,7 +100,7 @@ impl Lab {
 
     fn remove(&self, names: &[&str], how: &Remove) -> String {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        remove(self.seen(), &names, how).to_string()
+        remove(self.seen(), &self.wishes, &names, how).to_string()
     }
 
     fn upgrade(&self, to: &str) -> String {
@@ -142,7 +142,7 @@ fn make(survey: &mut Survey, host: &Host, nodes: &[KubernetesNode]) {
 #[test]
 fn bare_hosts_are_prepared_together_and_control_planes_join_one_by_one() {
     assert_snapshot!(Lab::bare(CLUSTER).deploy(), @r"
-    proxies (one by one)
+    proxies
       lb: make 1 change
           files: write /etc/x
     prepare hosts (together)
@@ -156,7 +156,7 @@ fn bare_hosts_are_prepared_together_and_control_planes_join_one_by_one() {
           files: write /etc/x
       w2: make 1 change
           files: write /etc/x
-    the first control plane (one by one)
+    the first control plane
       cp1: become the first control plane (kubeadm init)
     control planes (one by one)
       cp2: take a member out of etcd that never started here
@@ -166,7 +166,7 @@ fn bare_hosts_are_prepared_together_and_control_planes_join_one_by_one() {
     workers (together)
       w1: join (kubeadm join)
       w2: join (kubeadm join)
-    labels (together)
+    labels
       w1: label the node: disk=ssd
     ");
 }
@@ -183,7 +183,7 @@ fn a_cluster_that_was_begun_and_has_no_network_plugin_yet_gets_it() {
         survey.outlook.as_mut().unwrap().after_init.push("network: run kubectl apply".to_owned());
     });
     assert_snapshot!(lab.deploy(), @r"
-    what follows the beginning (one by one)
+    what follows the beginning
       cp1: get what follows kubeadm init: access, network plugin
     ");
 }
@@ -194,7 +194,7 @@ fn a_dead_worker_is_left_out_and_a_dead_control_plane_is_not() {
     lab.silence("w1");
     lab.silence("cp2");
     assert_snapshot!(lab.deploy(), @r"
-    note: w1 is left out: it cannot be reached: no route
+    left out: w1: it cannot be reached: no route
     refused: cp2: it cannot be reached: no route
     ");
 }
@@ -216,8 +216,8 @@ fn what_is_of_another_cluster_or_another_role_is_refused_before_anything_is_done
         }
     });
     assert_snapshot!(lab.deploy(), @r"
-    refused: w1 is a node of another cluster, at https://10.9.9.9:6443; `node-prep reset` there takes it out
     refused: w2 is a control plane of the cluster, and has another role in the inventory; remove it and add it again
+    refused: hosts are nodes of different clusters: cp1, cp2, cp3, w2 against w1; mend `address` or `ssh.host`, or take the strangers out of the inventory; `node-prep reset` on a host takes it out of its cluster
     ");
 }
 
@@ -272,10 +272,10 @@ fn a_new_control_plane_is_told_to_proxies_first() {
             .push("haproxy: write /etc/haproxy/haproxy.cfg".to_owned());
     });
     assert_snapshot!(add(lab.seen(), &lab.wishes, &["cp3".to_owned()]), @r"
-    proxies (one by one)
+    proxies
       lb: make 1 change
           haproxy: write /etc/haproxy/haproxy.cfg
-    control planes (one by one)
+    control planes
       cp3: take a member out of etcd that never started here
       cp3: join (kubeadm join)
     ");
@@ -285,13 +285,13 @@ fn a_new_control_plane_is_told_to_proxies_first() {
 fn a_control_plane_leaves_etcd_before_its_node_goes() {
     let lab = Lab::made(CLUSTER);
     assert_snapshot!(lab.remove(&["w1", "cp3"], &Remove::default()), @r"
-    remove cp3 (one by one)
+    remove cp3
       cp3: keep new pods away (cordon)
       cp3: move the pods away within 300 s (drain)
       cp3: take its member out of etcd
       cp3: delete the node
       cp3: take away what the cluster left, and the data of etcd
-    remove w1 (one by one)
+    remove w1
       w1: keep new pods away (cordon)
       w1: move the pods away within 300 s (drain)
       w1: delete the node
@@ -308,7 +308,7 @@ fn the_last_control_plane_and_a_silent_host_are_not_removed_by_the_way() {
     assert_snapshot!(lab.remove(&["w1"], &Remove::default()), @r"refused: w1: it cannot be reached: no route; say --gone if it will not come back");
     let how = Remove { gone: true, ..Remove::default() };
     assert_snapshot!(lab.remove(&["w1"], &how), @r"
-    remove w1 (one by one)
+    remove w1
       w1: keep new pods away (cordon)
       w1: delete the node
     note: w1 does not answer: nothing is moved away from it, and nothing cleaned on it
@@ -331,12 +331,47 @@ fn a_control_plane_is_not_repaired_and_a_ready_worker_is_left_in_peace() {
 }
 
 #[test]
+fn hosts_of_two_clusters_are_never_reset_together() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("cp3", |survey| {
+        if let Standing::Node { authority, .. } = &mut survey.standing {
+            *authority = "sha256:bb".to_owned();
+        }
+    });
+    assert_snapshot!(lab.remove(&["cp3"], &Remove::default()), @r"
+    note: 2 control planes stay: etcd bears the loss of 0 of them, as with 1
+    refused: hosts are nodes of different clusters: cp1, cp2, w1, w2 against cp3; mend `address` or `ssh.host`, or take the strangers out of the inventory; `node-prep reset` on a host takes it out of its cluster
+    ");
+    assert_eq!(clean(lab.seen(), Clean::default()).phases, []);
+    assert_eq!(renew(lab.seen()).phases, []);
+    assert!(lab.upgrade("1.36").starts_with("refused: hosts are nodes of different clusters"));
+}
+
+#[test]
+fn a_control_plane_neither_comes_nor_goes_where_a_proxy_cannot_be_told() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.silence("lb");
+    assert_snapshot!(lab.remove(&["cp3"], &Remove::default()), @r"
+    note: 2 control planes stay: etcd bears the loss of 0 of them, as with 1
+    refused: lb: it cannot be reached: no route
+    ");
+}
+
+#[test]
+fn a_node_that_somebody_else_has_cordoned_gets_no_mark_and_stays_cordoned() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.nodes(|nodes| nodes.iter_mut().for_each(|node| node.cordoned = true));
+    let plan = lab.upgrade("1.36");
+    assert!(!plan.contains("cordon)"), "{plan}");
+}
+
+#[test]
 fn an_upgrade_goes_one_minor_control_planes_first() {
     let lab = Lab::made(CLUSTER);
     assert_snapshot!(lab.upgrade("1.36"), @r"
-    snapshot (one by one)
+    snapshot
       cp1: take a snapshot of etcd to /var/lib/node-prep/etcd/before-upgrade-20260131-120000.db
-    upgrade cp1 (one by one)
+    upgrade cp1
       cp1: install kubeadm 1.36
       cp1: upgrade the cluster to 1.36 (kubeadm upgrade apply)
       cp1: keep new pods away (cordon)
@@ -344,7 +379,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp1: install kubelet and kubectl 1.36, and start the kubelet again
       cp1: wait until the node is Ready
       cp1: let pods come again (uncordon)
-    upgrade cp2 (one by one)
+    upgrade cp2
       cp2: install kubeadm 1.36
       cp2: upgrade the host to 1.36 (kubeadm upgrade node)
       cp2: keep new pods away (cordon)
@@ -352,7 +387,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp2: install kubelet and kubectl 1.36, and start the kubelet again
       cp2: wait until the node is Ready
       cp2: let pods come again (uncordon)
-    upgrade cp3 (one by one)
+    upgrade cp3
       cp3: install kubeadm 1.36
       cp3: upgrade the host to 1.36 (kubeadm upgrade node)
       cp3: keep new pods away (cordon)
@@ -360,7 +395,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp3: install kubelet and kubectl 1.36, and start the kubelet again
       cp3: wait until the node is Ready
       cp3: let pods come again (uncordon)
-    upgrade w1 (one by one)
+    upgrade w1
       w1: install kubeadm 1.36
       w1: upgrade the host to 1.36 (kubeadm upgrade node)
       w1: keep new pods away (cordon)
@@ -368,7 +403,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       w1: install kubelet and kubectl 1.36, and start the kubelet again
       w1: wait until the node is Ready
       w1: let pods come again (uncordon)
-    upgrade w2 (one by one)
+    upgrade w2
       w2: install kubeadm 1.36
       w2: upgrade the host to 1.36 (kubeadm upgrade node)
       w2: keep new pods away (cordon)
@@ -398,17 +433,17 @@ fn an_upgrade_that_was_cut_short_goes_on_where_it_was() {
         }
     });
     assert_snapshot!(lab.upgrade("1.36"), @r"
-    snapshot (one by one)
+    snapshot
       cp1: take a snapshot of etcd to /var/lib/node-prep/etcd/before-upgrade-20260131-120000.db
-    upgrade cp3 (one by one)
+    upgrade cp3
       cp3: keep new pods away (cordon)
       cp3: move the pods away within 300 s (drain)
       cp3: install kubelet and kubectl 1.36, and start the kubelet again
       cp3: wait until the node is Ready
       cp3: let pods come again (uncordon)
-    upgrade w1 (one by one)
+    upgrade w1
       w1: let pods come again (uncordon)
-    upgrade w2 (one by one)
+    upgrade w2
       w2: install kubeadm 1.36
       w2: upgrade the host to 1.36 (kubeadm upgrade node)
       w2: keep new pods away (cordon)

@@ -9,7 +9,7 @@ use topology::inventory::{Host, HostRole};
 use super::deploy::{look_at, plain, task};
 use super::{Action, CORDONED, Drain, Order, Plan, Task};
 use crate::run::snapshot_path;
-use crate::survey::Seen;
+use crate::survey::{Seen, together};
 use crate::wish::version_of;
 
 /// What brings the cluster to the version of its inventory: control planes first, each host by itself. Snapshots of etcd
@@ -23,6 +23,7 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
         );
         return plan;
     };
+    plan.refusals.extend(together(seen));
     let nodes = || seen.inventory.hosts.iter().filter(|host| host.role != HostRole::Proxy);
     let mut states = Vec::new();
     for host in nodes() {
@@ -77,10 +78,14 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
     let todo = |(host, state, to): &(&Host, State, KubernetesVersion)| -> Vec<Part> {
         let mut parts = state.lacks(*to, host.role, host.name == speaker.name);
         let node = seen.node(&host.name);
-        // A node that someone else keeps pods away from stays so.
+        // A node that someone else keeps pods away from stays so, and gets no mark.
         let is_ours = node.is_some_and(|node| node.annotations.contains_key(CORDONED));
         let was_open = node.is_some_and(|node| !node.cordoned);
-        if is_ours || was_open && parts.contains(&Part::Kubelet) {
+        let kubelet = parts.iter().position(|part| *part == Part::Kubelet);
+        if let Some(at) = kubelet.filter(|_| is_ours || was_open) {
+            parts.insert(at, Part::Cordon);
+        }
+        if is_ours || was_open && kubelet.is_some() {
             parts.push(Part::Uncordon);
         }
         parts
@@ -124,6 +129,7 @@ enum Part {
     Kubeadm,
     First,
     Node,
+    Cordon,
     Kubelet,
     Uncordon,
 }
@@ -135,12 +141,10 @@ impl Part {
             Self::Kubeadm => vec![upgrade(UpgradePart::Kubeadm)],
             Self::First => vec![upgrade(UpgradePart::First)],
             Self::Node => vec![upgrade(UpgradePart::Node)],
-            Self::Kubelet => vec![
-                Action::Cordon,
-                Action::Drain(drain.clone()),
-                upgrade(UpgradePart::Kubelet),
-                Action::WaitReady,
-            ],
+            Self::Cordon => vec![Action::Cordon { mark: true }],
+            Self::Kubelet => {
+                vec![Action::Drain(drain.clone()), upgrade(UpgradePart::Kubelet), Action::WaitReady]
+            }
             Self::Uncordon => vec![Action::Uncordon],
         }
     }

@@ -49,7 +49,7 @@ impl Command {
         match self {
             Self::Deploy => plan::deploy(seen, wishes),
             Self::Add(name) => plan::add(seen, wishes, &named(name)),
-            Self::Remove(name) => plan::remove(seen, &named(name), &Remove::default()),
+            Self::Remove(name) => plan::remove(seen, wishes, &named(name), &Remove::default()),
             Self::Repair(name) => plan::repair(seen, wishes, &named(name)),
             Self::Upgrade => plan::upgrade(seen, wishes, &Drain::default(), "20260131-120000"),
             Self::Renew => plan::renew(seen),
@@ -70,8 +70,7 @@ impl Command {
 /// What has to be done.
 pub(crate) fn planned(lab: &Lab, inventory: &Inventory, command: &Command) -> (Surveys, Plan) {
     let wishes = command.wishes(inventory);
-    let hosts: Vec<_> =
-        inventory.hosts.iter().map(|host| (host, wishes.get(&host.name))).collect();
+    let hosts: Vec<_> = inventory.hosts.iter().map(|host| (host, wishes.get(&host.name))).collect();
     let depth = Depth { nodes: true, findings: false };
     let surveys = survey(lab, &hosts, depth, 1, lab);
     let plan = command.plan(Seen { inventory, surveys: &surveys }, &wishes);
@@ -108,11 +107,7 @@ pub(crate) fn run(
 pub(crate) fn done(lab: &Lab, inventory: &Inventory, command: &Command, when: &str) {
     let outcome = run(lab, inventory, command);
     let is_whole = outcome.as_ref().is_ok_and(Outcome::is_whole);
-    assert!(
-        is_whole,
-        "{command:?} {when}: {outcome:#?}\n{}",
-        lab.said.lock().unwrap().join("\n")
-    );
+    assert!(is_whole, "{command:?} {when}: {outcome:#?}\n{}", lab.said.lock().unwrap().join("\n"));
 }
 
 /// A cluster that is there.

@@ -91,11 +91,21 @@ fn bare_hosts_become_a_cluster_and_then_nothing_is_to_be_done_and_each_is_asked_
     for inventory in [six(), two()] {
         let lab = made(&inventory);
         let state = lab.state();
-        let expected: Vec<&str> =
-            ["cp1", "cp2", "cp3", "w1", "w2"].into_iter().filter(|name| inventory.hosts.iter().any(|host| host.name == *name)).collect();
+        let expected: Vec<&str> = ["cp1", "cp2", "cp3", "w1", "w2"]
+            .into_iter()
+            .filter(|name| inventory.hosts.iter().any(|host| host.name == *name))
+            .collect();
         assert_eq!(nodes(&state), expected);
         if inventory.hosts.len() > 2 {
-            lab.with("cp1", |h| h.with(|w| eprintln!("{:?} {:?}", w.files.get("/etc/kubernetes/manifests/etcd.yaml"), w.cluster)));
+            lab.with("cp1", |h| {
+                h.with(|w| {
+                    eprintln!(
+                        "{:?} {:?}",
+                        w.files.get("/etc/kubernetes/manifests/etcd.yaml"),
+                        w.cluster
+                    )
+                })
+            });
             assert_eq!(members(&state), [THREE; 3]);
         }
         lab.desk(Dies::Never);
@@ -134,8 +144,7 @@ fn a_host_is_added_wherever_the_desk_is_killed() {
 fn a_host_is_removed_wherever_the_desk_is_killed() {
     let inventory = six();
     for name in ["w1", "cp3", "cp1"] {
-        let state =
-            dies_everywhere(|| made(&inventory), &inventory, &Command::Remove(name), true);
+        let state = dies_everywhere(|| made(&inventory), &inventory, &Command::Remove(name), true);
         assert_eq!(nodes(&state).len(), 4, "{name}");
         assert!(!nodes(&state).contains(&name));
         let count = if name == "w1" { 3 } else { 2 };

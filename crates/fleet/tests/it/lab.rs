@@ -12,9 +12,7 @@ use fleet::{Contact, ContactError, News, Watch};
 use node_bootstrap::agent::{
     Answer, Around, Call, Etcd, Event, Failure, FailureKind, Request, serve,
 };
-use node_bootstrap::fake::{
-    Death, FakeHost, FakePackage, SharedApi, World, etcd_of, play_kubelet,
-};
+use node_bootstrap::fake::{Death, FakeHost, FakePackage, SharedApi, World, etcd_of, play_kubelet};
 use node_bootstrap::fetch::Need;
 use node_bootstrap::host::Kind;
 use topology::Inventory;
@@ -132,7 +130,8 @@ fn host(at: usize, of: &Host, api: &SharedApi, members: &FakeCluster) -> FakeHos
             world.available.extend(["kubelet", "kubeadm", "kubectl"].map(|name| FakePackage {
                 name: name.to_owned(),
                 version: version.to_owned(),
-                units: (name == "kubelet").then(|| "kubelet.service".to_owned()).into_iter().collect(),
+                units:
+                    (name == "kubelet").then(|| "kubelet.service".to_owned()).into_iter().collect(),
                 files: vec![(format!("/usr/bin/{name}"), "a program".to_owned())],
                 ..FakePackage::default()
             }));
