@@ -225,11 +225,11 @@ status: {{}}
         self.shell(name, "rm -f /run/hold");
     }
 
-    /// Kills the member, and deletes its data. It is started again, and ends again.
+    /// Kills the member, and deletes its data. It is not started again before its manifest is parked: as a voter that has forgotten
+    /// everything it could come back by itself after an election, and etcd promises nothing then.
     pub(super) fn wipe(&self, name: &str) {
         self.hold(name);
         self.shell(name, "rm -rf /var/lib/etcd");
-        self.release(name);
     }
 
     /// Kills the member, and makes its data useless.
