@@ -8,7 +8,10 @@ use node_bootstrap::agent::{Answer, Event, Failure, Request};
 /// Why a host did not answer, or not well.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactError {
-    /// It cannot be reached, or not logged in to. Nothing was done there.
+    /// Nothing answers at its address. Nothing was done there.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It is not known to be itself, or cannot be logged in to. Nothing was done there.
     #[error("{0}")]
     Away(String),
     /// It let us in and cannot be used: no sudo, a disk that is full, a machine of another kind. Nothing was done there.

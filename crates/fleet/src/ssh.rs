@@ -336,6 +336,9 @@ fn contact_error(error: RemoteError) -> ContactError {
     };
     match error {
         RemoteError::Local { .. } => ContactError::Away(text),
+        RemoteError::NotLetIn { trouble, .. } if trouble.is_silence() => {
+            ContactError::Unreachable(text)
+        }
         RemoteError::NotLetIn { trouble, .. } if trouble.is_login() => ContactError::Away(text),
         RemoteError::NotLetIn { .. }
         | RemoteError::Unusable { .. }

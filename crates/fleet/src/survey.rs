@@ -24,8 +24,17 @@ pub struct Surveyed {
     pub ahead_ms: i64,
 }
 
-/// What hosts said, by their names. An error is why nothing is known of one.
-pub type Surveys = BTreeMap<String, Result<Surveyed, String>>;
+/// Why nothing is known of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Why, and how to mend it.
+    pub why: String,
+    /// Whether nothing answers at its address: it may be gone for good.
+    pub unreachable: bool,
+}
+
+/// What hosts said, by their names.
+pub type Surveys = BTreeMap<String, Result<Surveyed, Silence>>;
 
 /// How much is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +55,10 @@ pub fn survey(
 ) -> Surveys {
     let answers = each(at_once, hosts, |(host, wish)| {
         if watch.stopped() {
-            return Err("it was not asked any more".to_owned());
+            return Err(Silence {
+                why: "it was not asked any more".to_owned(),
+                unreachable: false,
+            });
         }
         let request = Request::Survey {
             wish: wish.map(|wish| Box::new(wish.clone())),
@@ -65,7 +77,7 @@ pub fn survey(
         answer.map_err(|error| {
             let why = error.to_string();
             watch.hear(&News::Failed { host: &host.name, what: "say what it is", why: &why });
-            why
+            Silence { why, unreachable: matches!(error, ContactError::Unreachable(_)) }
         })
     });
     let names = hosts.iter().map(|(host, _)| host.name.clone());
@@ -96,7 +108,19 @@ impl<'a> Seen<'a> {
     /// Why nothing is known of a host that was asked.
     #[must_use]
     pub fn silence(&self, host: &str) -> Option<&'a str> {
-        self.surveys.get(host)?.as_ref().err().map(String::as_str)
+        self.surveys.get(host)?.as_ref().err().map(|silence| silence.why.as_str())
+    }
+
+    /// Whether nothing answers at the address of a host: it may be gone for good.
+    #[must_use]
+    pub fn is_unreachable(&self, host: &str) -> bool {
+        matches!(self.surveys.get(host), Some(Err(Silence { unreachable: true, .. })))
+    }
+
+    /// The version of Kubernetes of the cluster: that of the API server of the control plane that answers, without a `v`.
+    #[must_use]
+    pub fn version(&self) -> Option<&'a str> {
+        self.of(&self.speaker()?.name)?.versions.api_server.as_deref()
     }
 
     /// The control planes of the inventory, in its order.

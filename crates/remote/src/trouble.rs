@@ -139,6 +139,12 @@ impl Trouble {
         }
     }
 
+    /// Whether nothing answered at all: it may be gone for good.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable)
+    }
+
     /// Whether the login is the trouble, and not what we may do after it.
     #[must_use]
     pub fn is_login(&self) -> bool {

@@ -35,6 +35,12 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
              `k8s-cluster etcd status` shows the members of etcd",
             host.name
         ));
+    } else if let Some(host) = seen.inventory.hosts.iter().find(|host| is_there(host)) {
+        plan.refuse(format!(
+            "{} is a node of a cluster, and none of the control planes of the inventory is: a new cluster would be begun beside it; mend the \
+             addresses of the control planes, or have `node-prep reset` take {} out",
+            host.name, host.name
+        ));
     } else {
         let first = seen.control_planes().next();
         let tasks = first.into_iter().map(|host| task(host, Action::Init)).collect();
@@ -99,21 +105,28 @@ pub(super) fn look_at(
         }
         _ => {}
     }
-    if let Some(why) = wishes.get(name).and_then(|wish| other_minor(survey, wish)) {
+    if let Some(why) = wishes.get(name).and_then(|wish| other_minor(seen, survey, wish)) {
         plan.refuse(format!("{name}: {why}"));
     }
 }
 
-/// A node is not brought to another minor by the way.
-fn other_minor(survey: &Survey, wish: &Wish) -> Option<String> {
-    if !matches!(survey.standing, Standing::Node { .. }) {
-        return None;
-    }
+/// A node is not brought to another minor by the way, and none joins that has another one than the cluster.
+fn other_minor(seen: Seen<'_>, survey: &Survey, wish: &Wish) -> Option<String> {
     let wanted = version_of(wish)?;
-    let installed: KubernetesVersion = plain(survey.versions.kubelet.as_ref()?).parse().ok()?;
-    (installed.minor != wanted.minor).then(|| {
+    let read = |version: &str| plain(version).parse::<KubernetesVersion>().ok();
+    if matches!(survey.standing, Standing::Node { .. }) {
+        let installed = read(survey.versions.kubelet.as_ref()?)?;
+        return (installed.minor != wanted.minor).then(|| {
+            format!(
+                "its kubelet is {installed}, and the inventory wants Kubernetes {wanted}; `k8s-cluster upgrade` goes there, one minor at a time"
+            )
+        });
+    }
+    let cluster = read(seen.version()?)?;
+    (cluster.minor != wanted.minor).then(|| {
         format!(
-            "its kubelet is {installed}, and the inventory wants Kubernetes {wanted}; `k8s-cluster upgrade` goes there, one minor at a time"
+            "the cluster is Kubernetes {cluster}, and the inventory wants {wanted} for this host; a host joins with the cluster's minor, and \
+             `k8s-cluster upgrade` goes on from there"
         )
     })
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use node_bootstrap::agent::Wish;
+use node_bootstrap::agent::{ManifestPlace, Wish};
 use topology::inventory::{Host, HostRole};
 
 use super::deploy::{look_at, prepare, task};
 use super::{Action, Drain, Order, Plan};
+use crate::etcd::{self, Goal, Situation, Step};
 use crate::survey::{Seen, identities};
 
 /// How hosts leave.
@@ -64,12 +65,19 @@ pub fn remove(
             prepare(&mut plan, seen, &|host| host.role == HostRole::Proxy && !is_named(host));
         plan.phases.extend(phases);
     }
+    let mut situation = situation(seen);
     for host in hosts {
         let name = &host.name;
         let silence = seen.silence(name);
         match silence {
+            Some(why) if !seen.is_unreachable(name) => {
+                plan.refuse(format!("{name}: {why}"));
+                continue;
+            }
             Some(why) if !how.gone => {
-                plan.refuse(format!("{name}: {why}; say --gone if it will not come back"));
+                plan.refuse(format!(
+                    "{name}: {why}; say --gone if it is switched off and will not come back"
+                ));
                 continue;
             }
             Some(_) => plan.note(format!(
@@ -87,7 +95,12 @@ pub fn remove(
                     tasks.push(task(host, Action::Drain(how.drain.clone())));
                 }
             }
-            if host.role == HostRole::ControlPlane {
+            // Where etcd is elsewhere, nobody leaves it.
+            if host.role == HostRole::ControlPlane && has_members(&situation) {
+                match leave(&mut situation, &host.name, how.force) {
+                    Ok(notes) => plan.notes.extend(notes),
+                    Err(why) => plan.refuse(format!("{name}: {why}")),
+                }
                 tasks.push(task(host, Action::LeaveEtcd { force: how.force }));
             }
             if node.is_some() {
@@ -108,4 +121,40 @@ pub fn remove(
         plan.phase(format!("remove {name}"), Order::Together, tasks);
     }
     plan.settled()
+}
+
+/// The members of etcd, as the hosts said.
+fn situation(seen: Seen<'_>) -> Situation {
+    let hosts = seen.control_planes().map(|host| etcd::Host {
+        name: host.name.clone(),
+        address: host.address.to_string(),
+        here: match (seen.of(&host.name), seen.silence(&host.name)) {
+            (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
+            (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
+        },
+    });
+    Situation { hosts: hosts.collect() }
+}
+
+/// Whether control planes have members of etcd, as far as hosts answered.
+fn has_members(situation: &Situation) -> bool {
+    let is_one = |host: &etcd::Host| {
+        host.here.as_ref().is_ok_and(|here| here.manifest != ManifestPlace::None)
+    };
+    situation.hosts.iter().any(is_one)
+}
+
+/// Whether the member of a host may leave, before anything is done with the host; then the situation is as it will be.
+fn leave(situation: &mut Situation, host: &str, force: bool) -> Result<Vec<String>, String> {
+    let goal = Goal::Leave { host: host.to_owned(), force, snapshot: String::new() };
+    let order = etcd::plan(&goal, situation);
+    if let Some(why) = order.refusal() {
+        return Err(why.to_owned());
+    }
+    for step in &order.steps {
+        if let Step::Do(action) = step {
+            *situation = situation.after(action);
+        }
+    }
+    Ok(order.notes)
 }

@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
+use etcd::{Member, View};
 use insta::assert_snapshot;
-use node_bootstrap::agent::{EtcdHere, KubernetesNode, Outlook, Standing, Survey, Versions, Wish};
+use node_bootstrap::agent::{
+    EtcdHere, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions, Wish,
+};
 use topology::Inventory;
 use topology::inventory::{Host, HostRole};
 
 use super::*;
-use crate::survey::{Seen, Surveyed, Surveys};
+use crate::survey::{Seen, Silence, Surveyed, Surveys};
 use crate::wish::wishes;
 
 const CLUSTER: &str = "\
@@ -87,7 +90,8 @@ impl Lab {
     }
 
     fn silence(&mut self, host: &str) {
-        self.surveys.insert(host.to_owned(), Err("it cannot be reached: no route".to_owned()));
+        let why = "it cannot be reached: no route".to_owned();
+        self.surveys.insert(host.to_owned(), Err(Silence { why, unreachable: true }));
     }
 
     fn seen(&self) -> Seen<'_> {
@@ -135,7 +139,36 @@ fn make(survey: &mut Survey, host: &Host, nodes: &[KubernetesNode]) {
     };
     if control_plane {
         survey.nodes = Some(nodes.to_vec());
-        survey.etcd = Some(EtcdHere::default());
+        survey.etcd = Some(member(host));
+    }
+}
+
+/// A healthy member of three; the first one leads.
+fn member(host: &Host) -> EtcdHere {
+    let url = |at: u8| format!("https://10.20.0.1{at}:2380");
+    let members = (1..=3).map(|at| Member {
+        id: format!("a{at}"),
+        name: format!("cp{at}"),
+        peer_urls: vec![url(at)],
+        client_urls: vec![url(at).replace("2380", "2379")],
+        learner: false,
+    });
+    let id = host.name.replace("cp", "a");
+    EtcdHere {
+        manifest: ManifestPlace::InPlace,
+        name: host.name.clone(),
+        peer_url: format!("https://{}:2380", host.address),
+        client_url: format!("https://{}:2379", host.address),
+        has_data: true,
+        view: Some(View {
+            cluster: "c".to_owned(),
+            member: id,
+            leader: Some("a1".to_owned()),
+            healthy: true,
+            members: members.collect(),
+            ..View::default()
+        }),
+        ..EtcdHere::default()
     }
 }
 
@@ -305,7 +338,7 @@ fn the_last_control_plane_and_a_silent_host_are_not_removed_by_the_way() {
     let mut lab = Lab::made(CLUSTER);
     assert_snapshot!(lab.remove(&["cp1", "cp2", "cp3"], &Remove::default()), @r"refused: a cluster cannot lose its last control plane; `k8s-cluster clean` takes the whole cluster apart");
     lab.silence("w1");
-    assert_snapshot!(lab.remove(&["w1"], &Remove::default()), @r"refused: w1: it cannot be reached: no route; say --gone if it will not come back");
+    assert_snapshot!(lab.remove(&["w1"], &Remove::default()), @r"refused: w1: it cannot be reached: no route; say --gone if it is switched off and will not come back");
     let how = Remove { gone: true, ..Remove::default() };
     assert_snapshot!(lab.remove(&["w1"], &how), @r"
     remove w1
@@ -327,6 +360,50 @@ fn a_control_plane_is_not_repaired_and_a_ready_worker_is_left_in_peace() {
     assert_snapshot!(repair(lab.seen(), &lab.wishes, &names), @r"
     note: w1 is Ready; its runtime and kubelet are not started again
     refused: cp2 is a control plane: nothing was touched. `k8s-cluster etcdfix cp2` mends its member of etcd, `k8s-cluster remove` and `add` make it anew
+    ");
+}
+
+#[test]
+fn no_cluster_is_begun_beside_one_that_is_there() {
+    let mut lab = Lab::made(CLUSTER);
+    for host in ["cp1", "cp2", "cp3"] {
+        lab.change(host, |survey| {
+            survey.standing = Standing::Nothing;
+            survey.etcd = None;
+            survey.nodes = None;
+        });
+    }
+    assert_snapshot!(lab.deploy(), @r"refused: w1 is a node of a cluster, and none of the control planes of the inventory is: a new cluster would be begun beside it; mend the addresses of the control planes, or have `node-prep reset` take w1 out");
+}
+
+#[test]
+fn a_host_joins_with_the_minor_of_the_cluster() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("w2", |survey| survey.standing = Standing::Nothing);
+    lab.wishes.get_mut("w2").unwrap().node.kubernetes.as_mut().unwrap().version =
+        "1.36".parse().unwrap();
+    assert_snapshot!(add(lab.seen(), &lab.wishes, &["w2".to_owned()]), @r"refused: w2: the cluster is Kubernetes 1.35.4, and the inventory wants 1.36 for this host; a host joins with the cluster's minor, and `k8s-cluster upgrade` goes on from there");
+}
+
+#[test]
+fn a_host_that_answers_is_never_given_up() {
+    let mut lab = Lab::made(CLUSTER);
+    let why = "its key has changed".to_owned();
+    lab.surveys.insert("w1".to_owned(), Err(Silence { why, unreachable: false }));
+    let how = Remove { gone: true, ..Remove::default() };
+    assert_snapshot!(lab.remove(&["w1"], &how), @r"refused: w1: its key has changed");
+}
+
+#[test]
+fn what_etcd_would_refuse_is_refused_before_pods_move() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("cp1", |survey| survey.etcd.as_mut().unwrap().view = None);
+    lab.change("cp2", |survey| {
+        survey.etcd.as_mut().unwrap().view.as_mut().unwrap().leader = Some("a2".to_owned());
+    });
+    assert_snapshot!(lab.remove(&["cp3"], &Remove::default()), @r"
+    note: 2 control planes stay: etcd bears the loss of 0 of them, as with 1
+    refused: cp3: without cp3 (https://10.20.0.13:2380) etcd needs 2 healthy voting members and has 1: mend or remove first cp1 (https://10.20.0.11:2380)
     ");
 }
 
@@ -470,6 +547,8 @@ fn an_upgrade_never_goes_back_nor_over_a_minor_nor_past_a_node_that_is_not_ready
     refused: cp1: from 1.35.4 to 1.37 is too far at once; upgrade to 1.36 first
     refused: cp2: from 1.35.4 to 1.37 is too far at once; upgrade to 1.36 first
     refused: cp3: from 1.35.4 to 1.37 is too far at once; upgrade to 1.36 first
+    refused: w1: from 1.35.4 to 1.37 is too far at once; upgrade to 1.36 first
+    refused: w2: from 1.35.4 to 1.37 is too far at once; upgrade to 1.36 first
     ");
 }
 

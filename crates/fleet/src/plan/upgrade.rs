@@ -66,13 +66,19 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
                 "{}: it has {from}, and Kubernetes is never taken back, to {to}",
                 host.name
             ));
-        } else if to.minor.minor > from.minor.minor + most(host.role) {
+        } else if to.minor.minor > from.minor.minor + MOST {
             plan.refuse(format!(
                 "{}: from {from} to {to} is too far at once; upgrade to {}.{} first",
                 host.name,
                 from.minor.major,
-                from.minor.minor + most(host.role)
+                from.minor.minor + MOST
             ));
+        }
+    }
+    let target = states.iter().filter(|state| state.0.role == HostRole::ControlPlane);
+    if let Some(target) = target.map(|(.., to)| to.minor).min() {
+        for (host, _, to) in states.iter().filter(|(.., to)| to.minor > target) {
+            plan.refuse(format!("{}: its node.yaml wants {to}, and no kubelet may be newer than a control plane, {target}", host.name));
         }
     }
     let todo = |(host, state, to): &(&Host, State, KubernetesVersion)| -> Vec<Part> {
@@ -184,11 +190,8 @@ impl State {
     }
 }
 
-/// How many minors a host may go at once: control planes one, and kubelets may be three behind them (Kubernetes' version
-/// skew policy).
-fn most(role: HostRole) -> u32 {
-    if role == HostRole::ControlPlane { 1 } else { 3 }
-}
+/// How many minors a host may go at once: kubeadm refuses more.
+const MOST: u32 = 1;
 
 /// Whether what is installed is what is wanted: any patch where none is named.
 fn fits(from: KubernetesVersion, to: KubernetesVersion) -> bool {

@@ -347,7 +347,7 @@ impl Contact for Lab {
             place.surveys += 1;
         }
         match place.mood {
-            Mood::Away => return Err(ContactError::Away("no route to host".to_owned())),
+            Mood::Away => return Err(ContactError::Unreachable("no route to host".to_owned())),
             mood => place.host.set_taken(mood == Mood::Busy),
         }
         let place = &places[name];

@@ -333,7 +333,7 @@ impl Contact for World {
         self.kubelets(hosts);
         self.write();
         if hosts[name].away {
-            return Err(ContactError::Away("no route to host".to_owned()));
+            return Err(ContactError::Unreachable("no route to host".to_owned()));
         }
         // Only what changes something is counted: to look does nothing.
         let (before, after) = match request {
