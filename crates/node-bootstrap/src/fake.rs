@@ -268,6 +268,12 @@ impl FakeHost {
         self.fatal.set(Some((change, death)));
     }
 
+    /// Whether it has died.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
     /// It lives again, with what it was left with. Answers whether it had died.
     pub fn revive(&self) -> bool {
         self.fatal.set(None);

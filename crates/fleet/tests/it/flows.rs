@@ -8,10 +8,10 @@ use topology::Inventory;
 use crate::desk::{Command, done, made, of_version, planned, run, without};
 use crate::lab::{Dies, Lab, six, two};
 
-type State = BTreeMap<String, String>;
+pub(crate) type State = BTreeMap<String, String>;
 
 /// What is different, in few lines.
-fn difference(one: &State, other: &State) -> String {
+pub(crate) fn difference(one: &State, other: &State) -> String {
     let mut lines = Vec::new();
     for key in one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))) {
         let (a, b) = (one.get(key), other.get(key));
@@ -30,7 +30,7 @@ fn difference(one: &State, other: &State) -> String {
 }
 
 /// Nothing is lost, and nothing is left behind that a command keeps for itself only.
-fn assert_sound(lab: &Lab, when: &str) {
+pub(crate) fn assert_sound(lab: &Lab, when: &str) {
     assert_eq!(lab.lost(), Vec::<String>::new(), "{when}");
     lab.api.with(|api| {
         for (name, node) in &api.nodes {
@@ -97,15 +97,6 @@ fn bare_hosts_become_a_cluster_and_then_nothing_is_to_be_done_and_each_is_asked_
             .collect();
         assert_eq!(nodes(&state), expected);
         if inventory.hosts.len() > 2 {
-            lab.with("cp1", |h| {
-                h.with(|w| {
-                    eprintln!(
-                        "{:?} {:?}",
-                        w.files.get("/etc/kubernetes/manifests/etcd.yaml"),
-                        w.cluster
-                    )
-                })
-            });
             assert_eq!(members(&state), [THREE; 3]);
         }
         lab.desk(Dies::Never);

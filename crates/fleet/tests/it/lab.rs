@@ -16,7 +16,7 @@ use node_bootstrap::fake::{Death, FakeHost, FakePackage, SharedApi, World, etcd_
 use node_bootstrap::fetch::Need;
 use node_bootstrap::host::Kind;
 use topology::Inventory;
-use topology::inventory::{Host, HostRole};
+use topology::inventory::Host;
 
 const KEY: &str =
     "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxx\n-----END PGP PUBLIC KEY BLOCK-----\n";
@@ -353,7 +353,7 @@ impl Contact for Lab {
         let place = &places[name];
         let answer = self.serve(place, request, tell);
         // A host that died is started again.
-        let died = place.host.revive();
+        let died = place.host.is_dead() && place.host.revive();
         self.kubelets(&places);
         if died {
             return Err(ContactError::Broken("the host is gone".to_owned()));
@@ -387,6 +387,8 @@ impl Watch for Lab {
     fn hear(&self, news: &News<'_>) {
         let line = match news {
             News::Begun { .. } => return,
+            // What hosts in memory lack is told at every turn.
+            News::Event { event, .. } if event.step == "check" => return,
             News::Event { host, event } => format!("  {host}: {}: {}", event.step, event.text),
             News::Done { host, what } => format!("{host}: {what}"),
             News::Failed { host, what, why } => format!("{host}: failed to {what}: {why}"),
@@ -394,9 +396,4 @@ impl Watch for Lab {
         };
         self.said.lock().unwrap().push(line);
     }
-}
-
-/// Whether a host is a control plane.
-pub(crate) fn is_control_plane(inventory: &Inventory, name: &str) -> bool {
-    inventory.with_role(HostRole::ControlPlane).any(|host| host.name == name)
 }

@@ -79,6 +79,8 @@ pub(super) fn run(
         },
         ["kubeadm", "certs", verb, ..] => certificates(world, verb),
         ["crictl", _, _, "ps", rest @ ..] => containers(world, rest),
+        // `kubeadm reset` has ended them.
+        ["crictl", _, _, "pods", ..] => said(""),
         ["kubeadm", "init", "phase", "upload-certs", .., file] => match document(world, file) {
             Ok(document) => world.cluster.as_mut().map_or_else(refused, |cluster| {
                 cluster.uploaded = Some(document);
@@ -249,7 +251,7 @@ fn containers(world: &World, words: &[&str]) -> Output {
 fn address_in(document: &str) -> String {
     let mut lines = document.lines().map(str::trim);
     let line = lines.find_map(|line| line.strip_prefix("advertiseAddress: "));
-    line.unwrap_or("10.0.0.1").to_owned()
+    line.unwrap_or("10.0.0.1").trim_matches('"').to_owned()
 }
 
 /// What kubeadm does about etcd on a control plane. Of one that joins and is cut short is left what [`FakeApi`] says.
