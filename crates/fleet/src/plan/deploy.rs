@@ -180,7 +180,14 @@ pub(super) fn join(plan: &mut Plan, seen: Seen<'_>, is_meant: &dyn Fn(&Host) -> 
             })
     };
     let new: Vec<&Host> = seen.control_planes().filter(is_new).collect();
-    let steps = |host: &Host| [task(host, Action::ClearEtcd), task(host, Action::Join)];
+    let steps = |host: &Host| {
+        // A join that was cut short late has made a member that votes.
+        let has_member = seen.of(&host.name).is_some_and(|survey| {
+            matches!(survey.standing, Standing::Half { .. }) && survey.etcd.is_some()
+        });
+        let leave = has_member.then(|| task(host, Action::LeaveEtcd { force: false }));
+        leave.into_iter().chain([task(host, Action::ClearEtcd), task(host, Action::Join)])
+    };
     plan.phase("control planes", Order::OneByOne, new.into_iter().flat_map(steps).collect());
     let new = seen.inventory.with_role(HostRole::Worker).filter(is_new);
     plan.phase("workers", Order::Together, new.map(|host| task(host, Action::Join)).collect());

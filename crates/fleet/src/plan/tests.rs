@@ -136,6 +136,7 @@ fn make(survey: &mut Survey, host: &Host, nodes: &[KubernetesNode]) {
         kubelet: version(),
         kubectl: version(),
         api_server: version().filter(|_| control_plane),
+        is_half: false,
     };
     if control_plane {
         survey.nodes = Some(nodes.to_vec());
@@ -504,6 +505,9 @@ fn an_upgrade_that_was_cut_short_goes_on_where_it_was() {
     }
     lab.change("cp3", |survey| survey.versions.kubelet = Some("1.35.4".to_owned()));
     lab.nodes(|nodes| {
+        for node in nodes.iter_mut().filter(|node| ["cp1", "cp2", "w1"].contains(&&*node.name)) {
+            "1.36.1".clone_into(&mut node.version);
+        }
         for node in nodes.iter_mut().filter(|node| ["cp3", "w1"].contains(&node.name.as_str())) {
             node.cordoned = true;
             node.annotations.insert(CORDONED.to_owned(), "true".to_owned());

@@ -53,7 +53,8 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
                 .refuse(format!("the node {name} is not Ready ({}); mend it first", node.message)),
             Some(_) => {}
         }
-        states.push((host, State::of(survey), to));
+        let running = seen.node(name).and_then(|node| plain(&node.version).parse().ok());
+        states.push((host, State { running, ..State::of(survey) }, to));
     }
     for (host, state, to) in &states {
         let from = state.api_server.or(state.kubelet);
@@ -87,11 +88,11 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
         // A node that someone else keeps pods away from stays so, and gets no mark.
         let is_ours = node.is_some_and(|node| node.annotations.contains_key(CORDONED));
         let was_open = node.is_some_and(|node| !node.cordoned);
-        let kubelet = parts.iter().position(|part| *part == Part::Kubelet);
-        if let Some(at) = kubelet.filter(|_| is_ours || was_open) {
+        let stops = parts.iter().position(|part| part.stops_pods());
+        if let Some(at) = stops.filter(|_| is_ours || was_open) {
             parts.insert(at, Part::Cordon);
         }
-        if is_ours || was_open && kubelet.is_some() {
+        if is_ours || was_open && stops.is_some() {
             parts.push(Part::Uncordon);
         }
         parts
@@ -127,6 +128,10 @@ struct State {
     kubeadm: Option<KubernetesVersion>,
     kubelet: Option<KubernetesVersion>,
     api_server: Option<KubernetesVersion>,
+    /// What the kubelet that runs says it is.
+    running: Option<KubernetesVersion>,
+    /// Whether kubeadm was cut short as it upgraded the host.
+    is_half: bool,
 }
 
 /// A part of the work on one host.
@@ -137,10 +142,16 @@ enum Part {
     Node,
     Cordon,
     Kubelet,
+    /// The kubelet is installed, and another one runs.
+    Restart,
     Uncordon,
 }
 
 impl Part {
+    fn stops_pods(self) -> bool {
+        matches!(self, Self::Kubelet | Self::Restart)
+    }
+
     fn actions(self, to: &str, drain: &Drain) -> Vec<Action> {
         let upgrade = |part| Action::Upgrade { part, to: to.to_owned() };
         match self {
@@ -151,6 +162,13 @@ impl Part {
             Self::Kubelet => {
                 vec![Action::Drain(drain.clone()), upgrade(UpgradePart::Kubelet), Action::WaitReady]
             }
+            Self::Restart => vec![
+                Action::Drain(drain.clone()),
+                // What a run that was cut short owes.
+                upgrade(UpgradePart::Kubelet),
+                Action::Restart { units: vec!["kubelet".to_owned()] },
+                Action::WaitReady,
+            ],
             Self::Uncordon => vec![Action::Uncordon],
         }
     }
@@ -164,15 +182,19 @@ impl State {
             kubeadm: read(&versions.kubeadm),
             kubelet: read(&versions.kubelet),
             api_server: read(&versions.api_server),
+            running: None,
+            is_half: versions.is_half,
         }
     }
 
     fn lacks(&self, to: KubernetesVersion, role: HostRole, is_first: bool) -> Vec<Part> {
         let differs = |from: Option<KubernetesVersion>| from.is_none_or(|from| !fits(from, to));
-        let control = role == HostRole::ControlPlane && differs(self.api_server);
+        let control = role == HostRole::ControlPlane && (differs(self.api_server) || self.is_half);
         let kubelet = differs(self.kubelet);
+        let worker = role == HostRole::Worker && (kubelet || self.is_half);
+        let restart = !kubelet && self.running.is_some_and(|running| !fits(running, to));
         let mut parts = Vec::new();
-        if !control && !kubelet {
+        if !control && !worker && !kubelet && !restart {
             return parts;
         }
         if differs(self.kubeadm) {
@@ -180,11 +202,13 @@ impl State {
         }
         if control {
             parts.push(if is_first { Part::First } else { Part::Node });
-        } else if role == HostRole::Worker && kubelet {
+        } else if worker {
             parts.push(Part::Node);
         }
         if kubelet {
             parts.push(Part::Kubelet);
+        } else if restart {
+            parts.push(Part::Restart);
         }
         parts
     }

@@ -31,8 +31,8 @@ fn host_dies(
             continue;
         }
         deaths += 1;
-        assert_eq!(outcome.failures.len(), 1, "{when}: {outcome:?}");
-        assert_eq!(outcome.failures[0].host, host, "{when}: {outcome:?}");
+        // It may have been asked for another one.
+        assert!(outcome.failures.iter().any(|it| it.why == "the host is gone"), "{outcome:?}");
         done(&lab, inventory, command, &when);
         let now = lab.state();
         assert!(now == state, "{when}:\n{}", difference(&state, &now));
@@ -77,8 +77,9 @@ fn a_host_that_dies_in_an_upgrade_or_as_it_leaves_goes_on() {
     let inventory = six();
     let new = of_version(&inventory, "1.36");
     for host in ["cp1", "cp2", "w1"] {
-        let deaths = host_dies(|| made(&inventory), &new, &Command::Upgrade, host, some(7));
-        assert!(deaths > 2, "{host}: only {deaths}");
+        let within = (0..60).map(|at| (at, Death::Within));
+        let deaths = host_dies(|| made(&inventory), &new, &Command::Upgrade, host, within);
+        assert!(deaths > 15, "{host}: only {deaths}");
     }
     for host in ["cp3", "w2"] {
         let command = Command::Remove(host);

@@ -9,6 +9,7 @@ use super::serve::Work;
 use super::survey::{Findings, KubernetesNode, Outlook, Standing, Survey, Versions};
 use super::{EventKind, Failure, Wish};
 use crate::change::ChangeError;
+use crate::change::kubeadm::{UPGRADE, Upgraded};
 use crate::check::{Ignore, Purpose, Verdict, check, verify};
 use crate::cluster::{API_SERVER, Found, kubectl};
 use crate::data::leftovers;
@@ -160,6 +161,10 @@ pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostE
         kubelet: version("kubelet", &["kubelet", "--version"])?,
         kubectl: version("kubectl", &["kubectl", "version", "--client"])?,
         api_server: host.text(API_SERVER)?.and_then(|text| image_version(&text)),
+        is_half: matches!(
+            host.text(UPGRADE)?.and_then(|text| Upgraded::parse(&text)),
+            Some(Upgraded::Begun(_))
+        ),
     })
 }
 

@@ -51,6 +51,8 @@ pub struct Versions {
     pub kubectl: Option<String>,
     /// The API server of this host, by its manifest.
     pub api_server: Option<String>,
+    /// Whether kubeadm was cut short as it brought this host to another version.
+    pub is_half: bool,
 }
 
 /// What `apply` would do.
