@@ -320,7 +320,12 @@ fn node(
         let name = name_of(world);
         if verb == "init" {
             api.version = own_version(world);
-            cluster.document.split("---\n").nth(1).unwrap_or_default().clone_into(&mut api.configuration);
+            cluster
+                .document
+                .split("---\n")
+                .nth(1)
+                .unwrap_or_default()
+                .clone_into(&mut api.configuration);
         }
         api.register(&name, controls);
         if let Some(node) = api.nodes.get_mut(&name).filter(|_| controls && members.is_some()) {
@@ -429,9 +434,7 @@ fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
         {
             said("daemonset.apps/kube-proxy\n")
         }
-        (["-n", "kube-system", "get", "configmap", ..], _) => {
-            said(api.configuration.clone())
-        }
+        (["-n", "kube-system", "get", "configmap", ..], _) => said(api.configuration.clone()),
         (["get", "nodes", rest @ ..], _) => {
             let is_asked = |node: &FakeNode| {
                 let mut labels = rest.iter().filter_map(|word| word.strip_prefix("--selector="));

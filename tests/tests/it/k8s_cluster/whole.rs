@@ -117,6 +117,8 @@ impl Lab {
                 },
                 "kubeadm": {
                     "ignorePreflightErrors": ["SystemVerification"],
+                    // A kubelet that is stopped is noticed sooner.
+                    "controllerManager": {"extraArgs": [{"name": "node-monitor-grace-period", "value": "16s"}]},
                     "proxyConfiguration": {"conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}},
                 },
                 "cni": {"file": self.folder.path().join("cni.yaml")},

@@ -14,26 +14,6 @@ fn is_done(host: &Host, command: &[&str]) -> bool {
     host.run(command).status.success()
 }
 
-/// Where apt finds the packages of a set.
-fn use_apt(host: &Host, repositories: &Repositories, set: &str) {
-    host.copy_in(&repositories.key(set, "1.34"), "/etc/apt/keyrings/kubernetes.asc");
-    let url = repositories.kubernetes(set, "1.34", "deb");
-    let line = format!("deb [signed-by=/etc/apt/keyrings/kubernetes.asc] {url} /\n");
-    host.write("/etc/apt/sources.list.d/kubernetes.list", &line);
-    host.done(&["sh", "-c", "rm -rf /var/lib/apt/lists/*"]);
-}
-
-/// Where dnf finds the packages of a set.
-fn use_dnf(host: &Host, repositories: &Repositories, set: &str) {
-    let url = repositories.kubernetes(set, "1.34", "rpm");
-    let repository = format!(
-        "[kubernetes]\nname=Kubernetes\nbaseurl={url}\nenabled=1\ngpgcheck=1\n\
-         gpgkey={url}repodata/repomd.xml.key\nexclude=kubelet kubeadm kubectl cri-tools kubernetes-cni\n"
-    );
-    host.write("/etc/yum.repos.d/kubernetes.repo", &repository);
-    host.done(&["dnf", "--quiet", "clean", "all"]);
-}
-
 #[test]
 fn a_debian_host_runs_services_and_its_reboot_keeps_only_files() {
     let Some(host) = Hosts::needed().and_then(|hosts| hosts.boot("debian-12")) else { return };
@@ -101,68 +81,6 @@ fn a_host_tells_what_was_changed_in_it() {
     host.done(&["sh", "-c", "chmod 644 /etc/fstab; rm /etc/new"]);
     let after = host.tree_snapshot(&["/etc", "/usr/lib/systemd"], &["/etc/machine-id"]);
     assert_eq!(before.differences(&after), Vec::<String>::new());
-}
-
-#[test]
-fn apt_installs_what_is_signed_with_the_right_key_and_nothing_else() {
-    let Some(hosts) = Hosts::needed() else { return };
-    let Some(host) = hosts.boot("debian-12") else { return };
-    let repositories = hosts.repositories();
-    for (set, reason) in
-        [("unsigned", "is not signed"), ("wrong-key", "NO_PUBKEY"), ("expired", "EXPKEYSIG")]
-    {
-        use_apt(&host, repositories, set);
-        let said = host.run(&["apt-get", "update"]);
-        assert!(!said.status.success(), "{set}: {}", text(&said));
-        assert!(text(&said).contains(reason), "{set}: {}", text(&said));
-    }
-    use_apt(&host, repositories, "wrong-minor");
-    host.done(&["apt-get", "update"]);
-    assert!(!is_done(&host, &["apt-get", "install", "--yes", "kubelet=1.34.3-1.1"]));
-
-    use_apt(&host, repositories, "good");
-    host.done(&["apt-get", "update"]);
-    host.done(&["apt-get", "install", "--yes", "kubelet=1.34.2-1.1", "kubeadm=1.34.2-1.1"]);
-    host.done(&["apt-mark", "hold", "kubelet"]);
-    assert!(text(&host.run(&["apt-get", "--simulate", "upgrade"])).contains("kept back"));
-    assert_eq!(host.done(&["systemctl", "is-active", "kubelet"]).trim(), "active");
-
-    host.done(&["kubeadm", "init"]);
-    let command = host.done(&["kubeadm", "token", "create", "--print-join-command"]);
-    assert!(command.contains("--discovery-token-ca-cert-hash sha256:"), "{command}");
-    assert!(host.read("/var/log/fake/kubeadm.log").starts_with("kubeadm init\n"));
-    assert!(!is_done(&host, &["kubeadm", "init"]), "what is there stays");
-    host.done(&["kubeadm", "reset", "--force"]);
-    assert!(!is_done(&host, &["test", "-e", "/etc/kubernetes/admin.conf"]));
-}
-
-#[test]
-fn dnf_installs_what_is_signed_with_the_right_key_and_nothing_else() {
-    let Some(hosts) = Hosts::needed() else { return };
-    let Some(host) = hosts.boot("rocky-9") else { return };
-    let repositories = hosts.repositories();
-    assert_eq!(host.done(&["systemctl", "is-system-running"]).trim(), "running");
-    let install =
-        ["dnf", "install", "--assumeyes", "--disableexcludes=kubernetes", "kubelet-1.34.2"];
-    for set in ["unsigned", "wrong-key"] {
-        use_dnf(&host, repositories, set);
-        let said = host.run(&install);
-        assert!(!said.status.success(), "{set}: {}", text(&said));
-        assert!(text(&said).contains("GPG check FAILED"), "{set}: {}", text(&said));
-        host.done(&[
-            "sh",
-            "-c",
-            "rpm -qa 'gpg-pubkey*' | xargs --no-run-if-empty rpm --erase --allmatches",
-        ]);
-    }
-    use_dnf(&host, repositories, "wrong-minor");
-    assert!(!is_done(&host, &install));
-    use_dnf(&host, repositories, "good");
-    assert!(!is_done(&host, &["dnf", "install", "--assumeyes", "kubelet-1.34.2"]), "excluded");
-    host.done(&install);
-    assert!(host.done(&["rpm", "-q", "kubelet"]).starts_with("kubelet-1.34.2-"));
-    host.done(&["systemctl", "enable", "--now", "kubelet"]);
-    assert_eq!(host.done(&["systemctl", "is-active", "kubelet"]).trim(), "active");
 }
 
 #[test]
