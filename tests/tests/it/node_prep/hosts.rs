@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use tests::hosts::{Host, Hosts, Repositories};
+use tests::hosts::{Host, Hosts};
 
 /// All it said.
 fn text(said: &Output) -> String {
