@@ -5,6 +5,7 @@
 //! after the first, [`after_init`], needs the files that kubeadm has made, so it is planned when they are there.
 
 mod documents;
+mod ended;
 mod found;
 mod init;
 mod join;
@@ -19,6 +20,7 @@ mod upgrade;
 mod wait;
 
 pub use documents::{Given, InitDocuments, Invitation, PATCHES, init, join, kubelet_patch};
+pub(crate) use ended::Ended;
 pub use found::{ADMIN, KUBELET};
 pub(crate) use found::{API_SERVER, Found, kubectl};
 pub use init::Init;

@@ -530,7 +530,8 @@ impl Host for FakeHost {
                 .or_else(|| etcd::run(&mut world, half, &argv))
                 .or_else(|| programs::run(&mut world, self.live, &argv))
         });
-        if argv.starts_with(&["systemctl", "restart"]) {
+        let is_kubelet = argv.last().is_some_and(|unit| unit.starts_with("kubelet"));
+        if argv.starts_with(&["systemctl", "restart"]) && is_kubelet {
             let world = self.world.borrow();
             self.api.with(|api| cluster::posts(&world, api));
         }

@@ -26,7 +26,7 @@ fn refused(count: u8, well: &[u8], id: &str, loss: Loss) -> String {
 }
 
 #[test]
-fn defect_b6_5_a_member_is_found_by_its_whole_address() {
+fn op_b6_05_a_member_is_found_by_its_whole_address() {
     let all = [member(11, false), member(1, false)];
     assert_eq!(by_peer_url(&all, "https://10.10.0.1:2380").unwrap().name, "m1");
     assert_eq!(by_peer_url(&all, "https://10.10.0.11:2380").unwrap().name, "m11");

@@ -350,7 +350,7 @@ fn the_last_control_plane_and_a_silent_host_are_not_removed_by_the_way() {
 }
 
 #[test]
-fn a_control_plane_is_not_repaired_and_a_ready_worker_is_left_in_peace() {
+fn op_b6_08_a_control_plane_is_not_repaired_and_a_ready_worker_is_left_in_peace() {
     let mut lab = Lab::made(CLUSTER);
     lab.nodes(|nodes| {
         for node in nodes.iter_mut().filter(|node| node.name == "w2") {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::plan::Clean;
+use node_bootstrap::host::Host as _;
 use topology::Inventory;
 
 use crate::desk::{Command, done, made, of_version, planned, run, without};
@@ -87,7 +88,7 @@ fn nodes(state: &State) -> Vec<&str> {
 const THREE: &str = "true cp1 https://10.20.0.1:2380 false; cp2 https://10.20.0.11:2380 false; cp3 https://10.20.0.111:2380 false";
 
 #[test]
-fn bare_hosts_become_a_cluster_and_then_nothing_is_to_be_done_and_each_is_asked_once() {
+fn op_b6_09_bare_hosts_become_a_cluster_and_the_next_deploy_only_asks_each_once() {
     for inventory in [six(), two()] {
         let lab = made(&inventory);
         let state = lab.state();
@@ -132,7 +133,7 @@ fn a_host_is_added_wherever_the_desk_is_killed() {
 }
 
 #[test]
-fn a_host_is_removed_wherever_the_desk_is_killed() {
+fn op_b6_03_a_host_is_removed_wherever_the_desk_is_killed() {
     let inventory = six();
     for name in ["w1", "cp3", "cp1"] {
         let state = dies_everywhere(|| made(&inventory), &inventory, &Command::Remove(name), true);
@@ -156,6 +157,7 @@ fn a_worker_is_repaired_wherever_the_desk_is_killed() {
                 world.files.remove("/etc/sysctl.d/90-node-prep.conf");
             });
         });
+        lab.api.with(|api| api.nodes.get_mut("w2").unwrap().broken = true);
         lab
     };
     let state = dies_everywhere(prepare, &inventory, &Command::Repair("w2"), true);
@@ -194,5 +196,75 @@ fn a_cluster_is_taken_apart_wherever_the_desk_is_killed() {
             let control_planes = if inventory.hosts.len() > 2 { 3 } else { 1 };
             assert_eq!(data, if with_data { 0 } else { control_planes });
         }
+    }
+}
+
+/// The servers that haproxy leads to.
+fn servers(lab: &Lab) -> Vec<String> {
+    lab.with("lb", |host| {
+        let text = host.text("/etc/haproxy/haproxy.cfg").unwrap().unwrap_or_default();
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with("server "));
+        lines.map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect()
+    })
+}
+
+#[test]
+fn op_b6_04_proxies_learn_of_a_new_control_plane_and_forget_one_that_goes() {
+    let inventory = six();
+    let lab = Lab::bare(&inventory);
+    done(&lab, &without(&inventory, "cp3"), &Command::Deploy, "the others");
+    let two = ["server cp1 10.20.0.1:6443", "server cp2 10.20.0.11:6443"];
+    assert_eq!(servers(&lab), two);
+    done(&lab, &inventory, &Command::Add("cp3"), "");
+    assert_eq!(servers(&lab), [two[0], two[1], "server cp3 10.20.0.111:6443"]);
+    assert_eq!(members(&lab.state()), [THREE; 3]);
+    done(&lab, &inventory, &Command::Remove("cp3"), "");
+    assert_eq!(servers(&lab), two);
+    assert_eq!(members(&lab.state()).len(), 2);
+}
+
+#[test]
+fn op_b6_05_of_two_similar_addresses_the_right_member_leaves() {
+    let inventory = six();
+    for (name, stay) in [("cp1", ["cp2", "cp3"]), ("cp2", ["cp1", "cp3"])] {
+        let lab = made(&inventory);
+        done(&lab, &inventory, &Command::Remove(name), "");
+        for members in members(&lab.state()) {
+            let names: Vec<&str> = members
+                .trim_start_matches("true ")
+                .split("; ")
+                .filter_map(|member| member.split(' ').next())
+                .collect();
+            assert_eq!(names, stay, "{name}");
+        }
+    }
+}
+
+#[test]
+fn op_b6_08_a_control_plane_is_not_repaired_and_nothing_of_it_is_touched() {
+    let inventory = six();
+    let lab = made(&inventory);
+    let state = lab.state();
+    lab.desk(Dies::Never);
+    let why = run(&lab, &inventory, &Command::Repair("cp2")).unwrap_err();
+    assert!(why[0].contains("cp2 is a control plane: nothing was touched"), "{why:?}");
+    assert_eq!(lab.asked(), Vec::<String>::new());
+    assert!(lab.state() == state, "{}", difference(&state, &lab.state()));
+}
+
+#[test]
+fn op_b6_11_kubectl_is_that_of_a_control_plane_and_as_new_as_its_api_server() {
+    let inventory = six();
+    let lab = made(&inventory);
+    lab.desk(Dies::Never);
+    let new = of_version(&inventory, "1.36");
+    done(&lab, &new, &Command::Upgrade, "");
+    let asked = lab.asked();
+    let calls: Vec<_> = asked.iter().filter(|call| call.contains(": kubectl ")).collect();
+    assert!(calls.len() > 20, "{calls:?}");
+    assert!(calls.iter().all(|call| call.starts_with("cp")), "{calls:?}");
+    for name in ["cp1", "cp2", "cp3"] {
+        let version = lab.with(name, |host| host.snapshot().packages["kubectl"].clone());
+        assert_eq!(version, "1.36.0-1.1");
     }
 }

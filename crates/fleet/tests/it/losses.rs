@@ -83,7 +83,8 @@ fn a_host_that_dies_in_an_upgrade_or_as_it_leaves_goes_on() {
     }
     for host in ["cp3", "w2"] {
         let command = Command::Remove(host);
-        let deaths = host_dies(|| made(&inventory), &inventory, &command, host, some(3));
+        let moments = (0..20).zip(DEATHS.into_iter().cycle());
+        let deaths = host_dies(|| made(&inventory), &inventory, &command, host, moments);
         assert!(deaths > 2, "{host}: only {deaths}");
     }
 }
@@ -132,7 +133,7 @@ fn a_worker_that_fails_is_told_and_the_others_go_on() {
 }
 
 #[test]
-fn a_control_plane_that_fails_stops_what_follows() {
+fn op_b6_01_a_control_plane_that_fails_stops_what_follows() {
     let inventory = six();
     let prepared = || {
         let lab = Lab::bare(&inventory);

@@ -94,7 +94,7 @@ fn a_dependency_is_waited_for_and_wins_over_stages() {
 }
 
 #[test]
-fn what_is_wrong_with_dependencies_is_told_with_its_place() {
+fn op_b6_16_what_is_wrong_with_dependencies_is_told_with_its_place() {
     let map = |name: &str, on: &str| manifest("v1", "ConfigMap", name, on);
     let text = [
         map("a", "/namespaces/default/ConfigMap/b"),
@@ -116,7 +116,7 @@ fn what_is_wrong_with_dependencies_is_told_with_its_place() {
 }
 
 #[test]
-fn deletion_goes_backwards() {
+fn op_b6_17_deletion_goes_backwards() {
     let object = |api: &str, kind: &str, name: &str, on: &str| -> Object {
         serde_json::from_value(json!({
             "apiVersion": api, "kind": kind, "metadata": {"name": name, "annotations": {DEPENDS_ON: on}},

@@ -10,7 +10,7 @@ use super::{
     UpgradePart, Wish, certificates, look, member,
 };
 use crate::apply::{Watch, apply};
-use crate::cluster::{ADMIN, Upgrade, invite};
+use crate::cluster::{ADMIN, Ended, Upgrade, invite};
 use crate::facts::Facts;
 use crate::fetch::{Fetch, Fetched, Gathered, Need, gather};
 use crate::host::{ACT, Command, Host, HostError};
@@ -215,7 +215,9 @@ impl Work<'_> {
     pub(super) fn plan(&mut self, facts: &Facts, wish: &Wish) -> Result<Plan, Failure> {
         let needs = steps::needs(self.host, &wish.node, facts)?;
         let fetched = self.fetched(wish, &needs)?;
-        self.plan_of(facts, wish, steps::all(), &fetched)
+        let ended: &dyn crate::plan::Step = &Ended;
+        let steps: Vec<_> = steps::all().iter().copied().chain([ended]).collect();
+        self.plan_of(facts, wish, &steps, &fetched)
     }
 
     /// What has to be done by these steps, with what an interrupted run owes.

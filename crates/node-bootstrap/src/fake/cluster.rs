@@ -181,12 +181,13 @@ fn content(world: &World, path: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The kubelet that starts tells its version.
+/// The kubelet that starts tells its version, and works.
 pub(super) fn posts(world: &World, api: &mut FakeApi) {
     if let (Some(node), Some(version)) =
         (api.nodes.get_mut(&name_of(world)), world.packages.get("kubelet"))
     {
         crate::agent::upstream(version).clone_into(&mut node.version);
+        node.broken = false;
     }
 }
 
@@ -318,6 +319,9 @@ fn node(
         put(world, "/etc/kubernetes/kubelet.conf", &last);
         cluster.answers = true;
         let name = name_of(world);
+        if let Some(kubelet) = world.units.get_mut("kubelet.service") {
+            kubelet.active = true;
+        }
         if verb == "init" {
             api.version = own_version(world);
             cluster

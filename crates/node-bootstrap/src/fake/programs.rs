@@ -189,6 +189,7 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
         return Some(said(0, ""));
     }
     let name = words.pop()?;
+    let name = &if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
     let verb = words.first()?;
     let Some(unit) = world.units.get_mut(name) else {
         return Some(match *verb {
@@ -196,7 +197,7 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             "is-active" => said(4, ""),
             "mask" => {
                 let unit = FakeUnit { enabled: "masked".to_owned(), active: false, beneath: None };
-                world.units.insert(name.to_owned(), unit);
+                world.units.insert(name.clone(), unit);
                 said(0, "")
             }
             "try-restart" | "try-reload-or-restart" | "unmask" => said(0, ""),

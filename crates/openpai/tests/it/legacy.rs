@@ -45,7 +45,7 @@ fn the_proxy_host_and_the_cluster_get_these_files() {
 }
 
 #[test]
-fn b6_02_haproxy_is_told_all_masters_and_not_the_manifest_of_its_pod() {
+fn op_b6_02_haproxy_is_told_all_masters_and_not_the_manifest_of_its_pod() {
     let rendered = rendered(&Folder::own("sound"));
     let text = file(&rendered, "p1", "/etc/kubernetes/haproxy/haproxy.cfg");
     let proxy = haproxy(text);
@@ -60,7 +60,7 @@ fn b6_02_haproxy_is_told_all_masters_and_not_the_manifest_of_its_pod() {
 }
 
 #[test]
-fn b6_04_a_master_more_or_less_shows_in_every_file_that_lists_masters() {
+fn op_b6_04_a_master_more_or_less_shows_in_every_file_that_lists_masters() {
     let before = rendered(&Folder::own("sound"));
     let more = Folder::changed(
         CLUSTER,

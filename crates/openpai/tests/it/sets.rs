@@ -50,7 +50,7 @@ fn everything_that_is_wrong_in_all_files_is_told_at_once() {
 }
 
 #[test]
-fn b6_12_passwords_are_in_no_problem_no_line_and_no_debug_text() {
+fn op_b6_12_passwords_are_in_no_problem_no_line_and_no_debug_text() {
     let folder = Folder::own("sound")
         .with(CLUSTER, "password: s3cret-w2", "passwort: s3cret-w2")
         .with(CLUSTER, "  password: s3cret-default\n", "  password:\n    - s3cret-default\n")
@@ -67,7 +67,7 @@ fn b6_12_passwords_are_in_no_problem_no_line_and_no_debug_text() {
 }
 
 #[test]
-fn b6_14_what_inet_aton_takes_for_an_address_is_none() {
+fn op_b6_14_what_inet_aton_takes_for_an_address_is_none() {
     for text in [
         "10.10",
         "1",
@@ -85,7 +85,7 @@ fn b6_14_what_inet_aton_takes_for_an_address_is_none() {
 }
 
 #[test]
-fn b6_15_true_with_and_without_quotes_is_the_same_and_anything_else_is_an_error() {
+fn op_b6_15_true_with_and_without_quotes_is_the_same_and_anything_else_is_an_error() {
     let quoted = Folder::own("sound").load().cluster.unwrap();
     let plain = Folder::over_sound("negative/unquoted-true").load().cluster.unwrap();
     assert_eq!(quoted.hosts, plain.hosts);
@@ -99,7 +99,7 @@ fn b6_15_true_with_and_without_quotes_is_the_same_and_anything_else_is_an_error(
 }
 
 #[test]
-fn b6_15_of_two_dashboards_the_first_counts_and_that_is_said() {
+fn op_b6_15_of_two_dashboards_the_first_counts_and_that_is_said() {
     let loaded =
         Folder::changed(CLUSTER, "etcdid: member3", "etcdid: member3\n    dashboard: true").load();
     let codes: Vec<_> = loaded.problems.iter().map(|one| &*one.code).collect();

@@ -18,7 +18,7 @@ fn refused(goal: &Goal, all: &[Is]) -> String {
 }
 
 #[test]
-fn b6_5_a_member_is_known_by_its_whole_address() {
+fn op_b6_05_a_member_is_known_by_its_whole_address() {
     for (url, address, same) in [
         ("https://10.10.0.1:2380", "10.10.0.1", true),
         ("https://10.10.0.11:2380", "10.10.0.1", false),
@@ -54,7 +54,7 @@ fn a_wiped_member_is_taken_out_and_in_again() {
 }
 
 #[test]
-fn b6_7_data_are_put_away_when_the_member_is_out_and_not_before() {
+fn op_b6_07_data_are_put_away_when_the_member_is_out_and_not_before() {
     assert_snapshot!(shown(&mend(&[1]), &[Well, Dead, Well]), @"
     m0: make a snapshot of etcd: /var/backups/etcd.db
     m1: stop the member: park its manifest
@@ -157,7 +157,7 @@ fn who_is_out_already_has_left() {
 }
 
 #[test]
-fn b6_4_api_servers_get_the_members_one_by_one() {
+fn op_b6_04_api_servers_get_the_members_one_by_one() {
     let mut before = situation(&[Well, Well, Dead], 0);
     for host in &mut before.hosts {
         let here = host.here.as_mut().unwrap();

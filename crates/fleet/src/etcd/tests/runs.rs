@@ -83,7 +83,7 @@ fn broken(count: usize, breaks: impl Fn(&World)) -> World {
 }
 
 #[test]
-fn b6_6_a_wiped_member_is_mended_wherever_the_desk_dies() {
+fn op_b6_07_a_wiped_member_is_mended_wherever_the_desk_dies() {
     let state = dies_everywhere(|| broken(3, |world| world.wipe("m1")), |_| mend(&["m1"]));
     insta::assert_snapshot!(state.join("\n"), @"
     m1: InPlace, data true, old data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379

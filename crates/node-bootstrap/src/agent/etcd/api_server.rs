@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defect_b6_4_a_list_of_members_follows_them_and_kubeadms_own_stays() {
+    fn op_b6_04_a_list_of_members_follows_them_and_kubeadms_own_stays() {
         let urls = |names: &[&str]| -> Vec<String> {
             names.iter().map(|name| format!("https://{name}:2379")).collect()
         };

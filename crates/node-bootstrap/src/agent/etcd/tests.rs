@@ -235,7 +235,7 @@ fn a_member_goes_out_its_data_are_put_away_and_it_comes_back() {
 }
 
 #[test]
-fn defect_b6_7_data_stay_until_the_member_is_parked_and_has_ended() {
+fn op_b6_07_data_stay_until_the_member_is_parked_and_has_ended() {
     let (cluster, [a, ..]) = three();
     let before = a.snapshot();
     let in_place = refusal(&a, &cluster, &EtcdRequest::PutDataAway);
@@ -289,7 +289,7 @@ fn only_what_was_put_away_is_deleted() {
 }
 
 #[test]
-fn defect_b6_5_a_member_with_a_similar_address_is_another_one() {
+fn op_b6_05_a_member_with_a_similar_address_is_another_one() {
     let (cluster, [a, _, c]) = three();
     changes(&c, &cluster, &EtcdRequest::Park);
     let url = peer("c").replace("111", "1111");
@@ -522,7 +522,7 @@ fn api_server_of(servers: &str) -> String {
 }
 
 #[test]
-fn defect_b6_4_an_api_server_with_a_list_gets_the_members_there_are() {
+fn op_b6_04_an_api_server_with_a_list_gets_the_members_there_are() {
     let prepare = |servers: &str| {
         let (cluster, [a, ..]) = three();
         a.set(API_SERVER, &api_server_of(servers));
