@@ -84,6 +84,11 @@ pub enum Next {
 /// What is to be done next to reach a goal.
 #[must_use]
 pub fn next(goal: &Goal, situation: &Situation, deeds: &Deeds) -> Next {
+    if !matches!(goal, Goal::Snapshot { .. })
+        && let Some(why) = situation.confusion()
+    {
+        return Next::Refuse(why);
+    }
     match goal {
         Goal::Mend { hosts, snapshot } => {
             mend::next(&mend::Mend { hosts, snapshot, keep_old: false }, situation, deeds)

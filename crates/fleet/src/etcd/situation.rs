@@ -1,6 +1,6 @@
 //! What the hosts of a cluster say of its etcd, together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use etcd::rules::quorum;
@@ -205,6 +205,46 @@ impl Situation {
         sides
     }
 
+    /// Why it is not known which host has which member: then what is meant for one may hit another.
+    pub(super) fn confusion(&self) -> Option<String> {
+        for (number, host) in self.hosts.iter().enumerate() {
+            let Some(here) = host.said() else { continue };
+            let url = &here.peer_url;
+            for other in &self.hosts[..number] {
+                let Some(there) = other.said() else { continue };
+                let both = |view: &View| (view.cluster.clone(), view.member.clone());
+                let member = here.view.as_ref().map(both);
+                if member.is_some() && member == there.view.as_ref().map(both)
+                    || same_url(url, &there.peer_url)
+                {
+                    return Some(format!(
+                        "{} and {} lead to the same member of etcd ({url}): one of their addresses in the inventory is wrong",
+                        other.name, host.name
+                    ));
+                }
+            }
+            if !url.is_empty() && !same_address(url, &host.address) {
+                return Some(format!(
+                    "{} has the address {} in the inventory, and the member of etcd there is {} at {url}: it may be another machine. \
+                     Correct the address, or where the host is reached",
+                    host.name, host.address, here.name
+                ));
+            }
+        }
+        let Standing::Agreed(agreed) = self.standing() else { return None };
+        agreed.members.iter().find_map(|member| {
+            let owners = self.hosts.iter().filter(|host| host.owns(member));
+            let owners: Vec<&str> = owners.map(|host| host.name.as_str()).collect();
+            (owners.len() > 1).then(|| {
+                format!(
+                    "{} may be the member of {}: correct their addresses in the inventory",
+                    called(member),
+                    owners.join(", or of ")
+                )
+            })
+        })
+    }
+
     /// The highest revision that a member knows.
     #[must_use]
     pub fn revision(&self) -> Option<i64> {
@@ -272,8 +312,10 @@ fn agreed(cluster: &str, views: &[(&Host, &View)]) -> Option<Agreed> {
         .filter(|(_, view)| view.members.iter().any(|member| member.id == view.member))
         .max_by_key(|(_, view)| (view.leader.as_deref() == Some(&view.member), view.revision))?;
     let votes = |id: &str| best.members.iter().any(|member| member.id == id && !member.learner);
+    // Two names of one machine are one vote.
+    let mut counted = BTreeSet::new();
     let mut healthy: Vec<(String, String)> = healthy
-        .filter(|(_, view)| votes(&view.member))
+        .filter(|(_, view)| votes(&view.member) && counted.insert(view.member.as_str()))
         .map(|(host, view)| (host.name.clone(), view.member.clone()))
         .collect();
     healthy.sort_by_key(|(_, id)| best.leader.as_ref() != Some(id));

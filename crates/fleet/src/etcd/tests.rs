@@ -1,6 +1,7 @@
 //! What is shown, and the laws of what is done, on situations that are made up.
 
 mod laws;
+mod mistaken;
 mod plans;
 mod runs;
 mod world;
