@@ -272,7 +272,7 @@ impl Run<'_> {
                 force: *force,
                 snapshot: snapshot_path("leave", self.work.now),
             },
-            _ => Goal::Clear { address: host.address.to_string() },
+            _ => Goal::Clear { host: host.name.clone(), address: host.address.to_string() },
         };
         let hosts = members(self.work.inventory);
         let orders = Orders {

@@ -63,6 +63,10 @@ impl Deeds {
         self.0.iter().any(|action| matches!(action.what, What::Ask(EtcdRequest::Snapshot { .. })))
     }
 
+    pub(super) fn removed(&self) -> bool {
+        self.0.iter().any(|action| matches!(action.what, What::Ask(EtcdRequest::Remove { .. })))
+    }
+
     pub(super) fn started(&self, host: &str) -> bool {
         self.of(host).any(|what| matches!(what, What::Ask(EtcdRequest::Start { .. })))
     }

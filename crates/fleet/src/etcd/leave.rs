@@ -7,7 +7,7 @@ use etcd::rules::quorum;
 use node_bootstrap::agent::EtcdRequest;
 
 use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first, wavering};
-use super::situation::{called, same_address};
+use super::situation::{called, is_of};
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
 /// The next action for the member of a host to be none any more.
@@ -27,7 +27,14 @@ pub(super) fn leave(
     };
     let entries: Vec<&Member> = agreed.of(host).collect();
     let member = match entries[..] {
-        [] => return api_server(situation, &agreed, Some(name)).unwrap_or(Next::Done),
+        [] => {
+            if let Some(next) = api_server(situation, &agreed, Some(name)) {
+                return next;
+            }
+            // What this run has taken out was the one.
+            let why = strange(name, &situation.strays(&agreed)).filter(|_| !deeds.removed());
+            return why.map_or(Next::Done, Next::Refuse);
+        }
         [member] => member,
         _ => return Next::Refuse(several(&entries)),
     };
@@ -48,6 +55,19 @@ pub(super) fn leave(
         return next;
     }
     remove(member, ask)
+}
+
+/// Why it is not known that a host has no member: there are some that are of no host.
+fn strange(name: &str, strays: &[&Member]) -> Option<String> {
+    let all: Vec<String> =
+        strays.iter().map(|member| format!("{}, number {}", called(member), member.id)).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "no member of etcd has the name or the address of {name}, and these are of no host of the inventory: {}. \
+             Add their hosts to it, or take them out with `etcdctl member remove NUMBER`",
+            all.join("; ")
+        )
+    })
 }
 
 /// Why a member must not be taken out: too few healthy ones would stay.
@@ -88,8 +108,16 @@ pub(super) fn hand_over(agreed: &Agreed, host: &Host, member: &Member, to: &str)
     Some(Next::Wait { what, limit: CHOOSING })
 }
 
-/// The next action for a host with this address to find nothing in its way when it is added.
-pub(super) fn clear(address: &str, situation: &Situation) -> Next {
+/// A host that is about to be added.
+pub(super) struct Clear<'a> {
+    /// Its name.
+    pub(super) host: &'a str,
+    /// Its address.
+    pub(super) address: &'a str,
+}
+
+/// The next action for a host to find nothing in its way when it is added.
+pub(super) fn clear(order: &Clear<'_>, situation: &Situation) -> Next {
     let agreed = match agreement(situation) {
         Ok(agreed) => agreed,
         Err(next) => return next,
@@ -97,13 +125,13 @@ pub(super) fn clear(address: &str, situation: &Situation) -> Next {
     if let Some(next) = wavering(situation, &agreed, |_| false) {
         return next;
     }
-    let ill: Vec<String> = agreed
-        .ill()
-        .filter(|member| !at(member, address) || !member.name.is_empty())
-        .map(called)
-        .collect();
-    let entries: Vec<&Member> =
-        agreed.members.iter().filter(|member| at(member, address)).collect();
+    let host = situation.host(order.host);
+    let own = |member: &Member| {
+        is_of(member, order.host, order.address) || host.is_some_and(|host| host.owns(member))
+    };
+    let ill: Vec<String> =
+        agreed.ill().filter(|member| !own(member) || !member.name.is_empty()).map(called).collect();
+    let entries: Vec<&Member> = agreed.members.iter().filter(|member| own(member)).collect();
     match entries[..] {
         // A join that was killed left it. It has no vote, so nothing is lost with it.
         [member] if member.learner || member.name.is_empty() => {
@@ -137,11 +165,8 @@ pub(super) fn clear(address: &str, situation: &Situation) -> Next {
             called(other)
         ));
     }
-    Next::Done
-}
-
-fn at(member: &Member, address: &str) -> bool {
-    member.peer_urls.iter().any(|url| same_address(url, address))
+    let strays = situation.strays(&agreed);
+    strange(order.host, &strays).map_or(Next::Done, Next::Refuse)
 }
 
 pub(super) fn several(members: &[&Member]) -> String {

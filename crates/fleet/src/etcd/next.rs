@@ -38,6 +38,8 @@ pub enum Goal {
     },
     /// A host that is about to be added finds nothing in its way.
     Clear {
+        /// Its name: kubeadm gives it to the member as well.
+        host: String,
         /// Its address.
         address: String,
     },
@@ -96,7 +98,7 @@ pub fn next(goal: &Goal, situation: &Situation, deeds: &Deeds) -> Next {
         Goal::Leave { host, force, snapshot } => {
             leave::leave(host, *force, snapshot, situation, deeds)
         }
-        Goal::Clear { address } => leave::clear(address, situation),
+        Goal::Clear { host, address } => leave::clear(&leave::Clear { host, address }, situation),
         Goal::Restore { hosts, path, token, force, .. } => {
             let order = restore::Restore { hosts, path, token, force: *force };
             restore::next(&order, situation, deeds)

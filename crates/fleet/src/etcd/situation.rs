@@ -113,13 +113,13 @@ impl Host {
         here.view.as_ref()
     }
 
-    /// Whether this member is the one of this host: by the URL of its manifest, or by its address where it has none or says nothing.
+    /// Whether this member is the one of this host: by the URL of its manifest; or where it has none or says nothing, by its
+    /// address or its name, which kubeadm gives to the member as well.
     pub(super) fn owns(&self, member: &Member) -> bool {
-        let own = self.said().map(|here| here.peer_url.as_str()).filter(|url| !url.is_empty());
-        member.peer_urls.iter().any(|url| match own {
-            Some(own) => same_url(own, url),
-            None => same_address(url, &self.address),
-        })
+        match self.said().map(|here| here.peer_url.as_str()).filter(|url| !url.is_empty()) {
+            Some(own) => member.peer_urls.iter().any(|url| same_url(own, url)),
+            None => is_of(member, &self.name, &self.address),
+        }
     }
 
     /// Why its member is of no use, for a sentence.
@@ -171,6 +171,12 @@ impl Agreed {
     pub(super) fn ill(&self) -> impl Iterator<Item = &Member> {
         self.voters().filter(|member| !self.healthy.iter().any(|(_, id)| *id == member.id))
     }
+}
+
+/// Whether a member has this name, or is at this address.
+pub(super) fn is_of(member: &Member, name: &str, address: &str) -> bool {
+    let named = !name.is_empty() && member.name == name;
+    named || member.peer_urls.iter().any(|url| same_address(url, address))
 }
 
 /// A member for a sentence.
@@ -243,6 +249,12 @@ impl Situation {
                 )
             })
         })
+    }
+
+    /// Members that are of no host here: who they are is not known.
+    pub(super) fn strays<'a>(&self, agreed: &'a Agreed) -> Vec<&'a Member> {
+        let owned = |member: &Member| self.hosts.iter().any(|host| host.owns(member));
+        agreed.members.iter().filter(|member| !owned(member)).collect()
     }
 
     /// The highest revision that a member knows.

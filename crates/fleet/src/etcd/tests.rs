@@ -121,6 +121,10 @@ pub(super) fn leave(host: usize, force: bool) -> Goal {
     Goal::Leave { host: format!("m{host}"), force, snapshot }
 }
 
+pub(super) fn clear(host: usize) -> Goal {
+    Goal::Clear { host: format!("m{host}"), address: address(host) }
+}
+
 pub(super) fn restore(hosts: &[usize], force: bool) -> Goal {
     Goal::Restore {
         hosts: hosts.iter().map(|number| format!("m{number}")).collect(),

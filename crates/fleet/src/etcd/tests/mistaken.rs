@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use insta::assert_snapshot;
 
 use super::Is::{Gone, Unreachable, Well};
-use super::{address, leave, mend, restore, situation};
+use super::{address, clear, leave, mend, restore, situation};
 use crate::etcd::{End, Goal, Plan, Situation, Standing, plan};
 
 fn refused(goal: &Goal, situation: &Situation) -> String {
@@ -44,4 +44,34 @@ fn the_address_of_a_dead_host_that_another_one_has_now_is_told() {
     let mut before = situation(&[Well, Well, Gone, Unreachable], 0);
     before.hosts[2].address = address(3);
     assert_snapshot!(refused(&leave(2, false), &before), @"m3 (https://10.10.0.13:2380) may be the member of m2, or of m3: correct their addresses in the inventory");
+}
+
+/// `m2` is gone, and its member is at another address than the inventory has, with this name.
+fn elsewhere(name: &str) -> Situation {
+    let mut situation = situation(&[Well, Well, Gone], 0);
+    for host in &mut situation.hosts {
+        let Ok(here) = &mut host.here else { continue };
+        for member in &mut here.view.as_mut().unwrap().members {
+            if member.id == "102" {
+                member.peer_urls = vec!["https://10.20.0.2:2380".to_owned()];
+                member.name = name.to_owned();
+            }
+        }
+    }
+    situation
+}
+
+#[test]
+fn the_member_of_a_host_that_is_gone_is_found_by_its_name() {
+    assert_snapshot!(plan(&leave(2, false), &elsewhere("m2")), @"
+    m0: make a snapshot of etcd: /var/backups/etcd.db
+    m0: take member 102 out, m2 (https://10.20.0.2:2380)
+    ");
+}
+
+#[test]
+fn while_there_are_members_of_no_host_none_has_left() {
+    assert_snapshot!(refused(&leave(2, false), &elsewhere("other")), @"no member of etcd has the name or the address of m2, and these are of no host of the inventory: other (https://10.20.0.2:2380), number 102. Add their hosts to it, or take them out with `etcdctl member remove NUMBER`");
+    // Etcd would take nobody in while it is not healthy, which is told first.
+    assert_snapshot!(refused(&clear(2), &elsewhere("other")), @"etcd takes in no member while one that votes is not healthy. Mend or remove first: other (https://10.20.0.2:2380)");
 }

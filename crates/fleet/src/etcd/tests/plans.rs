@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::Is::{Dead, Expected, Follows, Gone, Out, Unreachable, Well, Wiped};
-use super::{Is, address, leave, mend, restore, situation};
+use super::{Is, address, clear, leave, mend, restore, situation};
 use crate::etcd::{End, Goal, Plan, plan, same_address};
 
 fn shown(goal: &Goal, all: &[Is]) -> String {
@@ -174,7 +174,7 @@ fn op_b6_04_api_servers_get_the_members_one_by_one() {
 
 #[test]
 fn before_a_host_is_added_what_a_killed_join_left_goes() {
-    let clear = Goal::Clear { address: address(1) };
+    let clear = clear(1);
     assert_snapshot!(shown(&clear, &[Well, Expected, Well]), @"  m0: take member 101 out, https://10.10.0.11:2380, that never started");
     assert_snapshot!(shown(&clear, &[Well, Out, Well]), @"nothing to do");
     assert_snapshot!(refused(&clear, &[Well, Well, Well]), @"m1 (https://10.10.0.11:2380) is a healthy member of etcd already: nothing is to be added");
@@ -244,7 +244,7 @@ fn one_that_answers_and_is_not_healthy_for_a_moment_is_waited_for() {
     let mut before = situation(&[Well, Wiped, Well], 0);
     let here = before.hosts[2].here.as_mut().unwrap();
     here.view.as_mut().unwrap().healthy = false;
-    for goal in [mend(&[1]), leave(0, false), Goal::Clear { address: address(7) }] {
+    for goal in [mend(&[1]), leave(0, false), clear(7)] {
         let shown = plan(&goal, &before).to_string();
         let first = shown.lines().next().unwrap();
         assert_eq!(first.trim(), "wait for m2 (https://10.10.0.12:2380) to be healthy");

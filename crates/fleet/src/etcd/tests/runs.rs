@@ -12,6 +12,11 @@ fn leave(host: &str) -> Goal {
     Goal::Leave { host: host.to_owned(), force: false, snapshot: "/before".to_owned() }
 }
 
+fn clear(host: &str) -> Goal {
+    let address = format!("10.10.0.{}", host.trim_start_matches('m'));
+    Goal::Clear { host: host.to_owned(), address }
+}
+
 fn restore(token: &str) -> Goal {
     Goal::Restore {
         hosts: ["m1", "m11", "m12"].map(str::to_owned).to_vec(),
@@ -162,7 +167,7 @@ fn what_stands_in_the_way_of_a_new_member_is_cleared() {
         etcd::Api::member_add_learner(&world.cluster.member(&url), learner).unwrap();
         world
     };
-    dies_everywhere(left, |_| Goal::Clear { address: "10.10.0.13".to_owned() });
+    dies_everywhere(left, |_| clear("m13"));
 }
 
 #[test]
