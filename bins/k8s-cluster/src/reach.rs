@@ -40,7 +40,7 @@ pub(crate) fn contact(asked: &cli::Desk, inventory: &Inventory) -> Result<Box<dy
         .collect();
     let logs = match &asked.logs {
         Some(folder) => folder.clone(),
-        None => state()?.join(inventory.name.as_deref().unwrap_or("cluster")),
+        None => state()?.join(folder_of(inventory.name.as_deref().unwrap_or("cluster"))),
     };
     fs::DirBuilder::new()
         .recursive(true)
@@ -96,6 +96,12 @@ fn state() -> Result<PathBuf> {
     let state =
         state.ok_or_else(|| invalid("there is no HOME; say where logs are written: --logs"))?;
     Ok(state.join("k8s-cluster"))
+}
+
+/// A name as a folder's: one step, and never a way out.
+fn folder_of(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
 /// Who asks, for the hosts' journals.

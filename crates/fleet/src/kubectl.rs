@@ -48,7 +48,7 @@ pub(crate) fn arguments(action: &Action, node: &str, wait: Duration) -> Vec<Vec<
             }
             vec![arguments]
         }
-        Action::WaitReady => {
+        Action::WaitReady { .. } => {
             let timeout = format!("--timeout={}s", wait.as_secs().max(1));
             let node = format!("node/{node}");
             vec![call(&["wait", "--for=condition=Ready", &node, &timeout])]
@@ -65,7 +65,7 @@ pub(crate) fn limit(action: &Action, wait: Duration) -> Duration {
     MARGIN
         + match action {
             Action::Drain(drain) => drain.limit,
-            Action::WaitReady => wait,
+            Action::WaitReady { .. } => wait,
             _ => REQUEST,
         }
 }

@@ -107,7 +107,10 @@ pub enum Action {
     /// New pods may come again.
     Uncordon,
     /// Its node becomes Ready.
-    WaitReady,
+    WaitReady {
+        /// With a kubelet of this version, such as `1.36` or `1.36.1`: what a former one said does not count.
+        version: Option<String>,
+    },
     /// Its member leaves etcd.
     LeaveEtcd {
         /// Also below a quorum.
@@ -181,7 +184,10 @@ impl fmt::Display for Action {
                 write!(f, "move the pods away within {} s (drain)", drain.limit.as_secs())
             }
             Self::Uncordon => f.write_str("let pods come again (uncordon)"),
-            Self::WaitReady => f.write_str("wait until the node is Ready"),
+            Self::WaitReady { version: None } => f.write_str("wait until the node is Ready"),
+            Self::WaitReady { version: Some(version) } => {
+                write!(f, "wait until the node is Ready with kubelet {version}")
+            }
             Self::LeaveEtcd { force: false } => f.write_str("take its member out of etcd"),
             Self::LeaveEtcd { force: true } => {
                 f.write_str("take its member out of etcd, also below a quorum")

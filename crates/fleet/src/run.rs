@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use node_bootstrap::agent::{
-    Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, Request, Wish,
+    Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, KubernetesNode, Request, Wish,
 };
 use node_bootstrap::cluster::Invitation;
 use serde::Serialize;
@@ -127,7 +128,8 @@ struct Run<'a> {
     dropped: Mutex<BTreeSet<String>>,
     /// Hosts that the plan takes out of the cluster.
     leaving: BTreeSet<String>,
-    invitation: Mutex<Option<Invitation>>,
+    /// When it was made.
+    invitation: Mutex<Option<(Instant, Invitation)>>,
     /// The control plane that began the cluster in this run.
     speaker: Mutex<Option<String>>,
 }
@@ -239,11 +241,12 @@ impl Run<'_> {
                 self.done(name, &request, APPLY)
             }
             Action::Renew => self.done(name, &Request::RenewCertificates, WORK),
+            Action::WaitReady { version: Some(version) } => self.ready_with(name, version),
             Action::Label { .. }
             | Action::Cordon { .. }
             | Action::Drain(_)
             | Action::Uncordon
-            | Action::WaitReady
+            | Action::WaitReady { version: None }
             | Action::DeleteNode => self.node(task),
         }
     }
@@ -261,6 +264,42 @@ impl Run<'_> {
             kubectl::succeeded(&task.action, answer)?;
         }
         Ok(())
+    }
+
+    /// Waits until a node is Ready with a kubelet of a version: what the former one said stands for a while.
+    fn ready_with(&self, node: &str, version: &str) -> Result<(), ContactError> {
+        let begun = Instant::now();
+        let wanted = format!("{version}.");
+        let request = Request::Survey { wish: None, nodes: true, findings: false };
+        loop {
+            let answer = self.ask(&self.speaker(node)?, &request, WORK);
+            let found = match &answer {
+                Ok(Answer::Survey(survey)) => {
+                    survey.nodes.iter().flatten().find(|found| found.name == node)
+                }
+                _ => None,
+            };
+            let fits = |found: &KubernetesNode| {
+                found.version == version || found.version.starts_with(&wanted)
+            };
+            if found.is_some_and(|found| found.ready && fits(found)) {
+                return Ok(());
+            }
+            if begun.elapsed() >= self.work.wait || self.work.watch.stopped() {
+                let state = match (found, &answer) {
+                    (Some(found), _) if !fits(found) => format!("its kubelet is {}", found.version),
+                    (Some(found), _) => found.message.clone(),
+                    (None, Err(error)) => error.to_string(),
+                    (None, Ok(_)) => "the API did not tell of it".to_owned(),
+                };
+                let message = format!(
+                    "the node {node} is not Ready with kubelet {version} after {} s: {state}; see `journalctl -u kubelet` there",
+                    self.work.wait.as_secs()
+                );
+                return Err(Failure { kind: FailureKind::Failed, message, changes: 0 }.into());
+            }
+            thread::sleep(self.work.pace.pause);
+        }
     }
 
     fn etcd(&self, task: &Task) -> Result<(), ContactError> {
@@ -301,10 +340,12 @@ impl Run<'_> {
         wish.map(|wish| Box::new(wish.clone())).ok_or_else(|| unknown(host))
     }
 
-    /// What lets hosts in: made once for a run.
+    /// What lets hosts in: made once for a run, and anew before it ends.
     fn invitation(&self) -> Result<Invitation, ContactError> {
         let mut invitation = locked(&self.invitation);
-        if let Some(invitation) = &*invitation {
+        if let Some((made, invitation)) = &*invitation
+            && made.elapsed() < TOKEN / 2
+        {
             return Ok(invitation.clone());
         }
         let speaker = self.speaker("")?;
@@ -312,7 +353,7 @@ impl Run<'_> {
         let control_planes = self.work.inventory.with_role(HostRole::ControlPlane).count() > 1;
         let request = Request::Invite { control_planes, lifetime: TOKEN };
         match self.ask(&speaker, &request, WORK)? {
-            Answer::Invitation(made) => Ok(invitation.insert(made).clone()),
+            Answer::Invitation(made) => Ok(invitation.insert((Instant::now(), made)).1.clone()),
             _ => Err(unexpected()),
         }
     }

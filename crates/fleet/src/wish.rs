@@ -104,6 +104,8 @@ pub fn document(inventory: &Inventory, host: &Host) -> Value {
     let profile = if is_proxy { host.profile.as_deref() } else { inventory.profile_of(host) };
     if let Some(version) = &inventory.kubernetes.version
         && !is_proxy
+        // What is no mapping is told by who reads it.
+        && matches!(document["kubernetes"], Value::Null | Value::Object(_))
         && document["kubernetes"]["version"].is_null()
     {
         document["kubernetes"]["version"] = json!(version);
@@ -225,6 +227,14 @@ hosts:
         let node_ip = worker.kubelet.as_ref().unwrap().node_ip;
         assert_eq!(node_ip, Some("10.20.0.21".parse().unwrap()));
         assert!(worker.modules.is_some(), "the profile is under it");
+    }
+
+    #[test]
+    fn a_part_of_the_wrong_kind_is_told() {
+        let text = CLUSTER.replace("{swap: ignore}", "{kubernetes: '1.35'}");
+        let (inventory, _) = Inventory::read("cluster.yaml", &text).unwrap();
+        let errors = wishes(&inventory, &no_file).unwrap_err();
+        assert!(errors[0].to_string().contains("kubernetes"), "{}", errors[0]);
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn etcd(survey: &Survey) -> (String, bool) {
                 (_, _, false) => "not healthy",
             };
             let count = view.members.len();
-            (format!("{what}, {} of {count}", view.version), view.healthy)
+            (format!("{what}, {} of {count}", view.version), view.healthy && !view.learner)
         }
     }
 }

@@ -23,6 +23,6 @@ pub(crate) fn token(asked: &cli::Desk, ttl: SignedDuration, control_planes: bool
         bail!("{speaker} answered something else than a token")
     };
     let mut out = std::io::stdout().lock();
-    out.write_all(invitation.commands().as_bytes())?;
+    out.write_all(::cli::printable(&invitation.commands()).as_bytes())?;
     Ok(out.flush().map(|()| Exit::Ok)?)
 }

@@ -105,6 +105,14 @@ pub(super) fn look_at(
         }
         _ => {}
     }
+    if matches!(survey.standing, Standing::Node { .. })
+        && seen.nodes().is_some()
+        && seen.node(name).is_none()
+    {
+        plan.refuse(format!(
+            "{name} has the files of a node, and the cluster has no such node; `k8s-cluster remove {name}` and `add` make it anew"
+        ));
+    }
     if let Some(why) = wishes.get(name).and_then(|wish| other_minor(seen, survey, wish)) {
         plan.refuse(format!("{name}: {why}"));
     }
@@ -142,8 +150,8 @@ pub(super) fn prepare(
     seen: Seen<'_>,
     is_meant: &dyn Fn(&Host) -> bool,
 ) -> Vec<Phase> {
-    let mut of = |role: &dyn Fn(HostRole) -> bool| -> Vec<Task> {
-        let hosts = seen.inventory.hosts.iter().filter(|host| role(host.role) && is_meant(host));
+    let mut of = |is_one: &dyn Fn(&Host) -> bool| -> Vec<Task> {
+        let hosts = seen.inventory.hosts.iter().filter(|host| is_one(host) && is_meant(host));
         let mut tasks = Vec::new();
         for host in hosts {
             let Some(outlook) = seen.of(&host.name).and_then(|survey| survey.outlook.as_ref())
@@ -162,12 +170,20 @@ pub(super) fn prepare(
         }
         tasks
     };
-    let proxies = of(&|role| role == HostRole::Proxy);
-    let nodes = of(&|role| role != HostRole::Proxy);
+    let proxies = of(&|host| host.role == HostRole::Proxy);
+    let serves = |host: &Host| {
+        host.role == HostRole::ControlPlane
+            && seen
+                .of(&host.name)
+                .is_some_and(|survey| matches!(survey.standing, Standing::Node { .. }))
+    };
+    let serving = of(&|host| serves(host));
+    let others = of(&|host| host.role != HostRole::Proxy && !serves(host));
     let mut phases = Plan::default();
     // Clients go on through the others meanwhile.
     phases.phase("proxies", Order::OneByOne, proxies);
-    phases.phase("prepare hosts", Order::Together, nodes);
+    phases.phase("control planes that serve", Order::OneByOne, serving);
+    phases.phase("prepare hosts", Order::Together, others);
     phases.phases
 }
 

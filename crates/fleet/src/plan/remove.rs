@@ -39,6 +39,15 @@ pub fn remove(
         plan.refuse("a cluster cannot lose its last control plane; `k8s-cluster clean` takes the whole cluster apart");
         return plan;
     }
+    let endpoint = seen.inventory.high_availability.as_ref().map(|it| it.endpoint.host());
+    for host in hosts.iter().filter(|host| host.role == HostRole::Proxy) {
+        if endpoint.is_some_and(|endpoint| *endpoint == host.address.into()) {
+            plan.refuse(format!(
+                "{} has the address of the API, {}: all nodes would lose the cluster. Give the address to another host first",
+                host.name, host.address
+            ));
+        }
+    }
     let speaks = seen.control_planes().any(|host| !is_named(host) && seen.speaks(&host.name));
     if !speaks {
         plan.refuse("no API server of a control plane that stays answers; `k8s-cluster status` shows what there is");

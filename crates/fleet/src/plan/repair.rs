@@ -45,12 +45,6 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
             plan.refuse("no API server of the cluster answers: first mend its control planes");
         }
         if matches!(survey.standing, Standing::Node { .. }) {
-            if seen.node(name).is_none() {
-                plan.refuse(format!(
-                    "{name} has the files of a node, and the cluster has no such node; `k8s-cluster remove {name}` and `add` make it anew"
-                ));
-                continue;
-            }
             if seen.node(name).is_some_and(|node| node.ready) {
                 plan.note(format!(
                     "{name} is Ready; its runtime and kubelet are not started again"
@@ -58,7 +52,7 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
             } else {
                 let units = UNITS.map(str::to_owned).to_vec();
                 restarts.push(task(host, Action::Restart { units }));
-                waits.push(task(host, Action::WaitReady));
+                waits.push(task(host, Action::WaitReady { version: None }));
             }
         }
     }

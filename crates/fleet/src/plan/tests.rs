@@ -455,7 +455,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp1: keep new pods away (cordon)
       cp1: move the pods away within 300 s (drain)
       cp1: install kubelet and kubectl 1.36, and start the kubelet again
-      cp1: wait until the node is Ready
+      cp1: wait until the node is Ready with kubelet 1.36
       cp1: let pods come again (uncordon)
     upgrade cp2
       cp2: install kubeadm 1.36
@@ -463,7 +463,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp2: keep new pods away (cordon)
       cp2: move the pods away within 300 s (drain)
       cp2: install kubelet and kubectl 1.36, and start the kubelet again
-      cp2: wait until the node is Ready
+      cp2: wait until the node is Ready with kubelet 1.36
       cp2: let pods come again (uncordon)
     upgrade cp3
       cp3: install kubeadm 1.36
@@ -471,7 +471,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       cp3: keep new pods away (cordon)
       cp3: move the pods away within 300 s (drain)
       cp3: install kubelet and kubectl 1.36, and start the kubelet again
-      cp3: wait until the node is Ready
+      cp3: wait until the node is Ready with kubelet 1.36
       cp3: let pods come again (uncordon)
     upgrade w1
       w1: install kubeadm 1.36
@@ -479,7 +479,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       w1: keep new pods away (cordon)
       w1: move the pods away within 300 s (drain)
       w1: install kubelet and kubectl 1.36, and start the kubelet again
-      w1: wait until the node is Ready
+      w1: wait until the node is Ready with kubelet 1.36
       w1: let pods come again (uncordon)
     upgrade w2
       w2: install kubeadm 1.36
@@ -487,7 +487,7 @@ fn an_upgrade_goes_one_minor_control_planes_first() {
       w2: keep new pods away (cordon)
       w2: move the pods away within 300 s (drain)
       w2: install kubelet and kubectl 1.36, and start the kubelet again
-      w2: wait until the node is Ready
+      w2: wait until the node is Ready with kubelet 1.36
       w2: let pods come again (uncordon)
     ");
 }
@@ -520,7 +520,7 @@ fn an_upgrade_that_was_cut_short_goes_on_where_it_was() {
       cp3: keep new pods away (cordon)
       cp3: move the pods away within 300 s (drain)
       cp3: install kubelet and kubectl 1.36, and start the kubelet again
-      cp3: wait until the node is Ready
+      cp3: wait until the node is Ready with kubelet 1.36
       cp3: let pods come again (uncordon)
     upgrade w1
       w1: let pods come again (uncordon)
@@ -530,7 +530,7 @@ fn an_upgrade_that_was_cut_short_goes_on_where_it_was() {
       w2: keep new pods away (cordon)
       w2: move the pods away within 300 s (drain)
       w2: install kubelet and kubectl 1.36, and start the kubelet again
-      w2: wait until the node is Ready
+      w2: wait until the node is Ready with kubelet 1.36
       w2: let pods come again (uncordon)
     ");
 }

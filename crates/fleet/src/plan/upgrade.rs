@@ -101,7 +101,12 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
         plan.note("every host has the version of the inventory");
         return plan;
     }
-    if states.iter().any(|state| state.0.role == HostRole::ControlPlane && !todo(state).is_empty())
+    // Where etcd is elsewhere, its snapshots are, too.
+    let has_member = seen.of(&speaker.name).is_some_and(|survey| survey.etcd.is_some());
+    if has_member
+        && states
+            .iter()
+            .any(|state| state.0.role == HostRole::ControlPlane && !todo(state).is_empty())
     {
         let path = snapshot_path("upgrade", now);
         plan.phase("snapshot", Order::OneByOne, vec![task(speaker, Action::Snapshot { path })]);
@@ -160,14 +165,18 @@ impl Part {
             Self::Node => vec![upgrade(UpgradePart::Node)],
             Self::Cordon => vec![Action::Cordon { mark: true }],
             Self::Kubelet => {
-                vec![Action::Drain(drain.clone()), upgrade(UpgradePart::Kubelet), Action::WaitReady]
+                vec![
+                    Action::Drain(drain.clone()),
+                    upgrade(UpgradePart::Kubelet),
+                    Action::WaitReady { version: Some(to.to_owned()) },
+                ]
             }
             Self::Restart => vec![
                 Action::Drain(drain.clone()),
                 // What a run that was cut short owes.
                 upgrade(UpgradePart::Kubelet),
                 Action::Restart { units: vec!["kubelet".to_owned()] },
-                Action::WaitReady,
+                Action::WaitReady { version: Some(to.to_owned()) },
             ],
             Self::Uncordon => vec![Action::Uncordon],
         }
