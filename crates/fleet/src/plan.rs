@@ -173,7 +173,9 @@ impl fmt::Display for Action {
             }
             Self::Init => f.write_str("become the first control plane (kubeadm init)"),
             Self::Follow => f.write_str("get what follows kubeadm init: access, network plugin"),
-            Self::ClearEtcd => f.write_str("take a member out of etcd that never started here"),
+            Self::ClearEtcd => {
+                f.write_str("make place in etcd, should a killed join have left a member")
+            }
             Self::Join => f.write_str("join (kubeadm join)"),
             Self::Label { labels } => {
                 let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));

@@ -193,9 +193,9 @@ fn bare_hosts_are_prepared_together_and_control_planes_join_one_by_one() {
     the first control plane
       cp1: become the first control plane (kubeadm init)
     control planes (one by one)
-      cp2: take a member out of etcd that never started here
+      cp2: make place in etcd, should a killed join have left a member
       cp2: join (kubeadm join)
-      cp3: take a member out of etcd that never started here
+      cp3: make place in etcd, should a killed join have left a member
       cp3: join (kubeadm join)
     workers (together)
       w1: join (kubeadm join)
@@ -310,7 +310,7 @@ fn a_new_control_plane_is_told_to_proxies_first() {
       lb: make 1 change
           haproxy: write /etc/haproxy/haproxy.cfg
     control planes
-      cp3: take a member out of etcd that never started here
+      cp3: make place in etcd, should a killed join have left a member
       cp3: join (kubeadm join)
     ");
 }

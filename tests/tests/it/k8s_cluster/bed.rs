@@ -133,7 +133,7 @@ pub(super) fn ask(
 #[expect(clippy::panic, reason = "a test that cannot go on is to fail")]
 pub(super) fn away<T: std::fmt::Debug>(result: Result<T, ContactError>) -> String {
     match result {
-        Err(ContactError::Away(text)) => text,
+        Err(ContactError::Away(text) | ContactError::Unreachable(text)) => text,
         other => panic!("the host is not away: {other:?}"),
     }
 }

@@ -71,7 +71,7 @@ fn a_host_that_hangs_meets_the_deadline() {
         let begin = Instant::now();
         let late = ask(&contact, "one", &play("sleep"), Duration::from_secs(3));
         assert!(matches!(late, Err(ContactError::Deadline { .. })), "{late:?}");
-        assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
 
         bed.host().done(&["pkill", "-KILL", "-f", "sleep 300"]);
 
@@ -85,7 +85,7 @@ fn a_host_that_hangs_meets_the_deadline() {
             assert!(matches!(broken, Err(ContactError::Broken(_))), "{broken:?}");
             begin
         });
-        assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(40), "{:?}", begin.elapsed());
         has(&away(ask(&contact, "one", &Request::Undo, LONG)), &["does not answer"]);
         bed.host().done(&["iptables", "-F", "INPUT"]);
 
@@ -94,7 +94,7 @@ fn a_host_that_hangs_meets_the_deadline() {
         let begin = Instant::now();
         let contact = bed.contact(bed.target("ops"), options());
         has(&away(ask(&contact, "one", &Request::Undo, LONG)), &["does not answer"]);
-        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
         bed.host().done(&["sh", "-c", "kill -CONT $(cat /run/sshd.pid)"]);
         ask(&contact, "one", &Request::Undo, LONG).unwrap();
     });

@@ -194,7 +194,9 @@ status: {{}}
     /// What `k8s-cluster add` and kubeadm do: nothing is in the way, a learner is taken in, started and promoted.
     pub(super) fn add(&self, number: usize) {
         let host = &self.hosts[number];
-        let cleared = self.run(&Goal::Clear { host: host.name().to_owned(), address: host.address().to_owned() }).unwrap();
+        let cleared = self
+            .run(&Goal::Clear { host: host.name().to_owned(), address: host.address().to_owned() })
+            .unwrap();
         assert_eq!(cleared.actions, []);
         // A parked manifest without data, of a host that is no member: to mend it is to take it in.
         host.write(
