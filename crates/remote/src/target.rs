@@ -295,4 +295,57 @@ mod tests {
         assert!(proxy.starts_with("ssh -F '/100%%/c' "), "{proxy}");
         assert_eq!(through("none", &options), None);
     }
+
+    /// All ways in which a host is called.
+    fn all_calls(options: &Options) -> Vec<Vec<String>> {
+        let named = Target {
+            user: Some("ops".to_owned()),
+            identity_file: Some("~/.ssh/cluster".to_owned()),
+            jump: Some("ops@bastion".to_owned()),
+            ..target()
+        };
+        let line = crate::wrap::line(crate::wrap::Sudo::Asking, &["node-prep", "agent"]);
+        let socket = Some(Path::new("/tmp/w-1/0"));
+        [target(), named]
+            .iter()
+            .flat_map(|target| {
+                [target.call(options, socket, &line), target.call(options, None, &line)]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn op_b6_06_no_terminal_is_asked_for() {
+        for words in all_calls(&Options::default()) {
+            assert_eq!(words[0], "-T");
+            assert!(!words.iter().any(|word| word.starts_with("-t")), "{words:?}");
+            assert!(words.contains(&"RequestTTY=no".to_owned()), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn op_b6_12_a_password_is_no_word_and_no_host_key_is_taken_unseen() {
+        let password = Some(Secret::new("s3cret-sudo"));
+        for accept_new_host_keys in [false, true] {
+            let options = Options {
+                accept_new_host_keys,
+                sudo_password: password.clone(),
+                ..Options::default()
+            };
+            assert!(!format!("{options:?}").contains("s3cret"));
+            assert!(!target().by_hand(&options).contains("s3cret"));
+            for words in all_calls(&options) {
+                let all = words.join("\n");
+                assert!(!all.contains("s3cret"), "{all}");
+                // Also on the way there.
+                let keys = if accept_new_host_keys { "accept-new" } else { "yes" };
+                for checked in all.split("StrictHostKeyChecking=").skip(1) {
+                    assert!(checked.starts_with(keys), "{all}");
+                }
+                assert!(
+                    all.contains("StrictHostKeyChecking=") && !all.contains("UserKnownHostsFile")
+                );
+            }
+        }
+    }
 }

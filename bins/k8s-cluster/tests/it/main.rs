@@ -164,3 +164,27 @@ fn the_command_line_has_what_there_is_and_nothing_else() {
     assert_eq!(run(folder.path(), &["deploy"]).status.code(), Some(2));
     assert!(run(folder.path(), &["completions", "bash"]).status.success());
 }
+
+#[test]
+fn op_b6_13_files_of_users_are_read_and_never_written() {
+    let comment = "# mine, with a  strange   layout\n";
+    let folder = folder(&[]);
+    let path = folder.path().join("cluster-configuration.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{comment}{text}{comment}")).unwrap();
+    let content = || -> Vec<(String, Vec<u8>)> {
+        let names = files(folder.path()).into_iter().filter(|name| !name.starts_with("out/"));
+        names
+            .map(|name| {
+                let content = std::fs::read(folder.path().join(&name)).unwrap();
+                (name, content)
+            })
+            .collect()
+    };
+    let before = content();
+    for words in ["check -p .", "convert -p .", "render -p . --legacy out"] {
+        let output = run(folder.path(), &words.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{words}: {}", shown(&output));
+        assert!(content() == before, "{words}");
+    }
+}

@@ -292,7 +292,12 @@ impl Lab {
 /// What counts of a host.
 fn shown(world: World) -> String {
     let mut text = String::new();
+    let has_data = world.files.keys().any(|path| path.starts_with("/var/lib/etcd/"));
     for (path, entry) in &world.files {
+        // kubeadm may leave it empty, which does not matter to anyone.
+        if path == "/var/lib/etcd" && !has_data {
+            continue;
+        }
         let content = match &entry.kind {
             // Which of the data of the fake cluster it is tells nothing.
             _ if path.ends_with("/member/disk") => "data".to_owned(),

@@ -378,3 +378,34 @@ fn versions_are_read_as_servers_write_them() {
     assert!(Version::new(1, 9) < Version::new(1, 10));
     assert_snapshot!(read("one").unwrap_err(), @"`one` is no version of Kubernetes: one such as 1.35 is expected");
 }
+
+#[test]
+fn op_b6_20_what_was_taken_out_of_the_api_is_converted_or_refused() {
+    let workload = |kind: &str, name: &str| {
+        format!(
+            "---\napiVersion: extensions/v1beta1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}\n"
+        )
+    };
+    let text = [
+        workload("DaemonSet", "kube-proxy"),
+        workload("Deployment", "kubernetes-dashboard"),
+        "---\napiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: gone}\n".into(),
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: kept}\nspec: {ports: [{port: 80}]}\n"
+            .into(),
+    ];
+    let loaded = load(&[Input::text("old.yaml", text.concat())], &LoadOptions::default());
+    let server = Some("1.36.2".parse().unwrap());
+    let refused: Vec<bool> = loaded
+        .manifests
+        .iter()
+        .map(|manifest| lint(manifest, server).iter().any(diagnostics::Problem::is_error))
+        .collect();
+    assert_eq!(refused, [true, true, true, false]);
+    for (manifest, name) in loaded.manifests.iter().zip(["kube-proxy", "kubernetes-dashboard"]) {
+        let (new, ..) = convert_manifest(manifest);
+        let value = new.object.value();
+        assert_eq!(value["apiVersion"], "apps/v1");
+        assert_eq!(value["spec"]["selector"]["matchLabels"]["app"], name);
+        assert!(lint(&new, server).is_empty());
+    }
+}

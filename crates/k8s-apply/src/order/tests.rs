@@ -74,7 +74,7 @@ fn every_kind_has_its_stage() {
 }
 
 #[test]
-fn a_dependency_is_waited_for_and_wins_over_stages() {
+fn op_b6_18_a_dependency_is_waited_for_and_wins_over_stages() {
     let deployment = |name: &str, on: &str| manifest("apps/v1", "Deployment", name, on);
     let text = [
         deployment(

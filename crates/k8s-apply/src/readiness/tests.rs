@@ -395,3 +395,21 @@ proptest! {
         prop_assert!(!of(&one, &Options::default()).is_ready());
     }
 }
+
+#[test]
+fn op_b6_10_a_pod_whose_container_statuses_are_null_is_waited_for_with_a_reason() {
+    for (statuses, reason) in [
+        (json!({"phase": "Pending", "containerStatuses": null}), "progressing: "),
+        (json!({"phase": "Running", "containerStatuses": [null]}), "progressing: "),
+        (
+            json!({"phase": "Running", "containerStatuses": [{"name": "app", "state": null}], "conditions": null}),
+            "progressing: ",
+        ),
+        (json!({"phase": null, "initContainerStatuses": null}), "progressing: "),
+    ] {
+        let spec = json!({"nodeName": "n", "containers": [{"name": "app"}]});
+        let shown = statuses.to_string();
+        let told = told(&object("v1", "Pod", spec, statuses));
+        assert!(told.starts_with(reason) && told.len() > reason.len(), "{shown}: {told}");
+    }
+}

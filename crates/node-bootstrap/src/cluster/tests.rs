@@ -318,3 +318,65 @@ fn secrets_are_no_arguments_of_what_is_typed_elsewhere() {
     }
     assert!(text.lines().any(|line| line.ends_with("--token-stdin --control-plane")));
 }
+
+/// What kubeadm reads of every profile, of all that can be said, and of hosts that join.
+fn all_documents() -> Vec<String> {
+    let mut documents: Vec<String> =
+        Profile::ALL.iter().map(|profile| shown(&Node::from_profile(*profile).unwrap())).collect();
+    let whole = Node::read("node.yaml", WHOLE).unwrap();
+    documents.push(shown(&whole));
+    documents.push(joining(&whole, Some(CertificateKey::from_bytes(&[7; 32]))));
+    documents.push(joining(&Node::default(), None));
+    documents
+}
+
+#[test]
+fn op_b6_19_nothing_takes_tls_authentication_or_dns_from_a_cluster() {
+    for document in all_documents() {
+        for weak in [
+            "insecure",
+            "anonymous",
+            "AlwaysAllow",
+            "authorization-mode",
+            "unsafeSkipCAVerification",
+            "readOnlyPort",
+            "client-cert-auth",
+            "addon/coredns",
+            "skipPhases",
+            "http://",
+        ] {
+            assert!(!document.contains(weak), "{weak} is in\n{document}");
+        }
+        let joins = document.contains("kind: JoinConfiguration");
+        assert_eq!(joins, document.contains("caCertHashes:\n    - sha256:"), "{document}");
+        assert!(joins || document.contains("dnsDomain: "), "{document}");
+    }
+}
+
+#[test]
+fn op_b6_20_kubeadm_is_told_nothing_that_was_taken_out_of_kubernetes() {
+    const KNOWN: [&str; 3] = [
+        "kubeadm.k8s.io/v1beta4",
+        "kubelet.config.k8s.io/v1beta1",
+        "kubeproxy.config.k8s.io/v1alpha1",
+    ];
+    for document in all_documents() {
+        let versions = document.lines().filter_map(|line| line.strip_prefix("apiVersion: "));
+        for version in versions {
+            assert!(KNOWN.contains(&version), "{version}");
+        }
+        for gone in [
+            "insecure-port",
+            "hyperkube",
+            "dockershim",
+            "require-kubeconfig",
+            "pod-infra-container-image",
+            "container-runtime:",
+            "10251",
+            "10252",
+            "node-role.kubernetes.io/master",
+        ] {
+            assert!(!document.contains(gone), "{gone} is in\n{document}");
+        }
+    }
+}
