@@ -188,8 +188,12 @@ pub enum EtcdRequest {
     /// Ends the member of this host: its manifest is parked where the kubelet does not look.
     Park,
     /// Puts the data of a parked member away. They are not deleted.
-    PutDataAway,
-    /// Deletes what was put away.
+    PutDataAway {
+        /// Whether [`EtcdRequest::DropOldData`] shall never delete them, as those from before a restore.
+        #[serde(default)]
+        keep: bool,
+    },
+    /// Deletes what was put away, but for what is to be kept.
     DropOldData,
     /// Starts the parked member with these members.
     Start {

@@ -18,7 +18,7 @@ pub(super) struct Mend<'a> {
     pub(super) hosts: &'a [String],
     /// Where a snapshot is made before.
     pub(super) snapshot: &'a str,
-    /// Whether data that were put away stay, in the end.
+    /// Whether data are put away to be kept, and none are deleted in the end.
     pub(super) keep_old: bool,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn next(order: &Mend<'_>, situation: &Situation, deeds: &Deeds) -> Ne
         .iter()
         .find_map(|patient| promote(&agreed, patient))
         .or_else(|| patients.iter().find_map(|patient| take_out(order, &agreed, patient, deeds)))
-        .or_else(|| patients.iter().find_map(|patient| take_in(&agreed, patient)));
+        .or_else(|| patients.iter().find_map(|patient| take_in(order, &agreed, patient)));
     if let Some(next) = found {
         return next;
     }
@@ -208,11 +208,13 @@ pub(super) fn park(host: &Host) -> Next {
     Next::Do(Action::ask(&host.name, EtcdRequest::Park, "stop the member: park its manifest"))
 }
 
-pub(super) fn put_data_away(host: &Host) -> Next {
-    Next::Do(Action::ask(&host.name, EtcdRequest::PutDataAway, "put the data away"))
+/// Puts data away. Of those from before a restore it is not known that somebody else has them, too: such are kept.
+pub(super) fn put_data_away(host: &Host, keep: bool) -> Next {
+    let text = if keep { "put the data away, to be kept" } else { "put the data away" };
+    Next::Do(Action::ask(&host.name, EtcdRequest::PutDataAway { keep }, text))
 }
 
-fn take_in(agreed: &Agreed, patient: &Patient<'_>) -> Option<Next> {
+fn take_in(order: &Mend<'_>, agreed: &Agreed, patient: &Patient<'_>) -> Option<Next> {
     let Patient { host, here, stage } = patient;
     if !matches!(stage, Stage::Expected | Stage::Out) {
         return None;
@@ -221,7 +223,7 @@ fn take_in(agreed: &Agreed, patient: &Patient<'_>) -> Option<Next> {
         return Some(park(host));
     }
     if here.has_data {
-        return Some(put_data_away(host));
+        return Some(put_data_away(host, order.keep_old));
     }
     let Some((ask, _)) = agreed.to_ask(&[]) else {
         let what = "a member to ask".to_owned();

@@ -80,8 +80,9 @@ impl Situation {
                 here.manifest = ManifestPlace::Parked;
                 here.view = None;
             }
-            EtcdRequest::PutDataAway => {
-                here.has_old_data |= here.has_data;
+            EtcdRequest::PutDataAway { keep } => {
+                here.has_kept_data |= here.has_data && *keep;
+                here.has_old_data |= here.has_data && !*keep;
                 here.has_data = false;
             }
             EtcdRequest::DropOldData => here.has_old_data = false,

@@ -95,7 +95,7 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         hosts.iter().map(|(_, here)| format!("{}={}", here.name, here.peer_url)).collect();
     if let Some((host, here)) = hosts.iter().find(|(host, _)| !deeds.restored(&host.name)) {
         if here.has_data {
-            return put_data_away(host);
+            return put_data_away(host, true);
         }
         let request = EtcdRequest::Restore {
             path: order.path.to_owned(),
@@ -140,7 +140,7 @@ fn is_needless(
     let healthy: Vec<&str> = agreed.healthy.iter().map(|(host, _)| host.as_str()).collect();
     let rest: Vec<String> =
         order.hosts.iter().filter(|name| !healthy.contains(&name.as_str())).cloned().collect();
-    let went_through = hosts.iter().any(|(_, here)| here.has_old_data)
+    let went_through = hosts.iter().any(|(_, here)| here.has_kept_data)
         && hosts.iter().all(|(host, here)| {
             healthy.contains(&host.name.as_str()) || here.manifest == ManifestPlace::Parked
         });

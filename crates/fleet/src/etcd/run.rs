@@ -329,6 +329,6 @@ fn limit_of(request: &EtcdRequest) -> Duration {
         EtcdRequest::Remove { .. }
         | EtcdRequest::HandOver { .. }
         | EtcdRequest::Park
-        | EtcdRequest::PutDataAway => SHORT,
+        | EtcdRequest::PutDataAway { .. } => SHORT,
     }
 }

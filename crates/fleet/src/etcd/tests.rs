@@ -95,6 +95,7 @@ pub(super) fn situation(all: &[Is], leader: usize) -> Situation {
             client_url: format!("https://{}:2379", address(number)),
             has_data: !matches!(is, Is::Wiped | Is::Expected),
             has_old_data: matches!(is, Is::Expected | Is::Follows),
+            has_kept_data: false,
             view: answers.then_some(view),
             silence: (!answers && !parked).then(|| "connection refused".to_owned()),
             api_server: vec!["https://127.0.0.1:2379".to_owned()],

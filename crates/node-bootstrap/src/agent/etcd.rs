@@ -81,7 +81,8 @@ pub fn etcd_here(host: &dyn Host, connect: &Connect<'_>) -> Result<Option<EtcdHe
             here.peer_url.clone_from(&local.peer_url);
             here.client_url.clone_from(&local.client_url);
             here.has_data = data::has_data(host, &local)?;
-            here.has_old_data = !data::put_away(host, &local)?.is_empty();
+            here.has_old_data = !data::put_away(host, &local, data::GONE)?.is_empty();
+            here.has_kept_data = !data::put_away(host, &local, data::KEPT)?.is_empty();
             match local.connect(host, connect).and_then(|api| Ok(api.view()?)) {
                 Ok(view) => here.view = Some(view),
                 Err(Trouble::Host(error)) => return Err(error),
@@ -168,7 +169,7 @@ impl Work<'_> {
             EtcdRequest::Promote { id, limit } => self.promote(id, *limit)?,
             EtcdRequest::HandOver { to } => self.hand_over(to)?,
             EtcdRequest::Park => self.park()?,
-            EtcdRequest::PutDataAway => self.put_data_away()?,
+            EtcdRequest::PutDataAway { keep } => self.put_data_away(*keep)?,
             EtcdRequest::DropOldData => self.drop_old_data()?,
             EtcdRequest::Start { initial_cluster, state, limit } => {
                 self.start(initial_cluster, *state, *limit)?;

@@ -140,8 +140,11 @@ pub struct EtcdHere {
     pub client_url: String,
     /// Whether there are data.
     pub has_data: bool,
-    /// Whether there are data that were put away.
+    /// Whether there are data that were put away for the time of a mending.
     pub has_old_data: bool,
+    /// Whether there are data that were put away to be kept, as by a restore.
+    #[serde(default)]
+    pub has_kept_data: bool,
     /// What it says itself; `None` where it does not answer.
     pub view: Option<etcd::View>,
     /// Why it does not answer.

@@ -32,6 +32,7 @@ fn any_situation() -> impl Strategy<Value = Situation> {
             for (host, noise) in situation.hosts.iter_mut().zip(noise) {
                 let Ok(here) = &mut host.here else { continue };
                 here.has_old_data |= noise & 1 == 1;
+                here.has_kept_data = noise & 0b1001 == 0b1001;
                 if noise & 0b1110 == 0b1110 {
                     here.manifest = ManifestPlace::Parked;
                     here.view = None;
@@ -138,7 +139,7 @@ proptest! {
             match next(&goal, &situation, &deeds) {
                 Next::Together(_) => unreachable!("only a restore does this"),
                 Next::Do(action) => {
-                    if action.what == What::Ask(EtcdRequest::PutDataAway)
+                    if matches!(action.what, What::Ask(EtcdRequest::PutDataAway { .. }))
                         && let Standing::Agreed(agreed) = situation.standing()
                     {
                         let host = situation.host(&action.host).unwrap();

@@ -93,6 +93,15 @@ fn of_what_is_healthy_nothing_is_touched() {
 }
 
 #[test]
+fn what_a_restore_put_away_stays_when_members_are_mended() {
+    let mut before = situation(&[Well, Well, Well], 0);
+    for host in &mut before.hosts {
+        host.here.as_mut().unwrap().has_kept_data = true;
+    }
+    assert_snapshot!(plan(&mend(&[0, 1, 2]), &before), @"nothing to do");
+}
+
+#[test]
 fn several_are_mended_together_the_dead_ones_out_first() {
     assert_snapshot!(shown(&mend(&[1, 2]), &[Well, Dead, Wiped, Well, Well]), @"
     m0: make a snapshot of etcd: /var/backups/etcd.db
@@ -191,9 +200,9 @@ fn all_are_started_again_from_a_snapshot() {
       m1: stop the member: park its manifest
       m2: stop the member: park its manifest
       m0: stop the member: park its manifest
-      m0: put the data away
+      m0: put the data away, to be kept
       m0: make data of the snapshot
-      m1: put the data away
+      m1: put the data away, to be kept
       m1: make data of the snapshot
       m2: make data of the snapshot
       m0: start the member with the restored data
@@ -210,7 +219,7 @@ fn a_restore_without_one_that_is_gone_says_what_to_do_with_it() {
       m0: take the snapshot: /var/backups/etcd.db
       m2: stop the member: park its manifest
       m0: stop the member: park its manifest
-      m0: put the data away
+      m0: put the data away, to be kept
       m0: make data of the snapshot
       m0: start the member with the restored data
     note: lost is what was written after revision 960, that of the snapshot: 40 revisions, as the highest known is 1000

@@ -75,7 +75,7 @@ fn dies_everywhere(world: impl Fn() -> World, goal: impl Fn(&World) -> Goal) -> 
 /// The same; after a restore that was begun twice more data were put away.
 fn same(one: &[String], other: &[String], restored: bool) -> bool {
     let plain = |state: &[String]| {
-        let lines = state.iter().map(|line| line.replace("old data true", "old data false"));
+        let lines = state.iter().map(|line| line.replace("kept data true", "kept data false"));
         lines.collect::<Vec<_>>()
     };
     one == other || restored && plain(one) == plain(other)
@@ -91,9 +91,9 @@ fn broken(count: usize, breaks: impl Fn(&World)) -> World {
 fn op_b6_07_a_wiped_member_is_mended_wherever_the_desk_dies() {
     let state = dies_everywhere(|| broken(3, |world| world.wipe("m1")), |_| mend(&["m1"]));
     insta::assert_snapshot!(state.join("\n"), @"
-    m1: InPlace, data true, old data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
-    m11: InPlace, data true, old data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
-    m12: InPlace, data true, old data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
+    m1: InPlace, data true, old data false, kept data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
+    m11: InPlace, data true, old data false, kept data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
+    m12: InPlace, data true, old data false, kept data false, healthy and learner Some((true, false)), API server https://10.10.0.1:2379,https://10.10.0.11:2379,https://10.10.0.12:2379
     ");
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Disk {
     pub(super) existing: bool,
     pub(super) data: Option<String>,
     pub(super) old_data: Vec<String>,
+    pub(super) kept_data: Vec<String>,
     pub(super) api_server: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
     /// Whether nobody reaches it, though its member goes on.
@@ -169,11 +170,12 @@ impl World {
             let Ok(here) = &host.here else { return format!("{}: away", host.name) };
             let view = here.view.as_ref().map(|view| (view.healthy, view.learner));
             format!(
-                "{}: {:?}, data {}, old data {}, healthy and learner {view:?}, API server {}",
+                "{}: {:?}, data {}, old data {}, kept data {}, healthy and learner {view:?}, API server {}",
                 host.name,
                 here.manifest,
                 here.has_data,
                 here.has_old_data,
+                here.has_kept_data,
                 here.api_server.join(",")
             )
         });
@@ -229,6 +231,7 @@ impl World {
             client_url: client_url(name),
             has_data: disk.data.is_some(),
             has_old_data: !disk.old_data.is_empty(),
+            has_kept_data: !disk.kept_data.is_empty(),
             silence: view.as_ref().err().map(ToString::to_string),
             view: view.ok(),
             api_server: disk.api_server.clone(),
@@ -269,9 +272,10 @@ impl World {
             }
             EtcdRequest::HandOver { to } => member.move_leader(to).map_err(failed)?,
             EtcdRequest::Park => disk.manifest = ManifestPlace::Parked,
-            EtcdRequest::PutDataAway => {
+            EtcdRequest::PutDataAway { keep } => {
                 assert_eq!(disk.manifest, ManifestPlace::Parked);
-                disk.old_data.extend(disk.data.take());
+                let away = if *keep { &mut disk.kept_data } else { &mut disk.old_data };
+                away.extend(disk.data.take());
             }
             EtcdRequest::DropOldData => disk.old_data.clear(),
             EtcdRequest::Start { initial_cluster, state, .. } => {

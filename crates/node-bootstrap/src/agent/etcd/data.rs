@@ -16,6 +16,11 @@ const MEMBER: &str = "member";
 /// What tells of which snapshot data were made, inside of their folder.
 pub(super) const MARK: &str = "restored-by-node-prep";
 
+/// In the name of data that were put away, and may be deleted when their member is well again.
+pub(super) const GONE: &str = "gone";
+/// The same of data that only a person deletes: what was written after a snapshot may be nowhere else.
+pub(super) const KEPT: &str = "kept";
+
 /// Whether there are data.
 pub(super) fn has_data(host: &dyn Host, local: &Local) -> Result<bool, HostError> {
     Ok(host.list(&local.data)?.iter().any(|name| name == MEMBER))
@@ -35,10 +40,14 @@ fn movable(host: &dyn Host, local: &Local) -> Result<String, HostError> {
     Ok(if is_disk(host, local)? { format!("{folder}/{MEMBER}") } else { folder })
 }
 
-/// Data that were put away: `<folder>.gone-<seconds>`, and nothing else.
-pub(super) fn put_away(host: &dyn Host, local: &Local) -> Result<Vec<String>, HostError> {
+/// Data that were put away: `<folder>.gone-<seconds>` for those that may be deleted, and nothing else.
+pub(super) fn put_away(
+    host: &dyn Host,
+    local: &Local,
+    what: &str,
+) -> Result<Vec<String>, HostError> {
     let path = movable(host, local)?;
-    let begin = format!("{}.gone-", name_of(&path));
+    let begin = format!("{}.{what}-", name_of(&path));
     let is_gone = |name: &String| {
         let rest = name.strip_prefix(&begin);
         rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
@@ -95,7 +104,7 @@ impl Work<'_> {
     }
 
     /// Moves the data of the parked member away.
-    pub(super) fn put_data_away(&mut self) -> Result<(), Trouble> {
+    pub(super) fn put_data_away(&mut self, keep: bool) -> Result<(), Trouble> {
         let local = self.local()?;
         if !has_data(self.host, &local)? {
             return Ok(());
@@ -111,7 +120,8 @@ impl Work<'_> {
             self.host.remove(&format!("{}/{MARK}", local.data))?;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let free = (now..).map(|second| format!("{from}.gone-{second}"));
+        let what = if keep { KEPT } else { GONE };
+        let free = (now..).map(|second| format!("{from}.{what}-{second}"));
         for to in free {
             if self.host.entry(&to)?.is_none() {
                 self.host.rename(&from, &to)?;
@@ -122,10 +132,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Deletes what was put away.
+    /// Deletes what was put away, but for what is kept.
     pub(super) fn drop_old_data(&mut self) -> Result<(), Trouble> {
         let local = self.local()?;
-        for path in put_away(self.host, &local)? {
+        for path in put_away(self.host, &local, GONE)? {
             if (self.stop)() {
                 return Err(Trouble::Stopped);
             }

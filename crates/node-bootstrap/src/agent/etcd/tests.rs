@@ -209,8 +209,8 @@ fn a_member_goes_out_its_data_are_put_away_and_it_comes_back() {
     let id = out_and_in(&cluster, &a);
     // Twice is as good as once.
     assert!(matches!(asked(&a, &cluster, &add("c")), Ok(Answer::Member(again)) if again == id));
-    assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway), 1);
-    assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway), 0);
+    assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false }), 1);
+    assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false }), 0);
     let parked = here(&c, &cluster);
     assert_eq!(
         (parked.manifest, parked.has_data, parked.has_old_data, parked.view),
@@ -238,7 +238,7 @@ fn a_member_goes_out_its_data_are_put_away_and_it_comes_back() {
 fn op_b6_07_data_stay_until_the_member_is_parked_and_has_ended() {
     let (cluster, [a, ..]) = three();
     let before = a.snapshot();
-    let in_place = refusal(&a, &cluster, &EtcdRequest::PutDataAway);
+    let in_place = refusal(&a, &cluster, &EtcdRequest::PutDataAway { keep: false });
     assert!(in_place.contains("park it first"), "{in_place}");
     let message = refusal(&a, &cluster, &restore());
     assert!(message.contains("put them away first"), "{message}");
@@ -249,7 +249,8 @@ fn op_b6_07_data_stay_until_the_member_is_parked_and_has_ended() {
         Ok(Box::new(cluster.member(&peer("a"))))
     };
     let failure =
-        serve_etcd(&a, &EtcdRequest::PutDataAway, &connect, &|| false, &mut |_| {}).unwrap_err();
+        serve_etcd(&a, &EtcdRequest::PutDataAway { keep: false }, &connect, &|| false, &mut |_| {})
+            .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Refused);
     assert!(failure.message.contains("has not ended"), "{failure}");
     let mut told = Vec::new();
@@ -267,7 +268,7 @@ fn a_disk_of_its_own_stays_where_it_is_mounted() {
     let (cluster, [_, _, c]) = three();
     c.set("/proc/self/mounts", "/dev/vda1 / ext4 rw 0 0\n/dev/vdb /srv/disk/data ext4 rw 0 0\n");
     changes(&c, &cluster, &EtcdRequest::Park);
-    changes(&c, &cluster, &EtcdRequest::PutDataAway);
+    changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false });
     let names = c.list(DATA).unwrap();
     assert!(names.len() == 1 && names[0].starts_with("member.gone-"), "{names:?}");
     assert!(here(&c, &cluster).has_old_data);
@@ -276,9 +277,23 @@ fn a_disk_of_its_own_stays_where_it_is_mounted() {
 }
 
 #[test]
+fn what_a_restore_put_away_is_never_deleted() {
+    let (cluster, [_, _, c]) = three();
+    changes(&c, &cluster, &EtcdRequest::Park);
+    assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: true }), 1);
+    let seen = here(&c, &cluster);
+    assert_eq!((seen.has_data, seen.has_old_data, seen.has_kept_data), (false, false, true));
+    let before = c.snapshot();
+    assert_eq!(changes(&c, &cluster, &EtcdRequest::DropOldData), 0);
+    assert_eq!(c.snapshot(), before);
+}
+
+#[test]
 fn only_what_was_put_away_is_deleted() {
     let (cluster, [_, _, c]) = three();
-    for other in ["data.gone-", "data.gone-1x", "data2.gone-1", "data.old", "data.restoring"] {
+    for other in
+        ["data.gone-", "data.gone-1x", "data.kept-1", "data2.gone-1", "data.old", "data.restoring"]
+    {
         c.set(&format!("/srv/disk/{other}/f"), "theirs");
     }
     let before = c.snapshot();
@@ -364,7 +379,7 @@ fn a_snapshot_is_roots_alone_and_makes_a_new_cluster() {
             Entry { kind: Kind::File(content.clone()), meta: Meta::root(0o600) },
         );
         changes(host, &cluster, &EtcdRequest::Park);
-        changes(host, &cluster, &EtcdRequest::PutDataAway);
+        changes(host, &cluster, &EtcdRequest::PutDataAway { keep: true });
     }
     for host in &hosts {
         assert_eq!(changes(host, &cluster, &restore()), 1);
@@ -385,7 +400,7 @@ fn what_can_restore_is_looked_for_and_told() {
     let (cluster, [_, _, c]) = three();
     asked(&c, &cluster, &snapshot()).unwrap();
     changes(&c, &cluster, &EtcdRequest::Park);
-    changes(&c, &cluster, &EtcdRequest::PutDataAway);
+    changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false });
     c.remove("/usr/local/bin/etcdutl").unwrap();
     c.answer(&["etcdctl", "version"], 0, "etcdctl version: 3.4.23\nAPI version: 3.4\n");
     insta::assert_snapshot!(refusal(&c, &cluster, &restore()), @"nothing on this host can restore a snapshot: etcdutl is not there, etcdctl is 3.4.23, and the member runs registry.k8s.io/etcd:3.6.6-0, ctr is not there; install etcdutl of the version that the member runs");
@@ -495,7 +510,7 @@ fn third(before: &[EtcdRequest]) -> (FakeCluster, FakeHost) {
 #[test]
 fn whenever_it_dies_the_next_call_ends_in_the_same_state() {
     let park = EtcdRequest::Park;
-    let away = EtcdRequest::PutDataAway;
+    let away = EtcdRequest::PutDataAway { keep: false };
     let remove = EtcdRequest::Remove { id: String::new() };
     die_everywhere(6, || third(&[]), &park);
     die_everywhere(3, || third(std::slice::from_ref(&park)), &away);
