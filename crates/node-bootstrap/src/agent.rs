@@ -26,7 +26,8 @@ pub use etcd::{Connect, Etcd, etcd_here, serve_etcd};
 pub(crate) use look::{image_version, upstream};
 pub use serve::{Around, EtcdPart, serve};
 pub use survey::{
-    EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, Versions,
+    EtcdHere, Findings, KubernetesNode, ManifestPlace, Outlook, Standing, Survey, UpgradeLeft,
+    Versions,
 };
 
 /// What a host shall be, with the files that it names and that are at the desk.

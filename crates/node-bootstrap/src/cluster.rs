@@ -34,6 +34,7 @@ pub use part::{
 pub use single_node::SingleNode;
 pub use token::{ListedToken, TokenError, create, delete, invite, list, upload_certificates};
 pub use upgrade::Upgrade;
+pub(crate) use upgrade::upgrade_left;
 pub use wait::{NotReady, has_network, node_name, wait_ready};
 
 use crate::change::kubeadm::{DOCUMENT, Unfinished, Verb, reset_document};

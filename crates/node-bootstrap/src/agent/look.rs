@@ -11,7 +11,7 @@ use super::{EventKind, Failure, Wish};
 use crate::change::ChangeError;
 use crate::change::kubeadm::{UPGRADE, Upgraded};
 use crate::check::{Ignore, Purpose, Verdict, check, verify};
-use crate::cluster::{API_SERVER, Found, kubectl};
+use crate::cluster::{API_SERVER, Found, kubectl, upgrade_left};
 use crate::data::leftovers;
 use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
@@ -49,15 +49,22 @@ pub(super) fn survey(
         Some(etcd) => etcd.here(host)?,
         None => None,
     };
+    let addresses = addresses(host)?;
+    let versions = versions(host, &facts)?;
+    let upgrade_left = match (wish, &standing) {
+        (Some(wish), Standing::Node { .. }) => upgrade_left(host, &wish.node, &versions)?,
+        _ => None,
+    };
     Ok(Survey {
         hostname: facts.hostname.clone(),
         machine_id: text(host, "/etc/machine-id")?,
         architecture: architecture(work)?,
         distribution: facts.os.pretty_name.clone(),
-        addresses: addresses(host)?,
+        addresses,
         clock_ms: work.around.clock_ms(),
-        versions: versions(host, &facts)?,
+        versions,
         outlook,
+        upgrade_left,
         standing,
         nodes,
         etcd,

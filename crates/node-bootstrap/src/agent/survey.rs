@@ -26,6 +26,10 @@ pub struct Survey {
     /// What it lacks of the wish, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// What is left of the upgrade to the version of the wish; `None` on a host that is no node, and where the wish names no
+    /// version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_left: Option<UpgradeLeft>,
     /// What is there of a cluster.
     pub standing: Standing,
     /// The nodes of its cluster, if they were asked for and the API answered.
@@ -69,6 +73,30 @@ pub struct Outlook {
     pub reboot: Vec<String>,
     /// What follows `kubeadm init` and is not done, on a control plane whose API server answers: `step: what`.
     pub after_init: Vec<String>,
+}
+
+/// What is left of an upgrade on a node: which parts would do something, and whether they would be refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpgradeLeft {
+    /// The part `kubeadm`: it is of another version.
+    pub kubeadm: bool,
+    /// The part `first` or `node`: `kubeadm upgrade` was not run to its end, or a component of the control plane has
+    /// another version.
+    pub node: bool,
+    /// The part `kubelet`: it is of another version, or was not started again since it is of this one.
+    pub kubelet: bool,
+    /// Why it cannot be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+}
+
+impl UpgradeLeft {
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        !(self.kubeadm || self.node || self.kubelet)
+    }
 }
 
 /// What is there of a cluster.

@@ -4,16 +4,17 @@ use super::documents;
 use super::found::{API_SERVER, KUBELET};
 use super::init::version;
 use super::{PATCHES, document_error};
-use crate::agent::{UpgradePart, image_version, upstream};
+use crate::agent::{UpgradeLeft, UpgradePart, Versions, image_version, upstream};
 use crate::change::kubeadm::{UPGRADE, Upgraded, Verb};
 use crate::change::{Change, ChangeError, Poke, Wanted};
 use crate::data::kubernetes as minors;
-use crate::host::HostError;
+use crate::host::{Host, HostError};
+use crate::journal::Journal;
 use crate::kubeadm::{
     Document, Patches, UpgradeApply, UpgradeConfiguration, UpgradeNode, render_redacted,
 };
 use crate::plan::{Planning, Step};
-use crate::spec::{Kubernetes, KubernetesVersion, Minor};
+use crate::spec::{Kubernetes, KubernetesVersion, Minor, Node};
 use crate::static_pod::manifest;
 use crate::steps::pattern;
 
@@ -50,7 +51,7 @@ impl Step for Upgrade {
         }
         let is_control_plane = planning.exists(API_SERVER)?;
         let from = if is_control_plane { api_server(planning)? } else { kubelet(planning)? };
-        if let Some(why) = from.and_then(|from| forbidden(from, wish.version)) {
+        if let Some(why) = from.and_then(|from| forbidden(from, wish.version, is_control_plane)) {
             planning.refuse(why);
             return Ok(());
         }
@@ -67,8 +68,12 @@ impl Step for Upgrade {
     }
 }
 
-/// Why a cluster does not go from one version to another; `None` if it may.
-fn forbidden(from: KubernetesVersion, to: KubernetesVersion) -> Option<String> {
+/// Why a control plane, or a kubelet, does not go from one version to another; `None` if it may.
+fn forbidden(
+    from: KubernetesVersion,
+    to: KubernetesVersion,
+    is_control_plane: bool,
+) -> Option<String> {
     let is_back = to.minor < from.minor
         || to.minor == from.minor
             && to.patch.is_some_and(|to| from.patch.is_some_and(|from| to < from));
@@ -77,13 +82,15 @@ fn forbidden(from: KubernetesVersion, to: KubernetesVersion) -> Option<String> {
             "Kubernetes is {from} here, and {to} is older: it never goes back; what etcd has stored cannot"
         ));
     }
-    if !minors::skew().upgrade_fits(from.minor, to.minor) {
-        let next = Minor { minor: from.minor.minor + 1, ..from.minor };
-        return Some(format!(
-            "Kubernetes is {from} here, and {to} is more than one minor away: kubeadm goes one minor at a time, to {next} first"
-        ));
+    let step = minors::skew().step(is_control_plane);
+    if to.minor.major == from.minor.major && to.minor.minor - from.minor.minor <= step {
+        return None;
     }
-    None
+    let next = Minor { minor: from.minor.minor + step, ..from.minor };
+    let what = if is_control_plane { "a control plane" } else { "a kubelet" };
+    Some(format!(
+        "Kubernetes is {from} here, and {to} is too far away: {what} goes {step} minors at once at most, to {next} first"
+    ))
 }
 
 fn parsed(text: &str) -> Option<KubernetesVersion> {
@@ -120,6 +127,79 @@ fn packages(
     Ok(())
 }
 
+/// How far `kubeadm upgrade` came on a host.
+struct Mark {
+    upgraded: Option<Upgraded>,
+    /// The versions of the components of a control plane, by their manifests.
+    components: Option<Vec<Option<String>>>,
+}
+
+impl Mark {
+    fn read(
+        text: &dyn Fn(&str) -> Result<Option<String>, HostError>,
+        is_control_plane: bool,
+    ) -> Result<Self, HostError> {
+        let upgraded = text(UPGRADE)?.and_then(|text| Upgraded::parse(&text));
+        let version = |name: &str| Ok(text(&manifest(name))?.and_then(|text| image_version(&text)));
+        let components = is_control_plane
+            .then(|| COMPONENTS.into_iter().map(version).collect::<Result<_, HostError>>())
+            .transpose()?;
+        Ok(Self { upgraded, components })
+    }
+
+    /// Whether it came to its end, at this version; `None` where nothing tells.
+    fn is_done(&self, is_wanted: impl Fn(&str) -> bool) -> Option<bool> {
+        match (&self.upgraded, &self.components) {
+            (Some(Upgraded::Begun(_)), _) => Some(false),
+            (_, Some(components)) => {
+                Some(components.iter().all(|version| version.as_deref().is_some_and(&is_wanted)))
+            }
+            (Some(Upgraded::Done(version)), None) => {
+                Some(is_wanted(version.trim_start_matches('v')))
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+/// What is left of the upgrade of a node to the version of its wish. Runs no program.
+pub(crate) fn upgrade_left(
+    host: &dyn Host,
+    wish: &Node,
+    versions: &Versions,
+) -> Result<Option<UpgradeLeft>, ChangeError> {
+    let Some(to) = wish.kubernetes.as_ref().map(|wish| wish.version) else { return Ok(None) };
+    let of = |version: &Option<String>| version.as_deref().and_then(parsed);
+    let (kubeadm, kubelet, api_server) =
+        (of(&versions.kubeadm), of(&versions.kubelet), of(&versions.api_server));
+    let fits = |from: Option<KubernetesVersion>| {
+        from.is_some_and(|from| {
+            from.minor == to.minor && to.patch.is_none_or(|patch| from.patch == Some(patch))
+        })
+    };
+    let is_control_plane = api_server.is_some();
+    let mark = Mark::read(&|path| host.text(path), is_control_plane)?;
+    // Where no patch is named, kubeadm's own counts.
+    let target = if to.patch.is_none() && fits(kubeadm) { kubeadm } else { None };
+    let is_wanted = |version: &str| {
+        let version = parsed(version);
+        if target.is_some() { version == target } else { fits(version) }
+    };
+    let restart = Poke::Restart("kubelet.service".to_owned());
+    let is_owed =
+        Journal::read(host).is_ok_and(|journal| journal.owed().any(|poke| *poke == restart));
+    let forbidden = |from: Option<KubernetesVersion>, is_control_plane| {
+        from.and_then(|from| forbidden(from, to, is_control_plane))
+    };
+    Ok(Some(UpgradeLeft {
+        kubeadm: !fits(kubeadm),
+        // A node that came with this version was never upgraded.
+        node: !mark.is_done(is_wanted).unwrap_or_else(|| fits(kubelet)),
+        kubelet: !fits(kubelet) || is_owed,
+        refusal: forbidden(api_server, true).or_else(|| forbidden(kubelet, false)),
+    }))
+}
+
 /// `kubeadm upgrade`, where it was not done, or not to its end.
 fn kubeadm(
     planning: &mut Planning<'_>,
@@ -127,21 +207,9 @@ fn kubeadm(
     is_control_plane: bool,
 ) -> Result<(), ChangeError> {
     let Some(target) = version(planning)? else { return Ok(()) };
-    let mark = planning.text(UPGRADE)?.and_then(|text| Upgraded::parse(&text));
-    let is_done = match &mark {
-        Some(Upgraded::Begun(_)) => false,
-        Some(Upgraded::Done(version)) if !is_control_plane => *version == target,
-        _ if is_control_plane => {
-            let mut all = true;
-            for name in COMPONENTS {
-                let text = planning.text(&manifest(name))?.unwrap_or_default();
-                all &= image_version(&text).is_some_and(|version| format!("v{version}") == target);
-            }
-            all
-        }
-        _ => false,
-    };
-    if is_done {
+    let mark = Mark::read(&|path| planning.text(path), is_control_plane)?;
+    let is_there = |version: &str| format!("v{version}") == target;
+    if mark.is_done(is_there).unwrap_or(false) {
         return Ok(());
     }
     let wish = planning.node.kubeadm.clone().unwrap_or_default();
@@ -175,7 +243,7 @@ fn node_agent(
     let Some(target) = version(planning)?.and_then(|version| parsed(&version)) else {
         return Ok(());
     };
-    if let Some(why) = kubelet(planning)?.and_then(|from| forbidden(from, target)) {
+    if let Some(why) = kubelet(planning)?.and_then(|from| forbidden(from, target, false)) {
         planning.refuse(why);
         return Ok(());
     }
@@ -220,7 +288,7 @@ mod tests {
     #[test]
     fn versions_go_one_minor_forth_and_never_back() {
         let version = |text: &str| text.parse::<KubernetesVersion>().unwrap();
-        let may = |from: &str, to: &str| forbidden(version(from), version(to));
+        let may = |from: &str, to: &str| forbidden(version(from), version(to), true);
         for (from, to) in
             [("1.35.4", "1.36"), ("1.35.4", "1.35"), ("1.35.4", "1.35.9"), ("1.35.4", "1.36.1")]
         {
@@ -230,6 +298,9 @@ mod tests {
             assert!(may(from, to).unwrap().contains("never goes back"), "{from} {to}");
         }
         assert!(may("1.35.4", "1.37").unwrap().contains("to 1.36 first"));
+        let kubelet = |from: &str, to: &str| forbidden(version(from), version(to), false);
+        assert_eq!(kubelet("1.33.2", "1.36"), None);
+        assert!(kubelet("1.33.2", "1.37").unwrap().contains("to 1.36 first"));
     }
 
     #[test]

@@ -97,7 +97,13 @@ impl Skew {
             && api_server.minor - kubelet.minor <= self.kubelet_older
     }
 
-    /// Whether one upgrade goes from one minor to another.
+    /// How many minors a host goes at once: a control plane one, as kubeadm does; a kubelet as many as it may be behind.
+    #[must_use]
+    pub fn step(self, is_control_plane: bool) -> u32 {
+        if is_control_plane { self.upgrade_step } else { self.kubelet_older }
+    }
+
+    /// Whether one upgrade of a control plane goes from one minor to another.
     #[must_use]
     pub fn upgrade_fits(self, from: Minor, to: Minor) -> bool {
         from.major == to.major
@@ -140,6 +146,7 @@ mod tests {
         let fits = |kubelet, server| skew().kubelet_fits(Minor::new(kubelet), Minor::new(server));
         assert!(fits(35, 35) && fits(32, 35));
         assert!(!fits(31, 35) && !fits(36, 35));
+        assert_eq!((skew().step(true), skew().step(false)), (1, 3));
         assert!(skew().upgrade_fits(Minor::new(34), Minor::new(35)));
         assert!(!skew().upgrade_fits(Minor::new(33), Minor::new(35)));
         assert!(!skew().upgrade_fits(Minor::new(35), Minor::new(34)));

@@ -1,6 +1,6 @@
 //! What a desk asks of a host, answered by hosts in memory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
 
 use node_bootstrap::agent::{
@@ -431,6 +431,89 @@ fn a_cluster_goes_to_the_next_minor_part_by_part_and_once() {
     let shown: Vec<(&str, &str)> =
         nodes.iter().map(|node| (node.name.as_str(), node.version.as_str())).collect();
     assert_eq!(shown, [("n1", "1.36.0"), ("n2", "1.36.0")]);
+}
+
+/// What is left of an upgrade: the parts kubeadm, node and kubelet.
+fn left(host: &FakeHost, role: Role, version: &str) -> [bool; 3] {
+    let left = survey(host, &versioned(role, version)).upgrade_left.unwrap();
+    assert_eq!(left.refusal, None);
+    [left.kubeadm, left.node, left.kubelet]
+}
+
+#[test]
+fn a_survey_says_what_is_left_of_an_upgrade_part_by_part() {
+    let api = SharedApi::default();
+    let (n1, n2) = (first(&api), second(&api));
+    assert_eq!(survey(&host(), &versioned(Role::Worker, "1.36")).upgrade_left, None);
+    assert_eq!(survey(&n1, &plain()).upgrade_left, None);
+    for (host, role, first) in
+        [(&n1, Role::ControlPlane, UpgradePart::First), (&n2, Role::Worker, UpgradePart::Node)]
+    {
+        assert_eq!(left(host, role, "1.35"), [false; 3]);
+        assert_eq!(left(host, role, "1.36"), [true; 3]);
+        done(host, upgrade(role, "1.36", UpgradePart::Kubeadm));
+        assert_eq!(left(host, role, "1.36"), [false, true, true]);
+        done(host, upgrade(role, "1.36", first));
+        assert_eq!(left(host, role, "1.36"), [false, false, true]);
+        done(host, upgrade(role, "1.36", UpgradePart::Kubelet));
+        assert_eq!(left(host, role, "1.36"), [false; 3]);
+    }
+    let refusal = |host, role, version| {
+        survey(host, &versioned(role, version)).upgrade_left.unwrap().refusal.unwrap_or_default()
+    };
+    assert!(refusal(&n1, Role::ControlPlane, "1.35").contains("never goes back"));
+    let old = first(&SharedApi::default());
+    assert!(refusal(&old, Role::ControlPlane, "1.37").contains("to 1.36 first"));
+}
+
+#[test]
+fn an_upgrade_that_was_cut_short_after_its_api_server_is_not_taken_for_done() {
+    let halves = Cell::new(0);
+    die_everywhere(
+        || {
+            let n1 = first(&SharedApi::default());
+            done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm));
+            n1
+        },
+        |host| drop(ask(host, upgrade(Role::ControlPlane, "1.36", UpgradePart::First))),
+        |host, when| {
+            let survey = survey(host, &versioned(Role::ControlPlane, "1.36"));
+            let mark = host.text("/var/lib/node-prep/kubeadm-upgrade").unwrap();
+            let is_done = mark.is_some_and(|mark| mark.starts_with("done"));
+            halves.set(
+                halves.get()
+                    + usize::from(
+                        survey.versions.api_server.as_deref() == Some("1.36.0") && !is_done,
+                    ),
+            );
+            assert_eq!(survey.upgrade_left.unwrap().node, !is_done, "{when}");
+        },
+    );
+    assert!(halves.get() > 0);
+}
+
+#[test]
+fn a_kubelet_that_was_not_started_again_is_left_of_an_upgrade() {
+    let owed = Cell::new(0);
+    die_everywhere(
+        || {
+            let n1 = first(&SharedApi::default());
+            done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm));
+            done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First));
+            n1
+        },
+        |host| drop(ask(host, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubelet))),
+        |host, when| {
+            let survey = survey(host, &versioned(Role::ControlPlane, "1.36"));
+            let is_new = survey.versions.kubelet.as_deref() == Some("1.36.0");
+            let is_left = survey.upgrade_left.unwrap().kubelet;
+            owed.set(owed.get() + usize::from(is_new && is_left));
+            assert!(is_new || is_left, "{when}");
+            done(host, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubelet));
+            assert_eq!(left(host, Role::ControlPlane, "1.36"), [false; 3], "{when}");
+        },
+    );
+    assert!(owed.get() > 0);
 }
 
 #[test]
