@@ -88,7 +88,7 @@ pub(crate) fn run(
         return Err(plan.refusals);
     }
     let none = Duration::ZERO;
-    let whole = Duration::from_secs(60);
+    let whole = Duration::from_mins(1);
     let work = Work {
         contact: lab,
         inventory,

@@ -85,7 +85,7 @@ fn a_host_that_dies_in_an_upgrade_or_as_it_leaves_goes_on() {
         let command = Command::Remove(host);
         let moments = (0..20).zip(DEATHS.into_iter().cycle());
         let deaths = host_dies(|| made(&inventory), &inventory, &command, host, moments);
-        assert!(deaths > 2, "{host}: only {deaths}");
+        assert!(deaths > 1, "{host}: only {deaths}");
     }
 }
 
@@ -96,7 +96,7 @@ fn a_worker_that_nobody_reaches_is_told_and_does_not_stop_the_others() {
     let lab = Lab::bare(&inventory);
     lab.mood("w1", Mood::Away);
     let (_, plan) = planned(&lab, &inventory, &Command::Deploy);
-    assert!(plan.notes.contains(&"w1 is left out: no route to host".to_owned()), "{plan}");
+    assert!(plan.to_string().contains("left out: w1: no route to host"), "{plan}");
     done(&lab, &inventory, &Command::Deploy, "without w1");
     let now = lab.state();
     for name in ["node cp1", "node cp2", "node cp3", "node w2", "etcd cp3", "host lb"] {
