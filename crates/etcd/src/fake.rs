@@ -183,8 +183,10 @@ impl FakeCluster {
         initial_cluster: &[String],
         token: &str,
     ) -> Result<String, String> {
-        let saved: Saved = serde_json::from_slice(snapshot)
-            .map_err(|_| "snapshot missing hash but --skip-hash-check=false".to_owned())?;
+        let damaged = |_| "snapshot missing hash but --skip-hash-check=false".to_owned();
+        crate::check_snapshot(snapshot).map_err(damaged)?;
+        let pages = &snapshot[..snapshot.len() - crate::snapshot::CHECKSUM];
+        let saved: Saved = serde_json::from_slice(pages).map_err(|error| error.to_string())?;
         let restored = Restored {
             name: name.to_owned(),
             initial_cluster: initial_cluster.to_vec(),

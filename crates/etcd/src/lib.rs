@@ -9,6 +9,7 @@ mod client;
 #[cfg(feature = "fake")]
 mod fake;
 pub mod rules;
+mod snapshot;
 mod view;
 
 pub use api::{Api, Endpoint, EtcdError, Tls, Written, hexadecimal, number};
@@ -16,4 +17,5 @@ pub use api::{Api, Endpoint, EtcdError, Tls, Written, hexadecimal, number};
 pub use client::Client;
 #[cfg(feature = "fake")]
 pub use fake::{FakeCluster, FakeMember, Order};
+pub use snapshot::check_snapshot;
 pub use view::{Member, View};

@@ -206,6 +206,12 @@ pub enum EtcdRequest {
         #[serde(with = "seconds")]
         limit: Duration,
     },
+    /// Whether this host could make data of a snapshot: it has what does that, and the file is one. Changes nothing; to be asked
+    /// while the members still run.
+    CanRestore {
+        /// The snapshot, on the host.
+        path: String,
+    },
     /// Makes data of a snapshot, for a parked member whose data are away.
     Restore {
         /// The snapshot, on the host.

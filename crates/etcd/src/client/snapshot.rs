@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::wire::Fault;
 use crate::api::EtcdError;
+use crate::snapshot::CHECKSUM;
 
 /// A line is not longer, in bytes. etcd sends parts of 32 KiB.
 const LONGEST: usize = 16 << 20;
-/// The length of the checksum at the end, in bytes.
-const CHECKSUM: usize = 32;
 
 #[derive(Deserialize)]
 struct Line {

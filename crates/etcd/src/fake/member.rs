@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Disk, FakeCluster, Saved, State, hashed};
 use crate::api::{Api, EtcdError, Written, hexadecimal, number};
 use crate::rules::quorum;
+use crate::snapshot;
 use crate::view::{Member, View};
 
 /// A member in memory, whether it runs or not.
@@ -184,8 +185,11 @@ impl Api for FakeMember {
     fn snapshot(&self, to: &mut dyn Write) -> Result<Written, EtcdError> {
         let state = self.cluster.state();
         let disk = self.voter(&state)?;
-        let content = serde_json::to_vec(&Saved { log: disk.log.clone() })
+        let mut content = serde_json::to_vec(&Saved { log: disk.log.clone() })
             .map_err(|error| EtcdError::Broken(error.to_string()))?;
+        content.resize(content.len().next_multiple_of(snapshot::PAGE), b' ');
+        let checksum = Sha256::digest(&content);
+        content.extend_from_slice(&checksum);
         to.write_all(&content)?;
         to.flush()?;
         let digest = Sha256::digest(&content);

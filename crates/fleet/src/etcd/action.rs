@@ -79,6 +79,20 @@ impl Deeds {
         self.of(host).any(|what| matches!(what, What::Take { .. }))
     }
 
+    /// Whether a host has said that it can restore the snapshot.
+    pub(super) fn can_restore(&self, host: &str) -> bool {
+        self.of(host).any(|what| matches!(what, What::Ask(EtcdRequest::CanRestore { .. })))
+    }
+
+    /// Whether a restore has changed something: not only a file was given to hosts.
+    pub(super) fn restoring(&self) -> bool {
+        let prepares = |what: &What| {
+            matches!(what, What::Take { .. } | What::Ask(EtcdRequest::CanRestore { .. }))
+        };
+        self.0.iter().any(|action| !prepares(&action.what))
+            && self.0.iter().any(|action| matches!(action.what, What::Take { .. }))
+    }
+
     fn of(&self, host: &str) -> impl Iterator<Item = &What> {
         self.0.iter().filter(move |action| action.host == host).map(|action| &action.what)
     }

@@ -35,7 +35,7 @@ impl Situation {
 
     fn change(&mut self, host: &str, request: &EtcdRequest) {
         match request {
-            EtcdRequest::Snapshot { .. } => {}
+            EtcdRequest::Snapshot { .. } | EtcdRequest::CanRestore { .. } => {}
             EtcdRequest::Remove { id } => self.each_list(host, |members| {
                 members.retain(|member| member.id != *id);
             }),

@@ -66,10 +66,7 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         }
     }
     // Once this run has restored or parked one, it goes through with it.
-    let takes = deeds.actions().iter().filter(|action| matches!(action.what, What::Take { .. }));
-    let takes = takes.count();
-    let begun = takes > 0 && deeds.actions().len() > takes;
-    if !begun
+    if !deeds.restoring()
         && !order.force
         && let Some(next) = is_needless(order, situation, deeds, &hosts)
     {
@@ -79,6 +76,15 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         let what = What::Take { path: order.path.to_owned() };
         let text = format!("take the snapshot: {}", order.path);
         return Next::Do(Action { host: host.name.clone(), what, text });
+    }
+    // Nothing is ended before it is known that each can be started again.
+    if let Some((host, _)) = hosts.iter().find(|(host, _)| !deeds.can_restore(&host.name)) {
+        let request = EtcdRequest::CanRestore { path: order.path.to_owned() };
+        return Next::Do(Action::ask(
+            &host.name,
+            request,
+            "say whether it can restore the snapshot",
+        ));
     }
     // Also those that shall have none: else they would go on as the old cluster.
     let runs = |host: &&Host| {

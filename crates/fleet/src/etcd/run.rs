@@ -144,6 +144,10 @@ impl Orders<'_> {
     /// # Errors
     /// If it is refused, a host does not do what it shall, or it takes too long. The next run goes on.
     pub fn carry_out(&self, goal: &Goal) -> Result<Report, OrderError> {
+        if let (Goal::Restore { .. }, Some(content)) = (goal, self.snapshot) {
+            etcd::check_snapshot(content)
+                .map_err(|error| OrderError::Refused(error.to_string()))?;
+        }
         let begun = Instant::now();
         let mut deeds = Deeds::default();
         let mut report = Report::default();
@@ -323,6 +327,7 @@ fn limit_of(request: &EtcdRequest) -> Duration {
         | EtcdRequest::Promote { limit, .. }
         | EtcdRequest::Start { limit, .. } => *limit + SLACK,
         EtcdRequest::Snapshot { .. }
+        | EtcdRequest::CanRestore { .. }
         | EtcdRequest::Restore { .. }
         | EtcdRequest::DropOldData
         | EtcdRequest::ApiServer { .. } => LONG,

@@ -174,6 +174,7 @@ impl Work<'_> {
             EtcdRequest::Start { initial_cluster, state, limit } => {
                 self.start(initial_cluster, *state, *limit)?;
             }
+            EtcdRequest::CanRestore { path } => self.can_restore(path)?,
             EtcdRequest::Restore { path, initial_cluster, token } => {
                 self.restore(path, initial_cluster, token)?;
             }

@@ -183,3 +183,25 @@ fn a_host_that_refuses_is_not_asked_again_and_one_that_fails_is() {
     assert!(matches!(error, OrderError::NoSnapshot(host) if host == "m1"));
     assert_eq!(world.lost(), Vec::<String>::new());
 }
+
+#[test]
+fn a_cluster_is_not_ended_for_a_snapshot_that_cannot_be_restored() {
+    let mut goal = restore("t");
+    if let Goal::Restore { force, .. } = &mut goal {
+        *force = true;
+    }
+    let mut world = World::of(3);
+    world.run(&Goal::Snapshot { path: "/snapshot".to_owned() }).unwrap();
+    let before = world.state();
+    world.hosts().get_mut("m12").unwrap().has_no_tool = true;
+    let error = world.run(&goal).unwrap_err();
+    assert!(matches!(&error, OrderError::Action { action, .. } if action.host == "m12"), "{error}");
+    assert_eq!(world.state(), before);
+    // What is no snapshot is not even given to a host.
+    for disk in world.hosts().values_mut() {
+        disk.files.values_mut().for_each(|content| content.truncate(100));
+    }
+    world.desk(Dies::Never);
+    assert!(matches!(world.run(&goal), Err(OrderError::Refused(_))));
+    assert_eq!(world.has_calls(), 0);
+}

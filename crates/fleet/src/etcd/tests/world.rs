@@ -26,9 +26,11 @@ pub(super) struct Disk {
     pub(super) old_data: Vec<String>,
     pub(super) kept_data: Vec<String>,
     pub(super) api_server: Vec<String>,
-    files: BTreeMap<String, Vec<u8>>,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Whether nobody reaches it, though its member goes on.
     pub(super) away: bool,
+    /// Whether it has no program that restores snapshots.
+    pub(super) has_no_tool: bool,
     /// Whether its member ends whenever it is started.
     pub(super) sick: bool,
 }
@@ -289,6 +291,12 @@ impl World {
                     return Err(failed("the member does not answer"));
                 }
             }
+            EtcdRequest::CanRestore { .. } if disk.has_no_tool => {
+                let message = "nothing on this host can restore a snapshot".to_owned();
+                let kind = FailureKind::Refused;
+                return Err(ContactError::Host(Failure { kind, message, changes: 0 }));
+            }
+            EtcdRequest::CanRestore { path } => assert!(disk.files.contains_key(path)),
             EtcdRequest::Restore { path, initial_cluster, token } => {
                 assert_eq!(disk.data, None);
                 let snapshot = disk.files.get(path).ok_or_else(|| failed("no snapshot"))?;

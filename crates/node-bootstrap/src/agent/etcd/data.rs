@@ -92,6 +92,11 @@ impl Work<'_> {
         if let Some(why) = self.answers(local)? {
             return Err(Trouble::Refused(format!("{what}: the member has not ended: {why}")));
         }
+        Self::has_one_folder(local, what)
+    }
+
+    /// Refuses where a part of the data is elsewhere.
+    pub(super) fn has_one_folder(local: &Local, what: &str) -> Result<(), Trouble> {
         if local.program.argument("wal-dir").is_some() {
             return Err(Trouble::Refused(format!(
                 "{what}: etcd has a --wal-dir of its own, which is not supported; take it out of {}, and move what is there \

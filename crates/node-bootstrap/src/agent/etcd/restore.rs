@@ -22,6 +22,24 @@ struct Tool {
 }
 
 impl Work<'_> {
+    /// Whether it could be done, as far as that is known before the member is ended.
+    pub(super) fn can_restore(&self, path: &str) -> Result<(), Trouble> {
+        let local = self.local()?;
+        Self::has_one_folder(&local, "no data can be restored")?;
+        if self.host.entry(path)?.is_none() {
+            return Err(Trouble::Refused(format!("there is no snapshot {path} on this host")));
+        }
+        let stage = format!("{}.restoring", self.host.resolve(&local.data)?);
+        let Tool { argv, env } = self.tool(&local, path, &stage)?;
+        let words = ["snapshot", "status", path, "--write-out", "json"].map(str::to_owned);
+        let mut command = Command::new(argv.into_iter().chain(words)).within(LIMIT);
+        command.env.extend(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self.host.check(&command).map(drop).map_err(|error| {
+            let why = crate::check::told_whole(&error);
+            Trouble::Refused(format!("{path} is no snapshot that can be restored here: {why}"))
+        })
+    }
+
     pub(super) fn restore(
         &mut self,
         path: &str,

@@ -414,6 +414,28 @@ fn what_can_restore_is_looked_for_and_told() {
 }
 
 #[test]
+fn whether_a_host_can_restore_is_known_while_its_member_runs() {
+    let (cluster, [a, ..]) = three();
+    let path = "/var/lib/node-prep/snapshots/one.db";
+    let can = EtcdRequest::CanRestore { path: path.to_owned() };
+    let message = refusal(&a, &cluster, &can);
+    assert!(message.contains("there is no snapshot"), "{message}");
+    asked(&a, &cluster, &snapshot()).unwrap();
+    let before = a.snapshot();
+    assert_eq!(changes(&a, &cluster, &can), 0);
+    assert_eq!(a.snapshot(), before);
+    let kind = Kind::File(b"apiVersion: v1".to_vec());
+    a.set_entry(path, Entry { kind, meta: Meta::root(0o600) });
+    let message = refusal(&a, &cluster, &can);
+    assert!(message.contains("is no snapshot that can be restored here"), "{message}");
+    let bare = host("a");
+    bare.with(|world| drop(world.files.remove("/usr/local/bin/etcdutl")));
+    bare.set(path, "");
+    let message = refusal(&bare, &cluster, &can);
+    assert!(message.contains("nothing on this host can restore a snapshot"), "{message}");
+}
+
+#[test]
 fn another_one_that_works_here_is_told() {
     let (cluster, [a, ..]) = three();
     a.set_taken(true);
