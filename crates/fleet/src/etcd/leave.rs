@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd::Member;
 use etcd::rules::quorum;
-use node_bootstrap::agent::EtcdRequest;
+use node_bootstrap::agent::{EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first, wavering};
 use super::situation::{called, is_of};
@@ -103,6 +103,11 @@ pub(super) fn hand_over(agreed: &Agreed, host: &Host, member: &Member, to: &str)
             agreed.members.iter().find(|other| other.id == to).map_or(to, |other| &other.name);
         let request = EtcdRequest::HandOver { to: to.to_owned() };
         return Some(Next::Do(Action::ask(&host.name, request, format!("have {name} lead"))));
+    }
+    // One that its own host cannot ask leads on: it goes as it is, and the others elect.
+    let is_mute = |here: &EtcdHere| here.manifest == ManifestPlace::InPlace && here.view.is_none();
+    if host.said().is_some_and(is_mute) {
+        return None;
     }
     let what = format!("another member than {} to lead", called(member));
     Some(Next::Wait { what, limit: CHOOSING })

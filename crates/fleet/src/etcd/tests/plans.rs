@@ -149,6 +149,16 @@ fn a_leader_hands_over_before_it_goes() {
 }
 
 #[test]
+fn a_leader_that_its_own_host_cannot_ask_goes_as_it_is() {
+    let mut before = situation(&[Well, Well, Well], 0);
+    before.hosts[0].here.as_mut().unwrap().view = None;
+    assert_snapshot!(plan(&leave(0, false), &before), @"
+    m1: make a snapshot of etcd: /var/backups/etcd.db
+    m1: take member 100 out, m0 (https://10.10.0.1:2380)
+    ");
+}
+
+#[test]
 fn the_last_member_stays_and_so_does_one_that_the_others_need() {
     assert_snapshot!(refused(&leave(0, true), &[Well]), @"m0 (https://10.10.0.1:2380) is the last voting member of etcd");
     assert_snapshot!(refused(&leave(0, false), &[Well, Dead, Well]), @"without m0 (https://10.10.0.1:2380) etcd needs 2 healthy voting members and has 1: mend or remove first m1 (https://10.10.0.11:2380)");
