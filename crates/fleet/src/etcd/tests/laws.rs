@@ -55,7 +55,7 @@ fn any_goal() -> impl Strategy<Value = Goal> {
         prop::collection::btree_set(0..5usize, 1..3)
             .prop_map(|hosts: BTreeSet<usize>| mend(&Vec::from_iter(hosts))),
         (0..5usize).prop_map(|host| leave(host, false)),
-        (0..5usize).prop_map(|host| super::clear(host)),
+        (0..5usize).prop_map(super::clear),
         (prop::collection::btree_set(0..5usize, 1..5), any::<bool>()).prop_map(
             |(hosts, force): (BTreeSet<usize>, bool)| restore(&Vec::from_iter(hosts), force)
         ),
