@@ -284,6 +284,11 @@ impl<'h> Planning<'h> {
         Ok(self.entry(path)?.is_some())
     }
 
+    /// The static pods that a run which was killed has ended.
+    pub(crate) fn ended(&self) -> Result<Vec<&'static str>, HostError> {
+        crate::static_pod::ended(self.host)
+    }
+
     /// The text that a file will have, links followed.
     ///
     /// # Errors

@@ -13,6 +13,17 @@ use crate::reset::crictl;
 
 /// Where the kubelet looks for manifests.
 pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
+/// Where a manifest is for the moment in which its pod is started again. What is there was left by a run that was killed.
+pub const RESTARTING: &str = "/etc/kubernetes/node-prep/restarting";
+/// Where the manifest of a member of etcd is that is to be down. Former versions had that of the API server there while it
+/// was started again.
+pub const PARKED: &str = "/etc/kubernetes/node-prep/parked";
+/// The API server.
+pub const API_SERVER: &str = "kube-apiserver";
+/// What runs on a control plane, in the order in which it is started again.
+pub const COMPONENTS: [&str; 4] = ["etcd", API_SERVER, "kube-controller-manager", "kube-scheduler"];
+/// How long a component may take to end, to start, or to answer.
+const LIMIT: Duration = Duration::from_mins(3);
 /// How long is paused before it is looked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -96,6 +107,114 @@ pub fn parked(host: &dyn Host, folder: &str) -> Result<Vec<String>, HostError> {
     Ok(names.filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned)).collect())
 }
 
+/// Where the manifest of a static pod is that runs, or that a run which was killed has ended.
+fn place(host: &dyn Host, name: &str) -> Result<Option<String>, HostError> {
+    let parked = (name == API_SERVER).then_some(PARKED);
+    for folder in [MANIFESTS, RESTARTING].into_iter().chain(parked) {
+        let path = format!("{folder}/{name}.yaml");
+        if host.entry(&path)?.is_some() {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// The manifest of a static pod that runs, or that a run which was killed has ended and that is to run.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn text(host: &dyn Host, name: &str) -> Result<Option<String>, HostError> {
+    place(host, name)?.map_or(Ok(None), |path| host.text(&path))
+}
+
+/// The static pods that a run which was killed has ended. [`mend`] starts them again.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn ended(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
+    let mut ended = Vec::new();
+    for name in COMPONENTS {
+        if place(host, name)?.is_some_and(|path| path != manifest(name)) {
+            ended.push(name);
+        }
+    }
+    Ok(ended)
+}
+
+/// Whether a run that was killed has left something of a manifest, maybe a half.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn is_left(host: &dyn Host) -> Result<bool, HostError> {
+    let is_its = |name: &String| name.contains(API_SERVER);
+    Ok(!host.list(RESTARTING)?.is_empty() || host.list(PARKED)?.iter().any(is_its))
+}
+
+/// Puts back what a run that was killed has left. Answers what was started again.
+///
+/// # Errors
+/// If the host refuses.
+pub fn mend(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
+    let mut back = Vec::new();
+    for name in COMPONENTS {
+        let mut is_back = put_back(host, name, RESTARTING)?;
+        if name == API_SERVER {
+            is_back |= put_back(host, name, PARKED)?;
+        }
+        if is_back {
+            back.push(name);
+        }
+    }
+    Ok(back)
+}
+
+/// Ends a static pod, and starts it again: with another manifest, where a text is given. Its manifest is put back whatever
+/// happens, and once that is begun nobody stops it: a pod that is down is worse than one that waits. Where it `answers`, the
+/// API server is waited for until it says that it is ready.
+///
+/// # Errors
+/// If it does not end, start or answer in time, or the host refuses.
+pub fn restart(
+    host: &dyn Host,
+    name: &str,
+    with: Option<&str>,
+    answers: bool,
+) -> Result<(), StaticPodError> {
+    let go_on = || false;
+    let Some(old) = host.text(&manifest(name))? else { return Ok(()) };
+    let before = match running(host, name) {
+        // Where there is no runtime that tells, its answers count.
+        Err(StaticPodError::NoRuntime) if name == API_SERVER => None,
+        told => Some(told?),
+    };
+    park(host, name, RESTARTING)?;
+    let gone = || {
+        let parked = format!("{RESTARTING}/{name}.yaml");
+        if let (Some(text), Some(entry)) = (with, host.entry(&parked)?) {
+            let kind = Kind::File(text.as_bytes().to_vec());
+            host.put(&parked, &Entry { kind, ..entry })?;
+        }
+        if before.is_some() {
+            return wait_gone(host, name, LIMIT, &go_on);
+        }
+        until(host, &format!("{name} did not end"), LIMIT, &go_on, &mut || {
+            Ok(!is_ready(host, &old)?)
+        })
+    };
+    let gone = gone();
+    put_back(host, name, RESTARTING)?;
+    gone?;
+    if let Some(before) = &before {
+        wait_running(host, name, before, LIMIT, &go_on)?;
+    }
+    if name == API_SERVER && answers {
+        until(host, "the API server did not answer", LIMIT, &go_on, &mut || {
+            Ok(api_server_answers(host)?)
+        })?;
+    }
+    Ok(())
+}
+
 /// The numbers of the containers of a static pod that run: one, or two for a moment, or none.
 ///
 /// # Errors
@@ -157,9 +276,13 @@ pub fn wait_running(
 /// # Errors
 /// If the host cannot be looked at.
 pub fn api_server_answers(host: &dyn Host) -> Result<bool, HostError> {
-    let text = host.text(&manifest("kube-apiserver"))?.unwrap_or_default();
+    is_ready(host, &host.text(&manifest(API_SERVER))?.unwrap_or_default())
+}
+
+/// Whether the API server with this manifest answers that it is ready.
+fn is_ready(host: &dyn Host, manifest: &str) -> Result<bool, HostError> {
     let mut argv = vec!["kubectl".to_owned(), "--kubeconfig".to_owned(), ADMIN.to_owned()];
-    argv.extend(own_server(&text).map(|server| format!("--server={server}")));
+    argv.extend(own_server(manifest).map(|server| format!("--server={server}")));
     argv.extend(["--request-timeout=5s", "get", "--raw", "/readyz"].map(str::to_owned));
     Ok(host.run(&Command::new(argv))?.is_ok())
 }

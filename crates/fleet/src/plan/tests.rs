@@ -136,7 +136,6 @@ fn make(survey: &mut Survey, host: &Host, nodes: &[KubernetesNode]) {
         kubelet: version(),
         kubectl: version(),
         api_server: version().filter(|_| control_plane),
-        is_half: false,
     };
     if control_plane {
         survey.nodes = Some(nodes.to_vec());

@@ -53,6 +53,8 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
                 .refuse(format!("the node {name} is not Ready ({}); mend it first", node.message)),
             Some(_) => {}
         }
+        let refusal = survey.upgrade_left.as_ref().and_then(|left| left.refusal.as_ref());
+        plan.refusals.extend(refusal.map(|why| format!("{name}: {why}")));
         let running = seen.node(name).and_then(|node| plain(&node.version).parse().ok());
         states.push((host, State { running, ..State::of(survey) }, to));
     }
@@ -135,7 +137,7 @@ struct State {
     api_server: Option<KubernetesVersion>,
     /// What the kubelet that runs says it is.
     running: Option<KubernetesVersion>,
-    /// Whether kubeadm was cut short as it upgraded the host.
+    /// Whether the host says that kubeadm is not at its end with it: it looks at all components.
     is_half: bool,
 }
 
@@ -192,7 +194,7 @@ impl State {
             kubelet: read(&versions.kubelet),
             api_server: read(&versions.api_server),
             running: None,
-            is_half: versions.is_half,
+            is_half: survey.upgrade_left.as_ref().is_some_and(|left| left.node),
         }
     }
 

@@ -1,24 +1,13 @@
 //! The certificates of a control plane: until when they are valid, and new ones.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::serve::Work;
 use super::{Certificate, EventKind, Failure};
 use crate::host::{ACT, Command};
 use crate::static_pod::{
-    StaticPodError, api_server_answers, manifest, park, parked, put_back, running, until,
-    wait_gone, wait_running,
+    self, API_SERVER, COMPONENTS, StaticPodError, api_server_answers, manifest, running,
 };
-
-/// Where a manifest is for the moment in which its pod ends.
-const RESTARTING: &str = "/etc/kubernetes/node-prep/restarting";
-/// What reads certificates, in the order in which it is started again.
-const COMPONENTS: [&str; 4] =
-    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-/// How long a component may take to end, to start, or to answer.
-const LIMIT: Duration = Duration::from_mins(3);
 
 impl From<StaticPodError> for Failure {
     fn from(error: StaticPodError) -> Self {
@@ -31,23 +20,15 @@ impl From<StaticPodError> for Failure {
     }
 }
 
-/// Whether a run that was killed has left a manifest parked that the kubelet should see.
-pub(super) fn is_parked(work: &Work<'_>, name: &str) -> Result<bool, Failure> {
-    Ok(parked(work.host, RESTARTING)?.iter().any(|parked| parked == name))
-}
-
 /// What a killed run has left parked is put back.
 pub(super) fn mend(work: &mut Work<'_>) -> Result<(), Failure> {
-    // A half of a manifest may be there as well.
-    if work.host.list(RESTARTING)?.is_empty() {
+    if !static_pod::is_left(work.host)? {
         return Ok(());
     }
     let _lock = work.host.lock()?;
-    for name in COMPONENTS {
-        if put_back(work.host, name, RESTARTING)? {
-            let text = format!("a run that was cut short had ended {name}; it is started again");
-            work.tell(EventKind::Note, "certificates", text);
-        }
+    for name in static_pod::mend(work.host)? {
+        let text = format!("a run that was cut short had ended {name}; it is started again");
+        work.tell(EventKind::Note, "static-pods", text);
     }
     Ok(())
 }
@@ -115,6 +96,8 @@ pub(super) fn renew(work: &mut Work<'_>) -> Result<(), Failure> {
     if (work.around.stop)() {
         return Err(Failure::stopped(0));
     }
+    // Where certificates have expired on other control planes too, it answers only once theirs are new.
+    let answers = api_server_answers(host)?;
     host.check(&Command::new(["kubeadm", "certs", "renew", "all"]).within(ACT))?;
     work.done.changes += 1;
     work.tell(EventKind::Done, "certificates", "renewed");
@@ -123,33 +106,24 @@ pub(super) fn renew(work: &mut Work<'_>) -> Result<(), Failure> {
             return Err(Failure::stopped(0));
         }
         work.tell(EventKind::Waiting, "certificates", format!("{name} is started again"));
-        restart(work, name)?;
+        static_pod::restart(host, name, None, answers)?;
         work.done.changes += 1;
         work.tell(EventKind::Done, "certificates", format!("{name} has read its certificates"));
+    }
+    if !answers {
+        work.tell(
+            EventKind::Warning,
+            "certificates",
+            format!(
+                "{API_SERVER} did not answer before, and is not waited for: renew those of the other control planes too"
+            ),
+        );
     }
     work.tell(
         EventKind::Note,
         "certificates",
         "kubeconfigs of users have the former certificate of the administrator until they are merged again",
     );
-    Ok(())
-}
-
-/// Ends a component, and starts it again. Its manifest is put back whatever happens; once that is begun it is not stopped.
-fn restart(work: &Work<'_>, name: &str) -> Result<(), Failure> {
-    let host = work.host;
-    let go_on = || false;
-    let before = running(host, name)?;
-    park(host, name, RESTARTING)?;
-    let gone = wait_gone(host, name, LIMIT, &go_on);
-    put_back(host, name, RESTARTING)?;
-    gone?;
-    wait_running(host, name, &before, LIMIT, &go_on)?;
-    if name == "kube-apiserver" {
-        until(host, "the API server did not answer", LIMIT, &go_on, &mut || {
-            Ok(api_server_answers(host)?)
-        })?;
-    }
     Ok(())
 }
 

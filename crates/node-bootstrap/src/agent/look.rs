@@ -9,14 +9,14 @@ use super::serve::Work;
 use super::survey::{Findings, KubernetesNode, Outlook, Standing, Survey, Versions};
 use super::{EventKind, Failure, Wish};
 use crate::change::ChangeError;
-use crate::change::kubeadm::{UPGRADE, Upgraded};
 use crate::check::{Ignore, Purpose, Verdict, check, verify};
-use crate::cluster::{API_SERVER, Found, kubectl, upgrade_left};
+use crate::cluster::{Found, kubectl, upgrade_left};
 use crate::data::leftovers;
 use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
 use crate::plan::{Plan, Planning};
 use crate::spec::{KubernetesVersion, Node, Role};
+use crate::static_pod;
 
 pub(super) fn survey(
     work: &mut Work<'_>,
@@ -26,15 +26,18 @@ pub(super) fn survey(
 ) -> Result<Survey, Failure> {
     let host = work.host;
     let facts = Facts::of(host)?;
-    let mut standing = standing(host, &facts)?;
-    if let Standing::Node { control_plane, .. } = &mut standing {
-        // One that a killed run was starting again is one all the same; the next change puts it back.
-        *control_plane |= super::certificates::is_parked(work, "kube-apiserver")?;
-    }
+    let standing = standing(host, &facts)?;
     let mut outlook = match wish {
         Some(wish) => Some(work.plan(&facts, wish).map(|plan| outlook(&plan))?),
         None => None,
     };
+    if let Some(outlook) = &mut outlook {
+        // Any change does it.
+        let again = |name| {
+            format!("static-pods: start {name} again, which a run that was cut short has ended")
+        };
+        outlook.changes.splice(0..0, static_pod::ended(host)?.into_iter().map(again));
+    }
     if let (Some(wish), Some(outlook)) = (wish, &mut outlook)
         && matches!(standing, Standing::Node { control_plane: true, answers: true, .. })
     {
@@ -167,11 +170,8 @@ pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostE
         kubeadm: version("kubeadm", &["kubeadm", "version", "-o", "short"])?,
         kubelet: version("kubelet", &["kubelet", "--version"])?,
         kubectl: version("kubectl", &["kubectl", "version", "--client"])?,
-        api_server: host.text(API_SERVER)?.and_then(|text| image_version(&text)),
-        is_half: matches!(
-            host.text(UPGRADE)?.and_then(|text| Upgraded::parse(&text)),
-            Some(Upgraded::Begun(_))
-        ),
+        api_server: static_pod::text(host, static_pod::API_SERVER)?
+            .and_then(|text| image_version(&text)),
     })
 }
 

@@ -55,8 +55,6 @@ pub struct Versions {
     pub kubectl: Option<String>,
     /// The API server of this host, by its manifest.
     pub api_server: Option<String>,
-    /// Whether kubeadm was cut short as it brought this host to another version.
-    pub is_half: bool,
 }
 
 /// What `apply` would do.
@@ -178,6 +176,9 @@ pub struct EtcdHere {
     /// Why it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<String>,
+    /// Whether a run that was cut short has ended the API server of this host; the next change starts it again.
+    #[serde(default)]
+    pub api_server_ended: bool,
     /// The `--etcd-servers` of the API server of this host.
     #[serde(default)]
     pub api_server: Vec<String>,

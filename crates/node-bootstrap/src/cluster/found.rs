@@ -9,6 +9,7 @@ use crate::host::HostError;
 use crate::kubeadm::ca_hash;
 use crate::kubeadm::kubeconfig::Kubeconfig;
 use crate::plan::Planning;
+use crate::static_pod;
 
 /// The administrator's kubeconfig of a control plane.
 pub const ADMIN: &str = "/etc/kubernetes/admin.conf";
@@ -49,7 +50,9 @@ pub(crate) struct Node {
 impl Found {
     /// Looks for it. Asks the API server only where there is an administrator's kubeconfig.
     pub(crate) fn of(planning: &Planning<'_>) -> Result<Self, ChangeError> {
-        let is_control_plane = planning.exists(API_SERVER)?;
+        // One that a killed run was starting again is one all the same; the next change puts it back.
+        let is_control_plane =
+            planning.exists(API_SERVER)? || planning.ended()?.contains(&static_pod::API_SERVER);
         let has_admin = planning.exists(ADMIN)?;
         let kubelet = planning.text(KUBELET)?;
         let unfinished = planning.text(UNFINISHED)?.map(|text| Unfinished::parse(&text));

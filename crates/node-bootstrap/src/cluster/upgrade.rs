@@ -15,7 +15,7 @@ use crate::kubeadm::{
 };
 use crate::plan::{Planning, Step};
 use crate::spec::{Kubernetes, KubernetesVersion, Minor, Node};
-use crate::static_pod::manifest;
+use crate::static_pod::{self, manifest};
 use crate::steps::pattern;
 
 /// One part of an upgrade to the Kubernetes of `node.yaml`. The repository of its minor is a step of its own.
@@ -136,11 +136,12 @@ struct Mark {
 
 impl Mark {
     fn read(
-        text: &dyn Fn(&str) -> Result<Option<String>, HostError>,
+        upgraded: Option<String>,
         is_control_plane: bool,
+        text: impl Fn(&str) -> Result<Option<String>, HostError>,
     ) -> Result<Self, HostError> {
-        let upgraded = text(UPGRADE)?.and_then(|text| Upgraded::parse(&text));
-        let version = |name: &str| Ok(text(&manifest(name))?.and_then(|text| image_version(&text)));
+        let upgraded = upgraded.and_then(|text| Upgraded::parse(&text));
+        let version = |name: &str| Ok(text(name)?.and_then(|text| image_version(&text)));
         let components = is_control_plane
             .then(|| COMPONENTS.into_iter().map(version).collect::<Result<_, HostError>>())
             .transpose()?;
@@ -178,7 +179,8 @@ pub(crate) fn upgrade_left(
         })
     };
     let is_control_plane = api_server.is_some();
-    let mark = Mark::read(&|path| host.text(path), is_control_plane)?;
+    let mark =
+        Mark::read(host.text(UPGRADE)?, is_control_plane, |name| static_pod::text(host, name))?;
     // Where no patch is named, kubeadm's own counts.
     let target = if to.patch.is_none() && fits(kubeadm) { kubeadm } else { None };
     let is_wanted = |version: &str| {
@@ -207,7 +209,8 @@ fn kubeadm(
     is_control_plane: bool,
 ) -> Result<(), ChangeError> {
     let Some(target) = version(planning)? else { return Ok(()) };
-    let mark = Mark::read(&|path| planning.text(path), is_control_plane)?;
+    let upgraded = planning.text(UPGRADE)?;
+    let mark = Mark::read(upgraded, is_control_plane, |name| planning.text(&manifest(name)))?;
     let is_there = |version: &str| format!("v{version}") == target;
     if mark.is_done(is_there).unwrap_or(false) {
         return Ok(());

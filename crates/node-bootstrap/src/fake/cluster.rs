@@ -420,7 +420,9 @@ fn token(world: &mut World, verb: &str, rest: &[&str]) -> Output {
 fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
     let file = words.last().and_then(|path| content(world, path));
     if !world.files.contains_key("/etc/kubernetes/manifests/kube-apiserver.yaml")
-        && world.files.contains_key("/etc/kubernetes/node-prep/parked/kube-apiserver.yaml")
+        && [crate::static_pod::PARKED, crate::static_pod::RESTARTING]
+            .iter()
+            .any(|folder| world.files.contains_key(&format!("{folder}/kube-apiserver.yaml")))
     {
         return refused();
     }

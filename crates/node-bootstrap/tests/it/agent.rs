@@ -633,6 +633,45 @@ fn whoever_dies_while_certificates_are_renewed_leaves_no_manifest_parked() {
 }
 
 #[test]
+fn a_control_plane_whose_api_server_is_parked_is_one_and_is_started_again() {
+    let host = first(&SharedApi::default());
+    let node = versioned(Role::ControlPlane, "1.35.4");
+    let whole = survey(&host, &node);
+    let at = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    let manifest = host.entry(at).unwrap().unwrap();
+    for folder in ["parked", "restarting"] {
+        host.set_folder(&format!("/etc/kubernetes/node-prep/{folder}"));
+        let parked = format!("/etc/kubernetes/node-prep/{folder}/kube-apiserver.yaml");
+        host.set_entry(&parked, manifest.clone());
+        host.remove(at).unwrap();
+        let survey = survey(&host, &node);
+        let Standing::Node { control_plane, answers, .. } = survey.standing else { panic!() };
+        assert_eq!((control_plane, answers), (true, false));
+        assert_eq!(survey.versions, whole.versions);
+        assert_eq!(
+            survey.outlook.unwrap().changes,
+            ["static-pods: start kube-apiserver again, which a run that was cut short has ended"]
+        );
+        let (_, told) = ask_telling(&host, apply(&node), false);
+        assert!(told[0].text.contains("it is started again"), "{told:?}");
+        assert_eq!(host.entry(at).unwrap().as_ref(), Some(&manifest));
+        assert_eq!(host.entry(&parked).unwrap(), None);
+        assert_eq!(self::survey(&host, &node), whole);
+    }
+}
+
+#[test]
+fn certificates_are_renewed_where_the_api_server_cannot_answer_before_others_are() {
+    let host = first(&SharedApi::default());
+    host.with(|world| world.cluster.as_mut().unwrap().answers = false);
+    let (answer, told) = ask_telling(&host, Request::RenewCertificates, false);
+    let Ok(Answer::Done(done)) = answer else { panic!("{answer:?}") };
+    assert_eq!(done.changes, 4);
+    let warned = told.iter().find(|event| event.kind == EventKind::Warning).unwrap();
+    assert!(warned.text.contains("those of the other control planes too"), "{}", warned.text);
+}
+
+#[test]
 fn nodes_are_cordoned_drained_labelled_and_deleted() {
     let api = SharedApi::default();
     let (n1, _n2) = (first(&api), second(&api));

@@ -1,28 +1,18 @@
 //! The members that the API server of this host knows.
 
-use std::time::Duration;
-
-use super::local::{PARKED, path_of, place_of, tidy};
 use super::{Trouble, Work};
-use crate::agent::{EventKind, ManifestPlace};
-use crate::cluster::ADMIN;
-use crate::host::{Command, Entry, Host, HostError, Kind};
-use crate::static_pod;
+use crate::agent::EventKind;
+use crate::host::{Host, HostError};
+use crate::static_pod::{self, API_SERVER, StaticPodError};
 use crate::text::manifest::{self, Program};
 
-/// The name of the pod, and of its manifest.
-const POD: &str = "kube-apiserver";
 /// The argument.
 const SERVERS: &str = "etcd-servers";
-/// How long it may take to end: it lets its clients go first.
-const END: Duration = Duration::from_mins(3);
-/// How long it may take to answer again.
-const ANSWER: Duration = Duration::from_mins(3);
 
 /// The members that the API server of this host knows; none where there is no API server.
 pub(super) fn servers(host: &dyn Host) -> Result<Vec<String>, HostError> {
-    let text = host.text(&path_of(POD, place_of(host, POD)?))?.unwrap_or_default();
-    Ok(Program::read(&text, POD).map(|program| program.list(SERVERS)).unwrap_or_default())
+    let text = static_pod::text(host, API_SERVER)?.unwrap_or_default();
+    Ok(Program::read(&text, API_SERVER).map(|program| program.list(SERVERS)).unwrap_or_default())
 }
 
 fn is_loopback(url: &str) -> bool {
@@ -41,77 +31,118 @@ fn wanted(now: &[String], servers: &[String]) -> Option<String> {
 
 impl Work<'_> {
     pub(super) fn api_server(&mut self, servers: &[String]) -> Result<(), Trouble> {
-        tidy(self.host, POD)?;
-        let place = place_of(self.host, POD)?;
-        let at = path_of(POD, place);
+        for name in static_pod::mend(self.host)? {
+            self.changed(format!("a run that was cut short had ended {name}; it is started again"));
+        }
+        let at = static_pod::manifest(API_SERVER);
         let Some(text) = self.host.text(&at)? else { return Ok(()) };
-        let program = Program::read(&text, POD).map_err(|error| Trouble::manifest(&at, &error))?;
+        let of = |error: &_| Trouble::manifest(&at, error);
+        let program = Program::read(&text, API_SERVER).map_err(|error| of(&error))?;
         if servers.is_empty() {
             return Err(Trouble::Refused("an API server needs a member of etcd".to_owned()));
         }
-        let wanted = wanted(&program.list(SERVERS), servers);
-        if place == ManifestPlace::InPlace && wanted.is_none() {
-            return Ok(());
+        let Some(list) = wanted(&program.list(SERVERS), servers) else { return Ok(()) };
+        let text =
+            manifest::set(&text, API_SERVER, &[(SERVERS, &list)]).map_err(|error| of(&error))?;
+        if (self.stop)() {
+            return Err(Trouble::Stopped);
         }
-        let text = match &wanted {
-            Some(list) => manifest::set(&text, POD, &[(SERVERS, list)])
-                .map_err(|error| Trouble::manifest(&at, &error))?,
-            None => text,
-        };
-        let parked = path_of(POD, ManifestPlace::Parked);
-        if let Some(list) = &wanted {
-            self.tell(
-                EventKind::Begun,
-                format!("the API server of this host gets --{SERVERS}={list}"),
-            );
-        }
-        // It is away for a moment, so that it is known which one answers.
-        if place == ManifestPlace::InPlace {
-            static_pod::park(self.host, POD, PARKED)?;
-            self.done.changes += 1;
-        }
-        if let Some(entry) = self.host.entry(&parked)?
-            && entry.kind != Kind::File(text.clone().into_bytes())
-        {
-            self.host.put(&parked, &Entry { kind: Kind::File(text.into_bytes()), ..entry })?;
-            self.changed(format!("{at}: --{SERVERS} is what members there are"));
-        }
-        let own = own_url(&program);
-        self.wait("the API server of this host has ended", END, |work| {
-            let is_there = work.ready(own.as_deref())?.is_none();
-            Ok(if is_there { Err("it still answers".to_owned()) } else { Ok(()) })
-        })?;
-        static_pod::put_back(self.host, POD, PARKED)?;
-        self.wait("the API server of this host answers again", ANSWER, |work| {
-            Ok(work.ready(own.as_deref())?.map_or(Ok(()), Err))
-        })?;
-        self.changed("the API server of this host answers again");
+        self.tell(
+            EventKind::Begun,
+            format!("the API server of this host gets --{SERVERS}={list}, and is started again"),
+        );
+        self.done.changes += 1;
+        static_pod::restart(self.host, API_SERVER, Some(&text), true)?;
+        self.changed(format!(
+            "{at}: --{SERVERS} is what members there are; the API server answers"
+        ));
         Ok(())
-    }
-
-    /// Whether the API server of this host says that it is ready: why not, where it does not.
-    fn ready(&self, own: Option<&str>) -> Result<Option<String>, Trouble> {
-        let mut argv = vec!["kubectl".to_owned(), "--kubeconfig".to_owned(), ADMIN.to_owned()];
-        // The address of the cluster may lead to another one.
-        argv.extend(own.map(|url| format!("--server={url}")));
-        argv.extend(["--request-timeout=5s", "get", "--raw", "/readyz"].map(str::to_owned));
-        let output = self.host.run(&Command::new(argv))?;
-        let why = output.stderr.lines().last().unwrap_or("it does not say why").to_owned();
-        Ok((!output.is_ok()).then_some(why))
     }
 }
 
-/// The URL that only this API server answers at.
-fn own_url(program: &Program) -> Option<String> {
-    let address = program.argument("advertise-address")?;
-    let port = program.argument("secure-port").unwrap_or("6443");
-    let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-    Some(format!("https://{address}:{port}"))
+impl From<StaticPodError> for Trouble {
+    fn from(error: StaticPodError) -> Self {
+        match error {
+            StaticPodError::Host(error) => error.into(),
+            StaticPodError::Stopped => Self::Stopped,
+            StaticPodError::NoRuntime => Self::Refused(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ::etcd::{Api, Endpoint, EtcdError};
+
     use super::*;
+    use crate::agent::{EtcdRequest, serve_etcd};
+    use crate::fake::{Death, FakeHost};
+
+    const AT: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+
+    fn connect(_: &Endpoint) -> Result<Box<dyn Api>, EtcdError> {
+        Err(EtcdError::NotFound)
+    }
+
+    /// A host whose API server knows a member that is no more.
+    fn host(runtime: bool) -> FakeHost {
+        let host = FakeHost::new();
+        host.set(AT, "spec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --advertise-address=10.10.0.1\n    - --etcd-servers=https://a:2379,https://z:2379\n    name: kube-apiserver\n");
+        host.set("/etc/kubernetes/admin.conf", "");
+        if runtime {
+            host.set("/usr/bin/crictl", "");
+            host.set("/run/containerd/containerd.sock", "");
+        }
+        host.with(|world| {
+            let cluster = crate::fake::FakeCluster { answers: true, ..Default::default() };
+            world.cluster = Some(cluster);
+        });
+        host
+    }
+
+    fn request() -> EtcdRequest {
+        EtcdRequest::ApiServer {
+            servers: vec!["https://a:2379".to_owned(), "https://b:2379".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_desk_that_is_gone_does_not_leave_the_api_server_down() {
+        for runtime in [false, true] {
+            let host = host(runtime);
+            let is_gone = || matches!(host.entry(AT), Ok(None));
+            serve_etcd(&host, &request(), &connect, &is_gone, &mut |_| {}).unwrap();
+            let text = host.text(AT).unwrap().unwrap();
+            assert!(text.contains("--etcd-servers=https://a:2379,https://b:2379\n"), "{text}");
+            assert_eq!(static_pod::ended(&host).unwrap(), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn an_api_server_that_a_killed_run_has_ended_is_known_and_started_again() {
+        let mut ended = 0;
+        for death in [Death::Before, Death::Within, Death::After] {
+            for at in 0.. {
+                let host = host(true);
+                host.kill_at(at, death);
+                let _ = serve_etcd(&host, &request(), &connect, &|| false, &mut |_| {});
+                if !host.revive() {
+                    break;
+                }
+                let when = format!("{death:?} at {at}");
+                assert!(!servers(&host).unwrap().is_empty(), "{when}");
+                let is_away = host.entry(AT).unwrap().is_none();
+                assert_eq!(!static_pod::ended(&host).unwrap().is_empty(), is_away, "{when}");
+                ended += usize::from(is_away);
+                serve_etcd(&host, &request(), &connect, &|| false, &mut |_| {}).unwrap();
+                let text = host.text(AT).unwrap().unwrap();
+                assert!(text.contains("=https://a:2379,https://b:2379\n"), "{when}: {text}");
+                assert!(!static_pod::is_left(&host).unwrap(), "{when}");
+            }
+        }
+        assert!(ended > 4, "only {ended}");
+    }
 
     #[test]
     fn op_b6_04_a_list_of_members_follows_them_and_kubeadms_own_stays() {
