@@ -82,6 +82,8 @@ pub struct World {
     /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
     /// counts.
     pub answers: Vec<(Vec<String>, Output)>,
+    /// Programs that do not end.
+    pub hanging: BTreeSet<String>,
 }
 
 /// How much of the fatal change is still made.
@@ -510,6 +512,9 @@ impl Host for FakeHost {
         let only_looks = [programs::only_looks, cluster::only_looks, etcd::only_looks]
             .iter()
             .any(|only_looks| only_looks(&argv));
+        if self.world.borrow().hanging.contains(argv[0]) {
+            return Err(HostError::Deadline { command: shown, deadline: command.deadline });
+        }
         let death = if only_looks { None } else { self.mortal(&shown)? };
         let answer = {
             let world = self.world.borrow();

@@ -172,6 +172,14 @@ pub fn plan(host: &dyn Host, node: &Node, options: Options) -> Result<ResetPlan,
     Ok(plan)
 }
 
+/// Where data of etcd are on a host: `/var/lib/etcd`, what was put away beside it, and snapshots that this program made.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn data_of_etcd(host: &dyn Host) -> Result<Vec<String>, HostError> {
+    files::data_of_etcd(host)
+}
+
 /// Whether a host is clean: what a reset would still do, and the ports, files and folders that kubeadm wants free. The
 /// data of etcd that was kept on purpose is a warning.
 ///

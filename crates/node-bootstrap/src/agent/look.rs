@@ -53,7 +53,7 @@ pub(super) fn survey(
         None => None,
     };
     let addresses = addresses(host)?;
-    let versions = versions(host, &facts)?;
+    let versions = versions(work, &facts)?;
     let upgrade_left = match (wish, &standing) {
         (Some(wish), Standing::Node { .. }) => upgrade_left(host, &wish.node, &versions)?,
         _ => None,
@@ -64,6 +64,7 @@ pub(super) fn survey(
         architecture: architecture(work)?,
         distribution: facts.os.pretty_name.clone(),
         addresses,
+        // As late as can be: the way of the answer counts as being behind.
         clock_ms: work.around.clock_ms(),
         versions,
         outlook,
@@ -71,6 +72,7 @@ pub(super) fn survey(
         standing,
         nodes,
         etcd,
+        etcd_data: crate::reset::data_of_etcd(host)?,
         findings,
     })
 }
@@ -147,9 +149,10 @@ fn found(host: &dyn Host, facts: &Facts, node: &Node, standing: &Standing) -> Fi
 }
 
 /// The versions of what is installed: packages, else what the programs themselves say.
-pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostError> {
+fn versions(work: &mut Work<'_>, facts: &Facts) -> Result<Versions, HostError> {
+    let host = work.host;
     let installed = facts.distribution.package_manager.installed(host)?;
-    let version = |name: &str, argv: &[&str]| -> Result<Option<String>, HostError> {
+    let mut version = |name: &str, argv: &[&str]| -> Result<Option<String>, HostError> {
         // Others have packages of these names with versions of their own.
         if let Some(version) = installed.get(name).filter(|version| is_kubernetes(version)) {
             return Ok(Some(upstream(version).to_owned()));
@@ -161,10 +164,19 @@ pub(crate) fn versions(host: &dyn Host, facts: &Facts) -> Result<Versions, HostE
         if is_there.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let said = host.run(&Command::new(argv.iter().copied()))?.stdout;
+        let said = match host.run(&Command::new(argv.iter().copied())) {
+            Ok(output) => output.stdout,
+            // The rest of the host can be told all the same.
+            Err(error @ (HostError::Run { .. } | HostError::Deadline { .. })) => {
+                let text = format!("the version of {name} is not known: {error}");
+                work.tell(EventKind::Warning, "versions", text);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         // `Kubernetes v1.35.4`, `Client Version: v1.35.4`, `v1.35.4`.
-        let word = said.split_whitespace().find_map(|word| word.strip_prefix('v'));
-        Ok(word.map(|word| upstream(word).to_owned()))
+        let number = said.split_whitespace().find_map(|part| part.strip_prefix('v'));
+        Ok(number.map(|number| upstream(number).to_owned()))
     };
     Ok(Versions {
         kubeadm: version("kubeadm", &["kubeadm", "version", "-o", "short"])?,
@@ -211,7 +223,7 @@ fn addresses(host: &dyn Host) -> Result<Vec<IpAddr>, HostError> {
     let argv = ["ip", "-j", "address", "show", "up", "scope", "global"];
     let said = match host.run(&Command::new(argv)) {
         Ok(output) => output.stdout,
-        Err(HostError::Run { .. }) => return Ok(Vec::new()),
+        Err(HostError::Run { .. } | HostError::Deadline { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let links: Vec<Link> = serde_json::from_str(&said).unwrap_or_default();
@@ -225,10 +237,17 @@ fn addresses(host: &dyn Host) -> Result<Vec<IpAddr>, HostError> {
 
 /// The nodes of the cluster, as the API has them; `None` where it does not tell.
 fn kubernetes_nodes(work: &mut Work<'_>) -> Result<Option<Vec<KubernetesNode>>, Failure> {
-    let output = work.host.run(&Command::new(kubectl(&["get", "nodes", "-o", "json"])))?;
-    let nodes = if output.is_ok() { nodes_of(&output.stdout) } else { None };
+    let (nodes, why) = match work.host.run(&Command::new(kubectl(&["get", "nodes", "-o", "json"])))
+    {
+        Ok(output) if output.is_ok() => (nodes_of(&output.stdout), output.stderr),
+        Ok(output) => (None, output.stderr),
+        Err(error @ (HostError::Run { .. } | HostError::Deadline { .. })) => {
+            (None, error.to_string())
+        }
+        Err(error) => return Err(error.into()),
+    };
     if nodes.is_none() {
-        let why = output.stderr.trim().to_owned();
+        let why = why.trim();
         work.tell(EventKind::Warning, "nodes", format!("the API does not tell its nodes: {why}"));
     }
     Ok(nodes)

@@ -38,6 +38,10 @@ pub struct Survey {
     /// The member of etcd on it, if there is or was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd: Option<EtcdHere>,
+    /// Where data of etcd are, with or without a member: `/var/lib/etcd`, which is in the way of a new node; data that were put
+    /// away; snapshots. A reset with data takes all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub etcd_data: Vec<String>,
     /// What `node-prep check` and `verify` find, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Findings>,

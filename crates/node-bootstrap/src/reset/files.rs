@@ -2,12 +2,17 @@
 
 use super::{Action, ETCD, Options, ResetPlan};
 use crate::data::leftovers;
-use crate::host::{Host, HostError, Kind};
+use crate::host::{Host, HostError, Kind, folder_of, name_of};
 use crate::kubeadm::kubeconfig::{Endpoint, Kubeconfig};
 use crate::spec::Node;
+use crate::static_pod;
 use crate::text::mounts;
 
 const KUBERNETES: &str = "/etc/kubernetes";
+/// What this program has beside kubeadm's own files.
+const OURS: &str = "/etc/kubernetes/node-prep";
+/// Snapshots of etcd that this program has made.
+const SNAPSHOTS: &str = "/var/lib/node-prep/etcd";
 const ROOT: &str = "/root";
 const CNI: &str = "/etc/cni/net.d";
 const ADDRESSES: &str = "/var/lib/cni";
@@ -87,7 +92,18 @@ pub(super) fn plan(
         let names = if entry.kind == Kind::Folder { host.list(path)? } else { Vec::new() };
         match path {
             KUBERNETES => {
-                let own = |name: &str| OF_KUBEADM.contains(&name);
+                let parked = parked(host)?;
+                let all_parked = host.list(OURS)?.len() == parked.len();
+                let own = |name: &str| {
+                    OF_KUBEADM.contains(&name)
+                        || all_parked && OURS == format!("{KUBERNETES}/{name}")
+                };
+                if !names.iter().all(|name| own(name)) && !all_parked {
+                    for path in parked {
+                        let why = "static pods of the cluster that were ended for a while";
+                        plan.actions.push(Action::Remove { path, why: why.to_owned() });
+                    }
+                }
                 some(path, &names, own, why, "it is not kubeadm's", plan);
             }
             CNI => {
@@ -113,6 +129,45 @@ pub(super) fn plan(
         );
     }
     Ok(())
+}
+
+/// Folders of manifests that the kubelet does not see.
+fn parked(host: &dyn Host) -> Result<Vec<String>, HostError> {
+    let mut parked = Vec::new();
+    for path in [static_pod::PARKED, static_pod::RESTARTING] {
+        if host.entry(path)?.is_some() {
+            parked.push(path.to_owned());
+        }
+    }
+    Ok(parked)
+}
+
+/// What holds data of etcd beside its folder: data that were put away or half restored, and snapshots.
+fn more_of_etcd(host: &dyn Host) -> Result<Vec<(String, &'static str)>, HostError> {
+    let folder = host.resolve(ETCD)?;
+    let (above, name) = (folder_of(&folder), name_of(&folder));
+    let mut more = Vec::new();
+    for there in host.list(above)? {
+        let Some(rest) = there.strip_prefix(name) else { continue };
+        let is_gone = rest.strip_prefix(".gone-").is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if is_gone || rest == ".restoring" {
+            let path = format!("{}/{there}", above.trim_end_matches('/'));
+            more.push((path, "data of etcd that were put away"));
+        }
+    }
+    if !host.list(SNAPSHOTS)?.is_empty() {
+        more.push((SNAPSHOTS.to_owned(), "snapshots of etcd, with every secret of the cluster"));
+    }
+    Ok(more)
+}
+
+/// Where data of etcd are: its folder, what was put away beside it, and snapshots.
+pub(super) fn data_of_etcd(host: &dyn Host) -> Result<Vec<String>, HostError> {
+    let own = (!host.list(ETCD)?.is_empty()).then(|| ETCD.to_owned());
+    let more = more_of_etcd(host)?.into_iter().map(|(path, _)| path);
+    Ok(own.into_iter().chain(more).collect())
 }
 
 fn is_foreign(name: &str) -> bool {
@@ -183,6 +238,13 @@ fn etcd(
     why: &str,
     plan: &mut ResetPlan,
 ) -> Result<(), HostError> {
+    for (path, why) in more_of_etcd(host)? {
+        if options.with_data {
+            plan.actions.push(Action::Remove { path, why: why.to_owned() });
+        } else {
+            plan.stay(path, format!("it holds {why}; `--with-data` takes it away"));
+        }
+    }
     if host.list(ETCD)?.is_empty() {
         return Ok(());
     }

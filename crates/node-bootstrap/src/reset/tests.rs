@@ -161,6 +161,38 @@ fn the_data_of_etcd_goes_only_when_that_is_said() {
 }
 
 #[test]
+fn what_was_parked_goes_and_data_that_were_put_away_go_when_that_is_said() {
+    let prepare = || {
+        let host = control_plane();
+        host.set("/etc/kubernetes/node-prep/parked/kube-apiserver.yaml", "kind: Pod\n");
+        host.set("/var/lib/etcd.gone-1700000000/member/wal", "x");
+        host.set("/var/lib/etcd.gone-mine/a", "x");
+        host.set("/var/lib/node-prep/etcd/one.db", "x");
+        host
+    };
+    let data = ["/var/lib/etcd", "/var/lib/etcd.gone-1700000000", "/var/lib/node-prep/etcd"];
+    let host = prepare();
+    assert_eq!(data_of_etcd(&host).unwrap(), data);
+    let planned = plan(&host, &Node::default(), Options::default()).unwrap();
+    for path in data {
+        assert!(planned.stays.iter().any(|stay| stay.what == path), "{path}: {planned}");
+    }
+    reset(&host, Options::default());
+    assert_eq!(host.entry("/etc/kubernetes/node-prep").unwrap(), None);
+    assert_eq!(data_of_etcd(&host).unwrap(), data);
+    reset(&host, Options { with_data: true });
+    assert_eq!(data_of_etcd(&host).unwrap(), [""; 0]);
+    assert!(host.entry("/var/lib/etcd.gone-mine/a").unwrap().is_some());
+    // What else is beside the parked ones stays.
+    let host = prepare();
+    host.set("/etc/kubernetes/node-prep/patches/a.yaml", "x");
+    reset(&host, Options::default());
+    assert_eq!(host.list("/etc/kubernetes/node-prep").unwrap(), ["patches"]);
+    host.answer(&["crictl"], 0, "");
+    assert!(plan(&host, &Node::default(), Options::default()).unwrap().is_empty());
+}
+
+#[test]
 fn a_host_is_clean_after_a_reset_and_data_that_was_kept_is_told() {
     let bad = |host: &FakeHost, options: Options| -> Vec<String> {
         let facts = Facts::of(host).unwrap();

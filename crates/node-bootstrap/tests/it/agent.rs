@@ -700,6 +700,21 @@ fn nodes_are_cordoned_drained_labelled_and_deleted() {
 }
 
 #[test]
+fn a_program_that_hangs_does_not_keep_a_survey_from_the_rest() {
+    let host = host();
+    host.set("/usr/bin/kubelet", "");
+    host.set("/usr/bin/kubeadm", "");
+    host.with(|world| world.hanging.extend(["kubelet", "ip"].map(str::to_owned)));
+    let request = Request::Survey { wish: None, nodes: true, findings: false };
+    let (answer, told) = ask_telling(&host, request, false);
+    let Ok(Answer::Survey(survey)) = answer else { panic!("{answer:?}") };
+    assert_eq!(survey.versions.kubelet, None);
+    assert_eq!(survey.versions.kubeadm.as_deref(), Some("1.35.4"));
+    assert_eq!(told[0].kind, EventKind::Warning);
+    assert!(told[0].text.contains("`kubelet --version` did not end within"), "{told:?}");
+}
+
+#[test]
 fn addresses_are_those_that_others_reach() {
     let host = host();
     host.with(|world| {
