@@ -34,11 +34,11 @@ pub struct Probe {
 }
 
 /// Says how root is become and, as root, what the machine is and what SHA-256 the file has. `$1`: the file. `$2`: whether
-/// a password can be given. `$3`: how `sudo` asks for it.
+/// a password can be given. `$3`: how `sudo` asks for it. What `sudo` remembers does not count: it forgets, in the middle of a run.
 const SCRIPT: &str = r#"look='echo "windlass system $(uname -s)"; echo "windlass machine $(uname -m)"; if [ -f "$1" ] && [ ! -L "$1" ] && [ -x "$1" ] && [ -O "$1" ]; then echo "windlass sha256 $(sha256sum <"$1")"; fi; echo "windlass looked"'
 if [ "$(id -u)" = 0 ]; then echo "windlass root"; exec sh -c "$look" sh "$1"; fi
 if ! command -v sudo >/dev/null 2>&1; then echo "sudo: not found" >&2; exit 1; fi
-if out=$(sudo -n -- sh -c "$look" sh "$1" 2>&1); then echo "windlass sudo"; printf '%s\n' "$out"; exit 0; fi
+if out=$(sudo -k -n -- sh -c "$look" sh "$1" 2>&1); then echo "windlass sudo"; printf '%s\n' "$out"; exit 0; fi
 case $out in
 *"is required"*) if [ "$2" = yes ]; then echo "windlass password"; exec sudo -k -S -p "$3" -- sh -c "$look" sh "$1"; fi ;;
 esac
@@ -128,6 +128,26 @@ mod tests {
         };
         assert_eq!(read(text, "abc"), Some(probe.clone()));
         assert_eq!(read(text, "abd"), Some(Probe { has_agent: false, ..probe }));
+    }
+
+    #[test]
+    fn a_password_that_sudo_remembers_does_not_count() {
+        use std::os::unix::fs::PermissionsExt;
+        let bin = tempfile::tempdir().unwrap();
+        let remembers = "#!/bin/sh\ncase $1 in -k) echo 'sudo: a password is required' >&2; exit 1;; esac\nshift 2; exec \"$@\"\n";
+        for (name, script) in [("id", "#!/bin/sh\necho 1000\n"), ("sudo", remembers)] {
+            let path = bin.path().join(name);
+            std::fs::write(&path, script).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut path = bin.path().as_os_str().to_owned();
+        path.push(":/usr/bin:/bin");
+        let said = std::process::Command::new("sh")
+            .args(["-c", SCRIPT, "sh", "/nothing", "yes", PROMPT])
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "windlass password\n");
     }
 
     #[test]

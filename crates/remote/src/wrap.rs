@@ -31,7 +31,7 @@ pub(crate) fn line(sudo: Sudo, words: &[&str]) -> String {
     let mut all: Vec<&str> = vec!["env", "LC_ALL=C"];
     match sudo {
         Sudo::No => {}
-        Sudo::Free => all.extend(["sudo", "-n", "--"]),
+        Sudo::Free => all.extend(["sudo", "-k", "-n", "--"]),
         Sudo::Asking => all.extend(["sudo", "-k", "-S", "-p", PROMPT, "--"]),
     }
     all.extend(["sh", "-c", WRAP, "sh"]);
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_line_has_each_word_quoted() {
         insta::assert_snapshot!(line(Sudo::Asking, &["cat", "--", "/a b/$c"]), @r#"env 'LC_ALL=C' sudo -k -S -p windlass-sudo-password: -- sh -c 'echo windlass-begins; echo windlass-begins >&2; "$@"; c=$?; echo >&2; echo windlass-ended $c >&2; exit $c' sh cat -- '/a b/$c'"#);
-        assert!(line(Sudo::Free, &["true"]).starts_with("env 'LC_ALL=C' sudo -n -- sh -c "));
+        assert!(line(Sudo::Free, &["true"]).starts_with("env 'LC_ALL=C' sudo -k -n -- sh -c "));
     }
 
     proptest! {
