@@ -21,7 +21,6 @@ use super::{
 };
 use crate::agent::EtcdPart;
 use crate::host::{Command, Host, HostError};
-use crate::static_pod;
 use crate::text::TextError;
 use local::Local;
 
@@ -75,8 +74,7 @@ pub fn etcd_here(host: &dyn Host, connect: &Connect<'_>) -> Result<Option<EtcdHe
         Err(Trouble::Host(error)) => return Err(error),
         Err(error) => (local::place(host)?, Err(error)),
     };
-    let api_server_ended = static_pod::ended(host)?.contains(&static_pod::API_SERVER);
-    let mut here = EtcdHere { manifest, api_server_ended, api_server, ..EtcdHere::default() };
+    let mut here = EtcdHere { manifest, api_server, ..EtcdHere::default() };
     match local {
         Ok(local) => {
             here.name.clone_from(&local.name);

@@ -73,6 +73,7 @@ pub(super) fn survey(
         nodes,
         etcd,
         etcd_data: crate::reset::data_of_etcd(host)?,
+        ended_pods: static_pod::ended(host)?.into_iter().map(str::to_owned).collect(),
         findings,
     })
 }

@@ -42,6 +42,9 @@ pub struct Survey {
     /// away; snapshots. A reset with data takes all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub etcd_data: Vec<String>,
+    /// Static pods that a run which was cut short has ended, such as `kube-apiserver`; the next change starts them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_pods: Vec<String>,
     /// What `node-prep check` and `verify` find, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Findings>,
@@ -180,9 +183,6 @@ pub struct EtcdHere {
     /// Why it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<String>,
-    /// Whether a run that was cut short has ended the API server of this host; the next change starts it again.
-    #[serde(default)]
-    pub api_server_ended: bool,
     /// The `--etcd-servers` of the API server of this host.
     #[serde(default)]
     pub api_server: Vec<String>,

@@ -648,6 +648,7 @@ fn a_control_plane_whose_api_server_is_parked_is_one_and_is_started_again() {
         let Standing::Node { control_plane, answers, .. } = survey.standing else { panic!() };
         assert_eq!((control_plane, answers), (true, false));
         assert_eq!(survey.versions, whole.versions);
+        assert_eq!(survey.ended_pods, ["kube-apiserver"]);
         assert_eq!(
             survey.outlook.unwrap().changes,
             ["static-pods: start kube-apiserver again, which a run that was cut short has ended"]
