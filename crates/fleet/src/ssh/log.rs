@@ -19,7 +19,10 @@ impl Log {
         let name: String =
             host.chars().map(|sign| if sign == '/' || sign == '\0' { '_' } else { sign }).collect();
         let path = folder.join(format!("{name}.log"));
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        // Others may write in the folder: no link of theirs is followed.
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).custom_flags(flags).open(path)?;
         Ok(Self(Mutex::new(file)))
     }
 
@@ -28,7 +31,16 @@ impl Log {
         let now = jiff::Timestamp::now();
         let mut lines = String::new();
         for line in text.lines() {
-            let _ = writeln!(lines, "{now:.3} {kind} {line}");
+            let _ = write!(lines, "{now:.3} {kind} ");
+            // What a host says must not speak to the terminal of who reads it.
+            for sign in line.chars() {
+                if sign.is_control() && sign != '\t' {
+                    lines.extend(sign.escape_default());
+                } else {
+                    lines.push(sign);
+                }
+            }
+            lines.push('\n');
         }
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = file.write_all(lines.as_bytes());
@@ -55,5 +67,22 @@ mod tests {
         assert!(text.starts_with("20") && text.as_bytes()[10] == b'T', "{text}");
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_a_host_says_does_not_speak_to_a_terminal() {
+        let scratch = tempfile::tempdir().unwrap();
+        Log::open(scratch.path(), "a").unwrap().add('!', "\u{1b}]0;x\u{7}\tred\u{9b}31m\r");
+        let text = std::fs::read_to_string(scratch.path().join("a.log")).unwrap();
+        assert_eq!(&text[24..], " ! \\u{1b}]0;x\\u{7}\tred\\u{9b}31m\\r\n");
+    }
+
+    #[test]
+    fn a_log_is_not_written_through_a_link() {
+        let scratch = tempfile::tempdir().unwrap();
+        let victim = scratch.path().join("victim");
+        std::os::unix::fs::symlink(&victim, scratch.path().join("a.log")).unwrap();
+        assert!(Log::open(scratch.path(), "a").is_err());
+        assert!(!victim.exists());
     }
 }
