@@ -18,6 +18,7 @@ use crate::{Contact, ContactError, News, Watch};
 
 /// What a host has of etcd.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(super) struct Disk {
     pub(super) manifest: ManifestPlace,
     pub(super) initial_cluster: Vec<String>,
