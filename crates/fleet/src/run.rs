@@ -11,7 +11,7 @@ use node_bootstrap::agent::{
 use node_bootstrap::cluster::Invitation;
 use serde::Serialize;
 use topology::Inventory;
-use topology::inventory::HostRole;
+use topology::inventory::{Host, HostRole};
 
 use crate::ask::{WORK, ask_within};
 use crate::contact::{Contact, ContactError};
@@ -404,11 +404,17 @@ fn unknown(host: &str) -> ContactError {
     ContactError::Unusable(format!("{host} is not in the inventory"))
 }
 
-/// The control planes, with their addresses.
+/// The control planes, with the addresses at which their members of etcd are: where `node.yaml` advertises another one than
+/// the host's, that.
 #[must_use]
 pub fn members(inventory: &Inventory) -> Vec<(String, String)> {
+    let address = |host: &Host| {
+        let node = inventory.node_of(host);
+        let own = node.get("kubeadm").and_then(|it| it["advertiseAddress"].as_str());
+        own.map_or_else(|| host.address.to_string(), str::to_owned)
+    };
     let control_planes = inventory.with_role(HostRole::ControlPlane);
-    control_planes.map(|host| (host.name.clone(), host.address.to_string())).collect()
+    control_planes.map(|host| (host.name.clone(), address(host))).collect()
 }
 
 /// Where a snapshot of etcd is put on the host that makes it; `now` tells it from others, such as `20260131-120000`.

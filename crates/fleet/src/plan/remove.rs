@@ -8,6 +8,7 @@ use topology::inventory::{Host, HostRole};
 use super::deploy::{look_at, prepare, task};
 use super::{Action, Drain, Order, Plan};
 use crate::etcd::{self, Goal, Situation, Step};
+use crate::run::members;
 use crate::survey::{Seen, identities};
 
 /// How hosts leave.
@@ -134,13 +135,13 @@ pub fn remove(
 
 /// The members of etcd, as the hosts said.
 fn situation(seen: Seen<'_>) -> Situation {
-    let hosts = seen.control_planes().map(|host| etcd::Host {
-        name: host.name.clone(),
-        address: host.address.to_string(),
-        here: match (seen.of(&host.name), seen.silence(&host.name)) {
+    let hosts = members(seen.inventory).into_iter().map(|(name, address)| etcd::Host {
+        here: match (seen.of(&name), seen.silence(&name)) {
             (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
             (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
         },
+        name,
+        address,
     });
     Situation { hosts: hosts.collect() }
 }
