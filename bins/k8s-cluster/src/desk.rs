@@ -35,20 +35,22 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Reads what describes the cluster. What is wrong with it was told where there is none.
+    /// Reads what describes the cluster, and what each host shall be. What is wrong with it was told where there is none.
     pub(crate) fn open(asked: &cli::Desk) -> Result<Option<Self>> {
-        let (inventory, source) = match (&asked.input.path, &asked.input.file) {
-            (Some(folder), _) => (openpai(folder)?, folder.clone()),
-            (None, Some(file)) => (own(file)?, file.clone()),
-            (None, None) => return Err(invalid("give -p DIR or -f FILE")),
-        };
-        let Some(inventory) = inventory else { return Ok(None) };
-        let wishes = wishes_of(&inventory, &source)?;
+        let Some(mut desk) = Self::look(asked)? else { return Ok(None) };
+        desk.wishes = wishes_of(&desk.inventory, &desk.source)?;
+        Ok(Some(desk))
+    }
+
+    /// The same without what hosts shall be: for what has to work although a file is not at this desk.
+    pub(crate) fn look(asked: &cli::Desk) -> Result<Option<Self>> {
+        let Some((inventory, source)) = described(asked)? else { return Ok(None) };
         let teller = Teller::new()?;
         let contact = crate::reach::contact(asked, &inventory)?;
         let wait = Duration::try_from(asked.wait)
             .map_err(|_| invalid("--wait: give a time that is not in the past"))?;
         let at_once = asked.parallel.max(1);
+        let wishes = BTreeMap::new();
         Ok(Some(Self { inventory, wishes, contact, teller, at_once, wait, source }))
     }
 
@@ -113,6 +115,16 @@ impl Desk {
     pub(crate) fn stopped(&self) -> Option<Exit> {
         self.teller.stopped().then_some(Exit::Interrupted)
     }
+}
+
+/// The cluster that is described, and where.
+pub(crate) fn described(asked: &cli::Desk) -> Result<Option<(Inventory, PathBuf)>> {
+    let (inventory, source) = match (&asked.input.path, &asked.input.file) {
+        (Some(folder), _) => (openpai(folder)?, folder.clone()),
+        (None, Some(file)) => (own(file)?, file.clone()),
+        (None, None) => return Err(invalid("give -p DIR or -f FILE")),
+    };
+    Ok(inventory.map(|inventory| (inventory, source)))
 }
 
 /// What the hosts shall be. Paths of files are as seen from the file that has them.

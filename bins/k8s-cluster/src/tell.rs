@@ -14,6 +14,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 #[derive(Debug)]
 pub(crate) struct Teller {
     stop: Arc<AtomicBool>,
+    /// Whether it was told that it stops.
+    told: AtomicBool,
 }
 
 impl Teller {
@@ -24,7 +26,7 @@ impl Teller {
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
                 .context("failed to watch for signals")?;
         }
-        Ok(Self { stop })
+        Ok(Self { stop, told: AtomicBool::new(false) })
     }
 }
 
@@ -52,6 +54,12 @@ impl Watch for Teller {
     }
 
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        let stops = self.stop.load(Ordering::Relaxed);
+        if stops && !self.told.swap(true, Ordering::Relaxed) {
+            say(
+                "stopping: what hosts have begun they end, and nothing more is begun; once more ends at once",
+            );
+        }
+        stops
     }
 }

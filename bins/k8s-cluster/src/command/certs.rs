@@ -17,7 +17,7 @@ use crate::desk::Desk;
 const SOON: i64 = 30 * 24;
 
 pub(crate) fn check(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let mut found: BTreeMap<&str, Vec<Certificate>> = BTreeMap::new();
     let mut exit = Exit::Ok;
     for host in desk.inventory.with_role(HostRole::ControlPlane) {

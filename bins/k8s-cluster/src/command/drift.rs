@@ -27,6 +27,9 @@ struct Drift<'a> {
 pub(crate) fn drift(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
     let surveys = desk.survey_all(Depth { nodes: true, findings: true });
+    if let Some(exit) = desk.stopped() {
+        return Ok(exit);
+    }
     let seen = desk.seen(&surveys);
     let faults = together(seen);
     let mut differs = !faults.is_empty();

@@ -20,7 +20,7 @@ use crate::private;
 const LARGEST_BYTES: u64 = 16 << 30;
 
 pub(crate) fn fix(asked: &cli::Desk, hosts: &[String], go: &Go) -> Result<Exit> {
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let control_planes = members(&desk.inventory);
     for host in hosts {
         if !control_planes.iter().any(|(name, _)| name == host) {
@@ -41,11 +41,14 @@ pub(crate) fn snapshot(asked: &cli::Desk, to: &Path) -> Result<Exit> {
             to.display()
         )));
     }
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let hosts = members(&desk.inventory);
     let orders = orders(&desk, &hosts, None);
     let path = format!("/var/lib/node-prep/etcd/snapshot-{}.db", now());
-    let report = orders.carry_out(&Goal::Snapshot { path })?;
+    let report = match orders.carry_out(&Goal::Snapshot { path }) {
+        Err(OrderError::Stopped) => return Ok(Exit::Interrupted),
+        report => report?,
+    };
     let Some((host, made)) = report.snapshot else { bail!("no host made a snapshot") };
     let sum = private::create(to, 0o600, |file| {
         let mut summed = private::Summed::new(file);
@@ -76,7 +79,7 @@ pub(crate) fn restore(asked: &cli::Desk, from: &Path, force: bool, go: &Go) -> R
         return Err(invalid(format!("{shown} is larger than any snapshot of etcd")));
     }
     let content = fs::read(from).map_err(failed)?;
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let hosts = members(&desk.inventory).into_iter().map(|(name, _)| name).collect();
     let now = now();
     let goal = Goal::Restore {
@@ -149,7 +152,7 @@ fn print(plan: &Plan, output: OutputFormat) -> Result<()> {
 }
 
 pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let hosts = members(&desk.inventory);
     let situation = orders(&desk, &hosts, None).survey();
     let well = is_well(&situation);

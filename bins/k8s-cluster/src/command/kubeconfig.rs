@@ -19,7 +19,7 @@ pub(crate) fn kubeconfig(asked: &cli::Desk, to: Option<&Path>) -> Result<Exit> {
         None => of_user()?,
     };
     let shown = path.display().to_string();
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let speaker = desk.speaker()?;
     let Answer::Text(text) = ask(&*desk.contact, &speaker, &Request::AdminConfig, &desk.teller)?
     else {

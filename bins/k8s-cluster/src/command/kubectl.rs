@@ -21,7 +21,7 @@ pub(crate) fn install(asked: &cli::Desk, folder: &Path) -> Result<Exit> {
             folder.display()
         )));
     }
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let surveys = desk.survey(
         desk.inventory.with_role(topology::inventory::HostRole::ControlPlane),
         &std::collections::BTreeMap::new(),

@@ -27,10 +27,13 @@ struct Line<'a> {
 }
 
 pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let none = std::collections::BTreeMap::new();
     let depth = Depth { nodes: true, findings: false };
     let surveys = desk.survey(desk.inventory.hosts.iter(), &none, depth);
+    if let Some(exit) = desk.stopped() {
+        return Ok(exit);
+    }
     let seen = desk.seen(&surveys);
     let lines: Vec<Line<'_>> = desk.inventory.hosts.iter().map(|host| line(seen, host)).collect();
     let faults = together(seen);

@@ -15,7 +15,7 @@ use crate::desk::Desk;
 pub(crate) fn token(asked: &cli::Desk, ttl: SignedDuration, control_planes: bool) -> Result<Exit> {
     let lifetime = Duration::try_from(ttl).ok().filter(|ttl| ttl.as_secs() > 0);
     let lifetime = lifetime.ok_or_else(|| invalid("--ttl: give a second or more, such as 24h"))?;
-    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let speaker = desk.speaker()?;
     let request = Request::Invite { control_planes, lifetime };
     let Answer::Invitation(invitation) = ask(&*desk.contact, &speaker, &request, &desk.teller)?

@@ -210,7 +210,10 @@ impl Orders<'_> {
         refusal: bool,
     ) -> Result<(), OrderError> {
         let now = match waiting.take() {
-            Some(old) if old.refusal == refusal => Waiting { what, limit, ..old },
+            // The words may change while it is the same that is waited for.
+            Some(old) if old.refusal == refusal && old.limit == limit => {
+                Waiting { what, limit, ..old }
+            }
             _ => {
                 if !refusal {
                     self.watch.hear(&News::Note(&format!("waiting for {what}")));

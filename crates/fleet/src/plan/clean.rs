@@ -28,8 +28,7 @@ pub fn clean(seen: Seen<'_>, how: Clean) -> Plan {
     plan.refusals.extend(identities(seen));
     let has_something = |host: &&Host| {
         seen.of(&host.name).is_some_and(|survey| {
-            survey.standing != Standing::Nothing
-                || how.with_data && survey.etcd.as_ref().is_some_and(|etcd| etcd.has_data)
+            survey.standing != Standing::Nothing || how.with_data && !survey.etcd_data.is_empty()
         })
     };
     let reset = |host: &Host| -> Task { task(host, Action::Reset { with_data: how.with_data }) };

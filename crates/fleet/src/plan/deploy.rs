@@ -10,6 +10,9 @@ use super::{Action, Order, Phase, Plan, Task};
 use crate::survey::{Seen, together};
 use crate::wish::version_of;
 
+/// Where kubeadm has the data of etcd.
+const ETCD_DATA: &str = "/var/lib/etcd";
+
 /// What makes the cluster what the inventory says. What is so already stays untouched.
 #[must_use]
 pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
@@ -104,6 +107,15 @@ pub(super) fn look_at(
             ));
         }
         _ => {}
+    }
+    // kubeadm would refuse it, after all was prepared.
+    if host.role == HostRole::ControlPlane
+        && survey.standing == Standing::Nothing
+        && let Some(folder) = survey.etcd_data.iter().find(|folder| *folder == ETCD_DATA)
+    {
+        plan.refuse(format!(
+            "{name} has data of etcd of a former cluster, in {folder}; `k8s-cluster clean --with-data` takes them away"
+        ));
     }
     if matches!(survey.standing, Standing::Node { .. })
         && seen.nodes().is_some()

@@ -364,6 +364,18 @@ fn op_b6_08_a_control_plane_is_not_repaired_and_a_ready_worker_is_left_in_peace(
 }
 
 #[test]
+fn data_of_a_former_cluster_are_told_before_anything_is_prepared() {
+    let mut lab = Lab::bare(CLUSTER);
+    lab.change("cp2", |survey| survey.etcd_data = vec!["/var/lib/etcd".to_owned()]);
+    assert_snapshot!(lab.deploy(), @r"refused: cp2 has data of etcd of a former cluster, in /var/lib/etcd; `k8s-cluster clean --with-data` takes them away");
+    let how = Clean { with_data: true, ..Clean::default() };
+    assert_snapshot!(clean(lab.seen(), how), @r"
+    control planes
+      cp2: take away what the cluster left, and the data of etcd
+    ");
+}
+
+#[test]
 fn no_cluster_is_begun_beside_one_that_is_there() {
     let mut lab = Lab::made(CLUSTER);
     for host in ["cp1", "cp2", "cp3"] {

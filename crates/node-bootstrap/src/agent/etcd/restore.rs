@@ -19,7 +19,13 @@ struct Tool {
     argv: Vec<String>,
     /// What it needs to be known by.
     env: Option<(&'static str, &'static str)>,
+    /// Whether it can make revisions go on from beyond those that anybody has seen.
+    bumps: bool,
 }
+
+/// How far revisions go on after those of a snapshot: more than were written since it was made. Whoever watches from one of
+/// those is told that it is gone, and reads all anew (etcd's manual, "Restoring with revision bump").
+const BUMP: &str = "1000000000";
 
 impl Work<'_> {
     /// Whether it could be done, as far as that is known before the member is ended.
@@ -30,7 +36,7 @@ impl Work<'_> {
             return Err(Trouble::Refused(format!("there is no snapshot {path} on this host")));
         }
         let stage = format!("{}.restoring", self.host.resolve(&local.data)?);
-        let Tool { argv, env } = self.tool(&local, path, &stage)?;
+        let Tool { argv, env, .. } = self.tool(&local, path, &stage)?;
         let words = ["snapshot", "status", path, "--write-out", "json"].map(str::to_owned);
         let mut command = Command::new(argv.into_iter().chain(words)).within(LIMIT);
         command.env.extend(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -95,6 +101,9 @@ impl Work<'_> {
             ),
         )
         .within(LIMIT);
+        if tool.bumps {
+            command.argv.extend(["--bump-revision", BUMP, "--mark-compacted"].map(str::to_owned));
+        }
         command.env.extend(tool.env.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self.host.check(&command)?;
         let kind = Kind::File(mark.into_bytes());
@@ -141,7 +150,12 @@ impl Work<'_> {
             } else if program == "etcdctl" && has.is_none_or(|minor| minor >= (3, 6)) {
                 why.push("etcdctl cannot restore since 3.6".to_owned());
             } else {
-                return Ok(Tool { argv: words(&[program]), env: Some(("ETCDCTL_API", "3")) });
+                let bumps = has.is_some_and(can_bump);
+                return Ok(Tool {
+                    argv: words(&[program]),
+                    env: Some(("ETCDCTL_API", "3")),
+                    bumps,
+                });
             }
         }
         let images = ["ctr", "-n", "k8s.io", "images", "ls", "-q"];
@@ -160,7 +174,8 @@ impl Work<'_> {
                     argv.extend(["--mount".to_owned(), mount(from, "ro")]);
                 }
                 argv.extend(words(&[image, CONTAINER, "etcdutl"]));
-                return Ok(Tool { argv, env: None });
+                let bumps = wanted.is_some_and(can_bump);
+                return Ok(Tool { argv, env: None, bumps });
             }
             Ok(_) => why.push(format!("containerd has no image {image}")),
             Err(_) => why.push("ctr is not there".to_owned()),
@@ -170,6 +185,11 @@ impl Work<'_> {
             why.join(", ")
         )))
     }
+}
+
+/// Whether etcdutl of this version can make revisions go on from beyond.
+fn can_bump(version: (u32, u32)) -> bool {
+    version >= (3, 6)
 }
 
 /// Major and minor version.

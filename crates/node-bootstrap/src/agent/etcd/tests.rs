@@ -410,7 +410,7 @@ fn what_can_restore_is_looked_for_and_told() {
     }
     c.calls();
     asked(&c, &cluster, &restore()).unwrap_err();
-    insta::assert_snapshot!(c.calls().last().unwrap(), @"ctr -n k8s.io run --rm --mount type=bind,src=/srv/disk,dst=/srv/disk,options=rbind:rw --mount type=bind,src=/var/lib/node-prep/snapshots,dst=/var/lib/node-prep/snapshots,options=rbind:ro registry.k8s.io/etcd:3.6.6-0 node-prep-restore etcdutl snapshot restore /var/lib/node-prep/snapshots/one.db --name c --initial-cluster a=https://10.10.0.1:2380,b=https://10.10.0.11:2380,c=https://10.10.0.111:2380 --initial-cluster-token t1 --initial-advertise-peer-urls https://10.10.0.111:2380 --data-dir /srv/disk/data.restoring");
+    insta::assert_snapshot!(c.calls().last().unwrap(), @"ctr -n k8s.io run --rm --mount type=bind,src=/srv/disk,dst=/srv/disk,options=rbind:rw --mount type=bind,src=/var/lib/node-prep/snapshots,dst=/var/lib/node-prep/snapshots,options=rbind:ro registry.k8s.io/etcd:3.6.6-0 node-prep-restore etcdutl snapshot restore /var/lib/node-prep/snapshots/one.db --name c --initial-cluster a=https://10.10.0.1:2380,b=https://10.10.0.11:2380,c=https://10.10.0.111:2380 --initial-cluster-token t1 --initial-advertise-peer-urls https://10.10.0.111:2380 --data-dir /srv/disk/data.restoring --bump-revision 1000000000 --mark-compacted");
 }
 
 #[test]
