@@ -22,7 +22,7 @@ mod wait;
 pub use documents::{Given, InitDocuments, Invitation, PATCHES, init, join, kubelet_patch};
 pub(crate) use ended::Ended;
 pub use found::{ADMIN, KUBELET};
-pub(crate) use found::{API_SERVER, Found, kubectl};
+pub(crate) use found::{Found, kubectl};
 pub use init::Init;
 pub use join::Join;
 pub use kubeconfig::Kubeconfigs;

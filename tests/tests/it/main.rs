@@ -13,4 +13,5 @@ mod kill;
 mod montage;
 mod node_prep;
 mod proxy;
+mod real_nodes;
 mod wf_k8s;

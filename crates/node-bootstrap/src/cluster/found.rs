@@ -17,7 +17,7 @@ pub const ADMIN: &str = "/etc/kubernetes/admin.conf";
 pub const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const BOOTSTRAP: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
 /// The manifest of the API server of a control plane.
-pub(crate) const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+pub(super) const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// What is there of a cluster on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]

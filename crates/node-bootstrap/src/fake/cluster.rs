@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{FakeApi, FakeNode, World, etcd};
 use crate::host::{Entry, Kind, Meta, Output, folder_of};
+use crate::static_pod;
 
 /// The certificate of every cluster's authority.
 pub const AUTHORITY: &str = "\
@@ -126,7 +127,7 @@ fn needs_api(world: &World, argv: &[&str]) -> bool {
         ["kubeadm", "token", ..] | ["kubeadm", "init", "phase", "upload-certs", ..] => true,
         _ => false,
     };
-    asks && world.files.contains_key(crate::cluster::API_SERVER)
+    asks && world.files.contains_key(&static_pod::manifest(static_pod::API_SERVER))
 }
 
 fn refused() -> Output {

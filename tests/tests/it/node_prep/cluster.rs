@@ -1,44 +1,16 @@
 //! Bare hosts become a real cluster: real kubeadm, kubelet and containerd, from packages to nodes that are Ready.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use tests::hosts::{Host, Hosts};
 use tests::node_prep;
 
+use crate::real_nodes::{CNI, bare};
+
 /// How long kubeadm and what comes up after it may take.
 const LONG: Duration = Duration::from_mins(4);
 const NODE: &str = "/root/node.yaml";
-
-/// What a network plugin is to a cluster: a program of its own that makes the network of pods.
-const CNI: &str = r#"
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: bridge, namespace: kube-system}
-spec:
-  selector: {matchLabels: {app: bridge}}
-  template:
-    metadata: {labels: {app: bridge}}
-    spec:
-      hostNetwork: true
-      tolerations: [{operator: Exists}]
-      containers:
-      - name: install
-        image: docker.io/local/busybox:1
-        imagePullPolicy: Never
-        command:
-        - sh
-        - -c
-        - |
-          cat >/cni/10-bridge.conflist <<'CONF'
-          {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true,
-           "hairpinMode": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
-          CONF
-          trap 'exit 0' TERM; while :; do sleep 60 & wait $!; done
-        volumeMounts: [{name: cni, mountPath: /cni}]
-      volumes: [{name: cni, hostPath: {path: /etc/cni/net.d, type: DirectoryOrCreate}}]
-"#;
 
 /// What the host shall be. The settings below `configuration` are for a host that shares a machine and its disk.
 fn wish(url: &str, name: &str) -> String {
@@ -58,20 +30,9 @@ fn wish(url: &str, name: &str) -> String {
     )
 }
 
-/// A host with Debian's packages at hand, and nothing of Kubernetes.
-fn bare(hosts: &Hosts, repository: &Path, url: &str, name: &str) -> Option<Host> {
-    let host = hosts.boot_with("debian-12", &["--node"])?;
-    host.copy_in(&repository.join("base/deb/Release.key"), "/etc/apt/keyrings/base.asc");
-    let list = format!("deb [signed-by=/etc/apt/keyrings/base.asc] {url}/base/deb /\n");
-    host.write("/etc/apt/sources.list.d/base.list", &list);
-    // As an administrator of such hosts has it; node-prep changes two lines of it.
-    let containerd = tests::repository().join("tests/hosts/node/containerd.toml");
-    let containerd = fs::read_to_string(containerd).unwrap().replace("@SYSTEMD@", "false");
-    host.done(&["mkdir", "-p", "/etc/containerd"]);
-    host.write("/etc/containerd/config.toml", &containerd);
-    host.write("/etc/hosts", &format!("127.0.0.1 localhost\n{} {name}\n", host.address()));
-    // Nobody answers there: CoreDNS wants to know somebody to ask.
-    host.write("/etc/resolv.conf", "nameserver 10.99.0.1\n");
+/// A bare host with `node-prep` and what it is to be told.
+fn ready(hosts: &Hosts, repository: &Path, url: &str, name: &str) -> Option<Host> {
+    let host = bare(hosts, repository, url, name)?;
     host.write(NODE, &wish(url, name));
     host.write("/root/cni.yaml", CNI);
     host.copy_in(node_prep(), "/usr/local/bin/node-prep");
@@ -101,8 +62,8 @@ fn bare_hosts_become_a_cluster_although_init_is_killed_and_are_clean_again_after
     let folder = tempfile::tempdir().unwrap();
     let repository = folder.path().join("repository");
     let Some(url) = hosts.kubernetes(&repository) else { return };
-    let Some(control) = bare(hosts, &repository, &url, "control") else { return };
-    let Some(work) = bare(hosts, &repository, &url, "work") else { return };
+    let Some(control) = ready(hosts, &repository, &url, "control") else { return };
+    let Some(work) = ready(hosts, &repository, &url, "work") else { return };
     for host in [&control, &work] {
         let (code, said) = run(host, &["apply", "-f", NODE, "--yes"], "");
         assert_eq!(code, Some(0), "{said}");
