@@ -226,6 +226,14 @@ pub enum HostError {
         /// What went wrong.
         why: String,
     },
+    /// A program of a run that was killed still works.
+    #[error(
+        "{process}, of a run that was killed, still works on this host; wait for its end, or end it"
+    )]
+    Straggler {
+        /// Its number and name.
+        process: String,
+    },
     /// Another one changes this host.
     #[error("another node-prep works on this host (it holds {lock})")]
     Locked {

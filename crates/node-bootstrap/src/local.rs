@@ -1,5 +1,7 @@
 //! The machine itself, or a tree of files that will be one.
 
+mod stragglers;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, Write};
@@ -438,26 +440,36 @@ impl Host for LocalHost {
             argv.extend(["chroot", tree]);
         }
         argv.extend(command.argv.iter().map(String::as_str));
-        run(&argv, command)
+        run(&argv, command, &stragglers::mark(&self.lock_name()))
     }
 
     fn lock(&self) -> Result<Box<dyn Lock>, HostError> {
         // Of a tree the folder itself: no file is left in it.
-        let (lock, name) = if let Some(tree) = &self.tree {
+        let name = self.lock_name();
+        let lock = if let Some(tree) = &self.tree {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            (rustix::fs::open(tree, flags, Mode::empty()), tree.display().to_string())
+            rustix::fs::open(tree, flags, Mode::empty())
         } else {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let opened = rustix::fs::openat(CWD, LOCK, flags, Mode::from_raw_mode(0o600));
-            (opened, LOCK.to_owned())
+            rustix::fs::openat(CWD, LOCK, flags, Mode::from_raw_mode(0o600))
         };
         let failed = |error: Errno| HostError::Write { path: name.clone(), source: error.into() };
         let lock = lock.map_err(failed)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Box::new(FileLock(lock))),
+            Ok(()) => {
+                stragglers::wait(&name).map_err(|process| HostError::Straggler { process })?;
+                Ok(Box::new(FileLock(lock)))
+            }
             Err(Errno::WOULDBLOCK) => Err(HostError::Locked { lock: name }),
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+impl LocalHost {
+    /// What is held while this host is changed.
+    fn lock_name(&self) -> String {
+        self.tree.as_ref().map_or_else(|| LOCK.to_owned(), |tree| tree.display().to_string())
     }
 }
 
@@ -467,7 +479,7 @@ struct FileLock(#[expect(dead_code, reason = "held open, not read")] OwnedFd);
 
 impl Lock for FileLock {}
 
-fn run(argv: &[&str], command: &Command) -> Result<Output, HostError> {
+fn run(argv: &[&str], command: &Command, mark: &str) -> Result<Output, HostError> {
     let failed = |source| HostError::Run { command: command.to_string(), source };
     let Some((program, arguments)) = argv.split_first() else {
         return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
@@ -488,6 +500,7 @@ fn run(argv: &[&str], command: &Command) -> Result<Output, HostError> {
         .args(arguments)
         .env_clear()
         .envs(ENVIRONMENT)
+        .env(stragglers::MARK, mark)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(stdin)

@@ -137,7 +137,9 @@ impl Trouble {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         let kind = match &trouble {
-            Trouble::Host(HostError::Locked { .. }) => FailureKind::Busy,
+            Trouble::Host(HostError::Locked { .. } | HostError::Straggler { .. }) => {
+                FailureKind::Busy
+            }
             Trouble::Refused(_) => FailureKind::Refused,
             Trouble::Stopped => FailureKind::Stopped,
             Trouble::Host(_) | Trouble::Etcd(_) | Trouble::Failed(_) => FailureKind::Failed,

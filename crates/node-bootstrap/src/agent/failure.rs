@@ -44,7 +44,8 @@ impl Failure {
     }
 
     fn of(error: &dyn std::error::Error, host: Option<&HostError>) -> Self {
-        let is_locked = matches!(host, Some(HostError::Locked { .. }));
+        let is_locked =
+            matches!(host, Some(HostError::Locked { .. } | HostError::Straggler { .. }));
         let kind = if is_locked { FailureKind::Busy } else { FailureKind::Failed };
         Self { kind, message: told_whole(error), changes: 0 }
     }
