@@ -45,13 +45,37 @@ impl Enablement {
 
 /// A unit as it is. Of a tree only whether it is enabled is known.
 pub(crate) fn state(host: &dyn Host, unit: &str) -> Result<State, HostError> {
-    // Its exit code says the same as its words, and more codes than one mean "no".
-    let enabled = host.run(&Command::new(["systemctl", "is-enabled", "--", unit]))?.stdout;
-    let enabled = enabled.trim();
-    let enabled = if enabled == "not-found" { "" } else { enabled };
+    let enabled = enabled(host, unit)?;
     let active = host.is_live()
         && host.run(&Command::new(["systemctl", "is-active", "--quiet", "--", unit]))?.is_ok();
-    Ok(State::Unit { enabled: enabled.to_owned(), active })
+    Ok(State::Unit { enabled, active })
+}
+
+/// How often systemd is asked that cannot answer, as while it reads its files again.
+const TRIES: u32 = 20;
+
+/// Whether a unit comes at boot, in systemd's words; empty where there is none. That systemd did not answer is no such word: a
+/// unit that is there would be taken for one that is gone.
+fn enabled(host: &dyn Host, unit: &str) -> Result<String, HostError> {
+    let command = Command::new(["systemctl", "is-enabled", "--", unit]);
+    for tried in 1.. {
+        // Its exit code says the same as its words, and more codes than one mean "no".
+        let said = host.run(&command)?;
+        let word = said.stdout.trim();
+        let is_missing = said.stderr.trim().is_empty() || said.stderr.contains("No such file");
+        if !word.is_empty() || is_missing {
+            return Ok(if word == "not-found" { String::new() } else { word.to_owned() });
+        }
+        if tried == TRIES {
+            return Err(HostError::Failed {
+                command: command.to_string(),
+                code: said.code,
+                stderr: said.stderr,
+            });
+        }
+        host.run(&Command::new(["sleep", "0.25"]))?;
+    }
+    Ok(String::new())
 }
 
 fn systemctl(host: &dyn Host, verb: &str, unit: &str) -> Result<(), HostError> {
