@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn sleeper(mark: &str) -> std::process::Child {
-        Command::new("sleep").arg("0.4").env(MARK, mark).spawn().unwrap()
+        Command::new("sleep").arg("60").env(MARK, mark).spawn().unwrap()
     }
 
     #[test]
@@ -78,11 +78,10 @@ mod tests {
         let lock = format!("/test/{}", getpid().as_raw_nonzero());
         let mut child = sleeper(&mark(&lock));
         assert!(first(&lock).is_some_and(|process| process.ends_with(", sleep")));
-        // It stays as it is until somebody asks for its end.
-        let waiting = std::thread::spawn(move || child.wait());
+        let ending = std::thread::spawn(move || child.kill().and_then(|()| child.wait()));
         wait(&lock).unwrap();
         assert_eq!(first(&lock), None);
-        waiting.join().unwrap().unwrap();
+        ending.join().unwrap().unwrap();
     }
 
     #[test]
@@ -91,6 +90,7 @@ mod tests {
         let mut children = [sleeper(&format!("1 {lock}")), sleeper(&mark("/elsewhere"))];
         assert_eq!(first(&lock), None);
         for child in &mut children {
+            child.kill().unwrap();
             child.wait().unwrap();
         }
     }
