@@ -223,7 +223,17 @@ impl PackageManager {
         // Until dpkg has read what it wrote there, apt does nothing, and `--audit` does not tell.
         let was_killed = !host.list("/var/lib/dpkg/updates")?.is_empty();
         if was_killed || !host.check(&Command::new(["dpkg", "--audit"]))?.trim().is_empty() {
-            patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL))?;
+            let configured =
+                patiently(host, &Command::new(["dpkg", "--configure", "-a"]).within(INSTALL));
+            return match configured {
+                // apt was killed before it had unpacked what the others need. It fetches that, too.
+                Err(HostError::Failed { stderr, .. }) if stderr.contains(UNMET) => {
+                    let words =
+                        ["--fix-broken", "install", "--yes", "-q", "--no-install-recommends"];
+                    patiently(host, &apt(&words))
+                }
+                configured => configured,
+            };
         }
         Ok(())
     }
@@ -498,6 +508,9 @@ fn patiently(host: &dyn Host, command: &Command) -> Result<(), HostError> {
         }
     }
 }
+
+/// What dpkg says of packages whose needs are not there.
+const UNMET: &str = "dependency problems";
 
 fn with(mut command: Command, names: impl Iterator<Item = String>) -> Command {
     command.argv.extend(names);

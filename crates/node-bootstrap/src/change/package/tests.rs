@@ -69,6 +69,21 @@ fn dpkg_finishes_only_what_is_half_done_and_waits_for_its_lock() {
 }
 
 #[test]
+fn what_a_killed_apt_had_not_unpacked_is_fetched() {
+    let host = FakeHost::new();
+    host.answer(&["dpkg", "--audit"], 0, "kubeadm is unpacked\n");
+    host.with(|world| {
+        let argv = ["dpkg", "--configure"].map(str::to_owned).to_vec();
+        let stderr = "dependency problems - leaving unconfigured\n".to_owned();
+        world.answers.push((argv, Output { code: Some(1), stdout: String::new(), stderr }));
+    });
+    host.answer(&["apt-get"], 0, "");
+    Apt.tidy(&host).unwrap();
+    let calls = host.calls();
+    assert!(calls.iter().any(|call| call.contains("--fix-broken install --yes")), "{calls:?}");
+}
+
+#[test]
 fn the_lists_of_apt_are_waited_for_as_well() {
     let host = FakeHost::new();
     let locked =
