@@ -5,7 +5,7 @@
 
 pub mod kubeadm;
 mod package;
-mod unit;
+pub(crate) mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

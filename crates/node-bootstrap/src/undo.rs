@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::apply::{Event, Watch};
-use crate::change::{Change, ChangeError, Poke, State, is_of};
+use crate::change::{Change, ChangeError, Poke, State, is_of, unit};
 use crate::host::{Host, HostError};
 use crate::journal::{By, Journal, JournalError, Made, Work};
 
@@ -346,6 +346,20 @@ pub fn undo(
     }
     if host.is_live() && !undone.stopped {
         poke_again(host, &mut journal, watch)?;
+    }
+    if !undone.stopped && undone.failed == 0 {
+        let units: BTreeSet<&str> = plan
+            .iter()
+            .filter_map(|made| match &made.change {
+                Change::Unit { unit, .. } | Change::Poke(Poke::Restart(unit)) => {
+                    Some(unit.as_str())
+                }
+                _ => None,
+            })
+            .collect();
+        for unit in units {
+            unit::drop_links(host, unit)?;
+        }
     }
     journal.end(run, !undone.stopped && undone.failed == 0)?;
     Ok(undone)

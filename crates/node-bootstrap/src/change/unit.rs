@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::host::{ACT, Command, Host, HostError};
+use crate::host::{ACT, Command, Host, HostError, Kind};
 
 /// Whether a unit comes at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,27 @@ pub(crate) fn set(
     Ok(())
 }
 
+/// Where links are that have units come at boot.
+const LINKS: &str = "/etc/systemd/system";
+
+/// Takes away the links that have a unit come at boot which is gone: nothing else would. systemd may have made one for a run
+/// that was killed before it could write that down.
+pub(crate) fn drop_links(host: &dyn Host, unit: &str) -> Result<(), HostError> {
+    if !enabled(host, unit)?.is_empty() {
+        return Ok(());
+    }
+    for folder in host.list(LINKS)? {
+        if !matches!(folder.rsplit_once('.'), Some((_, "wants" | "requires"))) {
+            continue;
+        }
+        let path = format!("{LINKS}/{folder}/{unit}");
+        if host.entry(&path)?.is_some_and(|entry| matches!(entry.kind, Kind::Link(_))) {
+            host.remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a unit what it was.
 pub(crate) fn restore(
     host: &dyn Host,
@@ -138,4 +159,30 @@ pub(crate) fn restore(
         systemctl(host, "start", unit)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeHost;
+    use crate::host::{Entry, Meta};
+
+    #[test]
+    fn a_link_to_a_unit_that_is_gone_is_taken_away_and_no_other() {
+        let host = FakeHost::new();
+        let link = |unit: &str| format!("{LINKS}/multi-user.target.wants/{unit}");
+        for unit in ["gone.service", "there.service"] {
+            let kind = Kind::Link(format!("/usr/lib/systemd/system/{unit}"));
+            let entry = Entry { kind, meta: Meta::root(0o777) };
+            host.with(|world| drop(world.files.insert(link(unit), entry)));
+        }
+        host.set_unit("there.service", "enabled", true);
+        host.set_folder(LINKS);
+        host.set_folder(&format!("{LINKS}/multi-user.target.wants"));
+        for unit in ["gone.service", "there.service"] {
+            drop_links(&host, unit).unwrap();
+        }
+        assert_eq!(host.entry(&link("gone.service")).unwrap(), None);
+        assert!(host.entry(&link("there.service")).unwrap().is_some());
+    }
 }
