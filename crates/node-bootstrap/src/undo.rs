@@ -296,6 +296,7 @@ pub fn undo(
     let plan: Vec<Made> = plan(&journal, &options.extent).into_iter().cloned().collect();
     let mut undone = Undone::default();
     if plan.is_empty() {
+        drop_links(host, &plan)?;
         return Ok(undone);
     }
     let pokes = plan.iter().filter_map(|made| match &made.change {
@@ -348,21 +349,23 @@ pub fn undo(
         poke_again(host, &mut journal, watch)?;
     }
     if !undone.stopped && undone.failed == 0 {
-        let units: BTreeSet<&str> = plan
-            .iter()
-            .filter_map(|made| match &made.change {
-                Change::Unit { unit, .. } | Change::Poke(Poke::Restart(unit)) => {
-                    Some(unit.as_str())
-                }
-                _ => None,
-            })
-            .collect();
-        for unit in units {
-            unit::drop_links(host, unit)?;
-        }
+        drop_links(host, &plan)?;
     }
     journal.end(run, !undone.stopped && undone.failed == 0)?;
     Ok(undone)
+}
+
+/// Units that come and go with packages, in any run.
+const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
+
+/// No link stays to a unit that is gone, of those that were changed.
+fn drop_links(host: &dyn Host, plan: &[Made]) -> Result<(), HostError> {
+    let changed = plan.iter().filter_map(|made| match &made.change {
+        Change::Unit { unit, .. } | Change::Poke(Poke::Restart(unit)) => Some(unit.as_str()),
+        _ => None,
+    });
+    let units: BTreeSet<&str> = changed.chain(UNITS).collect();
+    units.into_iter().try_for_each(|unit| unit::drop_links(host, unit))
 }
 
 /// An error with what is behind it.
