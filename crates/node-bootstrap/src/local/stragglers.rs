@@ -5,7 +5,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{getpid, getsid};
+use rustix::process::getpid;
 
 /// What tells the programs of a run: its session, and what it holds the lock of.
 pub(super) const MARK: &str = "NODE_PREP_RUN";
@@ -15,8 +15,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The value of [`MARK`] for the programs of this process.
 pub(super) fn mark(lock: &str) -> String {
-    let session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-    format!("{session} {lock}")
+    format!("{} {lock}", stat("self").unwrap_or_default().session)
 }
 
 /// Waits for their end; else the first that still works.
@@ -43,14 +42,30 @@ fn first(lock: &str) -> Option<String> {
         // One that ends meanwhile, or that is somebody else's, is none.
         let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
         let session = session_of(&environment, lock)?;
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        let (head, rest) = stat.rsplit_once(')')?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let now = stat(&process)?;
         // What a program leaves for good, a service, is in a session of its own; and the dead only wait to be noticed.
-        let [state, _, _, now, ..] = fields[..] else { return None };
-        let name = head.split_once('(').map_or("", |(_, name)| name);
-        (now == session && state != "Z").then(|| format!("process {process}, {name}"))
+        (now.session == session && now.state != "Z")
+            .then(|| format!("process {process}, {}", now.name))
     })
+}
+
+/// What the kernel tells of a process, see proc_pid_stat(5).
+#[derive(Debug, Default)]
+struct Stat {
+    name: String,
+    state: String,
+    /// The process that leads the session: 0 where that is outside of this PID namespace, or was never made, which `getsid` of
+    /// rustix has no value for.
+    session: String,
+}
+
+fn stat(process: &str) -> Option<Stat> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let (state, session) = (fields.next()?, fields.nth(2)?);
+    Some(Stat { name: name.to_owned(), state: state.to_owned(), session: session.to_owned() })
 }
 
 /// The session of the run that started a program with this environment, if it holds the same lock.
@@ -77,6 +92,11 @@ mod tests {
     fn what_a_killed_run_left_working_is_waited_for() {
         let lock = format!("/test/{}", getpid().as_raw_nonzero());
         let mut child = sleeper(&mark(&lock));
+        // The kernel shows the environment of a program a moment after it has begun.
+        let until = Instant::now() + LIMIT;
+        while first(&lock).is_none() && Instant::now() < until {
+            sleep(PAUSE);
+        }
         assert!(first(&lock).is_some_and(|process| process.ends_with(", sleep")));
         let ending = std::thread::spawn(move || child.kill().and_then(|()| child.wait()));
         wait(&lock).unwrap();
