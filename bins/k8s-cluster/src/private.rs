@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use ::cli::invalid;
 use anyhow::{Context, Result};
 use files::Backup;
+use node_bootstrap::host::hex;
 use sha2::{Digest, Sha256};
 
 /// Replaces a file that holds secrets, or makes it; what stood there is kept beside it.
@@ -66,8 +67,7 @@ impl<W: io::Write> Summed<W> {
 
     /// The SHA-256 of all that was written, in hexadecimal digits.
     pub(crate) fn sha256(self) -> String {
-        let hex = |byte: u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16));
-        self.sum.finalize().into_iter().flat_map(hex).flatten().collect()
+        hex(&self.sum.finalize())
     }
 }
 

@@ -303,17 +303,15 @@ impl Run<'_> {
     }
 
     fn etcd(&self, task: &Task) -> Result<(), ContactError> {
-        let host = self.work.inventory.hosts.iter().find(|host| host.name == task.host);
-        let host = host.ok_or_else(|| unknown(&task.host))?;
-        let goal = match &task.action {
-            Action::LeaveEtcd { force } => Goal::Leave {
-                host: host.name.clone(),
-                force: *force,
-                snapshot: snapshot_path("leave", self.work.now),
-            },
-            _ => Goal::Clear { host: host.name.clone(), address: host.address.to_string() },
-        };
         let hosts = members(self.work.inventory);
+        let member = hosts.iter().find(|(name, _)| *name == task.host);
+        let (host, address) = member.cloned().ok_or_else(|| unknown(&task.host))?;
+        let goal = match &task.action {
+            Action::LeaveEtcd { force } => {
+                Goal::Leave { host, force: *force, snapshot: snapshot_path("leave", self.work.now) }
+            }
+            _ => Goal::Clear { host, address },
+        };
         let orders = Orders {
             contact: self.work.contact,
             watch: self.work.watch,

@@ -93,13 +93,14 @@ impl Trouble {
         if has("Connection refused") {
             return Self::Refused;
         }
-        let silent = ["Connection timed out", "Operation timed out", "No route to host"];
-        let away = ["Network is unreachable", "Connection to", "Host is down"];
-        if silent.iter().any(|part| has(part))
-            || has(away[0])
-            || has(away[2])
-            || has(away[1]) && has("timed out")
-        {
+        let silent = [
+            "Connection timed out",
+            "Operation timed out",
+            "No route to host",
+            "Network is unreachable",
+            "Host is down",
+        ];
+        if silent.iter().any(|part| has(part)) || has("Connection to") && has("timed out") {
             return Self::Unreachable;
         }
         if has("kex_exchange_identification")

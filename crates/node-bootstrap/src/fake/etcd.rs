@@ -5,12 +5,12 @@ use etcd::{Api, Endpoint, EtcdError, Order};
 use super::programs::{failed, said};
 use super::{FakeApi, FakeHost, World};
 use crate::host::{Entry, Kind, Meta, Output, folder_of};
+use crate::static_pod;
 use crate::text::manifest::Program;
 
 /// What the member has written, inside of the folder of its data.
 const DISK: &str = "member/disk";
 const IN_PLACE: &str = "/etc/kubernetes/manifests/etcd.yaml";
-const PARKED: &str = "/etc/kubernetes/node-prep/parked/etcd.yaml";
 
 fn text(world: &World, path: &str) -> Option<String> {
     match &world.files.get(path)?.kind {
@@ -51,6 +51,11 @@ const CERTIFICATES: [&str; 5] =
     ["ca.crt", "server.crt", "server.key", "healthcheck-client.crt", "healthcheck-client.key"];
 /// How often a change is tried that members refuse for a while.
 const TRIES: usize = 10;
+
+/// Where its manifest is parked.
+fn parked() -> String {
+    format!("{}/etcd.yaml", static_pod::PARKED)
+}
 
 /// The peer URL that the member of a host with this address has.
 pub(super) fn peer(address: &str) -> String {
@@ -194,7 +199,7 @@ pub(super) fn serves(world: &World, cluster: &etcd::FakeCluster) -> bool {
 pub fn play_kubelet(host: &FakeHost, cluster: &etcd::FakeCluster) -> Option<String> {
     let world = &mut *host.world.borrow_mut();
     let Some((program, mut order)) = member(world, IN_PLACE) else {
-        if let Some((_, order)) = member(world, PARKED) {
+        if let Some((_, order)) = member(world, &parked()) {
             cluster.kill(&order.peer_url);
         }
         return None;
@@ -221,7 +226,7 @@ pub fn etcd_of<'a>(
     move |_| {
         play_kubelet(host, cluster);
         let world = host.world.borrow();
-        let here = member(&world, IN_PLACE).or_else(|| member(&world, PARKED));
+        let here = member(&world, IN_PLACE).or_else(|| member(&world, &parked()));
         let url = here.map(|(_, order)| order.peer_url).unwrap_or_default();
         Ok(Box::new(cluster.member(&url)))
     }

@@ -10,7 +10,7 @@ use node_bootstrap::agent::{
 use node_bootstrap::cluster::{ADMIN, Invitation};
 use node_bootstrap::fake::{AUTHORITY, FakeHost, FakePackage, SharedApi};
 use node_bootstrap::fetch::Need;
-use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
+use node_bootstrap::host::{Host, sha256};
 use node_bootstrap::kubeadm::{CertificateKey, ca_hash};
 use node_bootstrap::spec::{Cni, Kubeconfig, Node, Profile, Role, Sysctl};
 
@@ -87,17 +87,11 @@ fn join(node: &Node, invitation: &Invitation) -> Request {
 }
 
 fn host() -> FakeHost {
-    let host = FakeHost::new();
+    let host = crate::cluster::host();
     host.set("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
     host.set("/proc/sys/kernel/hostname", "n1\n");
     host.set("/proc/sys/kernel/arch", "x86_64\n");
     host.set("/proc/sys/net/ipv4/ip_forward", "0\n");
-    host.set("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nana:x:1000:1001::/home/ana:/bin/sh\n");
-    host.set("/etc/resolv.conf", "nameserver 10.0.0.2\n");
-    host.set_folder("/etc/kubernetes/manifests");
-    host.set_folder("/etc/kubernetes/pki");
-    let meta = Meta { uid: 1000, gid: 1001, ..Meta::root(0o750) };
-    host.set_entry("/home/ana", Entry { kind: Kind::Folder, meta });
     host
 }
 

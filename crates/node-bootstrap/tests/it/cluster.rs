@@ -25,7 +25,8 @@ use crate::host::{carry_out, die_everywhere, take_back};
 const NETWORK: &str = "kind: DaemonSet\n";
 const SECRETS: [&str; 4] = ["0123456789abcdef", "c2VjcmV0", "client-key-data: eQ==", "0707070707"];
 
-fn host() -> FakeHost {
+/// A host that can become a node.
+pub(crate) fn host() -> FakeHost {
     let host = FakeHost::new();
     host.set("/proc/sys/kernel/hostname", "N1\n");
     host.set("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nana:x:1000:1001::/home/ana:/bin/sh\n");

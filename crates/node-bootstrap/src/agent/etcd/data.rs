@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::local::{self, Local, PARKED};
+use super::local::{self, Local};
 use super::{POD, Trouble, Work};
 use crate::agent::{ClusterState, EventKind, ManifestPlace};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, name_of};
-use crate::static_pod::{self, StaticPodError};
+use crate::static_pod::{self, PARKED, StaticPodError};
 use crate::text::{manifest, mounts};
 
 /// How long a member may take to end: the kubelet gives it 30 s.

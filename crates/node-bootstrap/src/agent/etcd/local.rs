@@ -6,11 +6,9 @@ use super::{Connect, POD, Trouble};
 use crate::agent::ManifestPlace;
 use crate::host::{Host, HostError, folder_of};
 use crate::secret::Secret;
-use crate::static_pod;
+use crate::static_pod::{self, PARKED};
 use crate::text::manifest::Program;
 
-/// Where manifests are parked.
-pub(super) const PARKED: &str = "/etc/kubernetes/node-prep/parked";
 /// The certificates that kubeadm makes for those who ask the member, without their endings, beside its authority.
 const CLIENTS: [&str; 2] = ["healthcheck-client", "server"];
 

@@ -244,7 +244,7 @@ fn op_b6_07_data_stay_until_the_member_is_parked_and_has_ended() {
     assert!(message.contains("put them away first"), "{message}");
     assert_eq!(a.snapshot(), before);
     // Parked, and still running: nobody plays its kubelet.
-    crate::static_pod::park(&a, POD, local::PARKED).unwrap();
+    crate::static_pod::park(&a, POD, crate::static_pod::PARKED).unwrap();
     let connect = |_: &Endpoint| -> Result<Box<dyn Api>, EtcdError> {
         Ok(Box::new(cluster.member(&peer("a"))))
     };
