@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::cluster::ADMIN;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, folder_of};
 use crate::reset::crictl;
+use crate::text::manifest::Program;
 
 /// Where the kubelet looks for manifests.
 pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
@@ -288,13 +289,10 @@ fn is_ready(host: &dyn Host, manifest: &str) -> Result<bool, HostError> {
 }
 
 /// The URL of an API server, by its manifest.
-fn own_server(manifest: &str) -> Option<String> {
-    let flag = |name: &str| {
-        let lines = manifest.lines().map(|line| line.trim().trim_start_matches("- "));
-        lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).next_back()
-    };
-    let address = flag("--advertise-address")?;
-    let port = flag("--secure-port").unwrap_or("6443");
+pub(crate) fn own_server(manifest: &str) -> Option<String> {
+    let program = Program::read(manifest, API_SERVER).ok()?;
+    let address = program.argument("advertise-address")?;
+    let port = program.argument("secure-port").unwrap_or("6443");
     let is_v6 = address.contains(':');
     Some(if is_v6 {
         format!("https://[{address}]:{port}")
@@ -387,10 +385,15 @@ mod tests {
 
     #[test]
     fn the_address_of_an_api_server_is_its_own() {
-        let text = "  - command:\n    - kube-apiserver\n    - --advertise-address=10.0.0.2\n    - --secure-port=7443\n";
-        assert_eq!(own_server(text).as_deref(), Some("https://10.0.0.2:7443"));
-        let text = "    - --advertise-address=fd00::2\n";
-        assert_eq!(own_server(text).as_deref(), Some("https://[fd00::2]:6443"));
+        let of = |arguments: &str| {
+            let command = format!("[kube-apiserver, {arguments}]");
+            own_server(&format!("spec:\n  containers:\n  - command: {command}\n"))
+        };
+        let url = of("--advertise-address=10.0.0.2, --secure-port=7443");
+        assert_eq!(url.as_deref(), Some("https://10.0.0.2:7443"));
+        let url = of("--advertise-address, \"fd00::2\"");
+        assert_eq!(url.as_deref(), Some("https://[fd00::2]:6443"));
+        assert_eq!(of("--secure-port=7443"), None);
         assert_eq!(own_server("kind: Pod\n"), None);
     }
 

@@ -17,6 +17,7 @@ use crate::host::{Command, Host, HostError};
 use crate::plan::{Plan, Planning};
 use crate::spec::{KubernetesVersion, Node, Role};
 use crate::static_pod;
+use crate::text::manifest::Program;
 
 pub(super) fn survey(
     work: &mut Work<'_>,
@@ -184,7 +185,7 @@ fn versions(work: &mut Work<'_>, facts: &Facts) -> Result<Versions, HostError> {
         kubelet: version("kubelet", &["kubelet", "--version"])?,
         kubectl: version("kubectl", &["kubectl", "version", "--client"])?,
         api_server: static_pod::text(host, static_pod::API_SERVER)?
-            .and_then(|text| image_version(&text)),
+            .and_then(|text| image_version(&text, static_pod::API_SERVER)),
     })
 }
 
@@ -198,12 +199,9 @@ fn is_kubernetes(version: &str) -> bool {
     upstream(version).parse::<KubernetesVersion>().is_ok_and(|version| version.minor.major == 1)
 }
 
-/// The version of the first image of a manifest, by its tag.
-pub(crate) fn image_version(manifest: &str) -> Option<String> {
-    let image = manifest.lines().find_map(|line| {
-        let line = line.trim_start().trim_start_matches("- ");
-        line.strip_prefix("image:").map(|image| image.trim().trim_matches(['"', '\'']))
-    })?;
+/// The version of a program in a manifest, by the tag of its image.
+pub(crate) fn image_version(manifest: &str, program: &str) -> Option<String> {
+    let image = Program::read(manifest, program).ok()?.image;
     let name = image.split('@').next()?;
     let (_, tag) = name.rsplit_once('/').unwrap_or(("", name)).1.split_once(':')?;
     Some(upstream(tag.strip_prefix('v').unwrap_or(tag)).to_owned())
@@ -324,13 +322,17 @@ mod tests {
     #[test]
     fn the_version_of_a_manifest_is_the_tag_of_its_image() {
         let of = |image: &str| {
-            image_version(&format!("spec:\n  containers:\n  - command: [x]\n    image: {image}\n"))
+            let other = "  - command: [other]\n    image: r/other:v9.9.9\n";
+            let text =
+                format!("spec:\n  containers:\n{other}  - command: [x]\n    image: {image}\n");
+            image_version(&text, "x")
         };
         assert_eq!(of("registry.k8s.io/kube-apiserver:v1.35.4").as_deref(), Some("1.35.4"));
         assert_eq!(of("10.0.0.1:5000/kube-apiserver:v1.36.0-rc.1").as_deref(), Some("1.36.0"));
         assert_eq!(of("r/kube-apiserver:v1.35.4@sha256:00").as_deref(), Some("1.35.4"));
         assert_eq!(of("10.0.0.1:5000/kube-apiserver"), None);
-        assert_eq!(image_version("kind: Pod\n"), None);
+        assert_eq!(of("\"r/kube-apiserver:v1.35.4\" # ours").as_deref(), Some("1.35.4"));
+        assert_eq!(image_version("kind: Pod\n", "x"), None);
     }
 
     #[test]

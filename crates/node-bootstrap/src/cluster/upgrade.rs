@@ -100,7 +100,7 @@ fn parsed(text: &str) -> Option<KubernetesVersion> {
 /// The version of this host's API server, by its manifest.
 fn api_server(planning: &Planning<'_>) -> Result<Option<KubernetesVersion>, HostError> {
     let text = planning.text(API_SERVER)?.unwrap_or_default();
-    Ok(image_version(&text).and_then(|version| parsed(&version)))
+    Ok(image_version(&text, static_pod::API_SERVER).and_then(|version| parsed(&version)))
 }
 
 fn kubelet(planning: &Planning<'_>) -> Result<Option<KubernetesVersion>, HostError> {
@@ -141,7 +141,7 @@ impl Mark {
         text: impl Fn(&str) -> Result<Option<String>, HostError>,
     ) -> Result<Self, HostError> {
         let upgraded = upgraded.and_then(|text| Upgraded::parse(&text));
-        let version = |name: &str| Ok(text(name)?.and_then(|text| image_version(&text)));
+        let version = |name: &str| Ok(text(name)?.and_then(|text| image_version(&text, name)));
         let components = is_control_plane
             .then(|| COMPONENTS.into_iter().map(version).collect::<Result<_, HostError>>())
             .transpose()?;
