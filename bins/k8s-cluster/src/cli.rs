@@ -100,7 +100,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         go: Go,
     },
-    /// Mends workers: what is missing is made up for, runtime and kubelet are started again, those that fell out join again
+    /// Mends workers: what is missing is made up for, runtime and kubelet are started again, those that fell out join again; and
+    /// proxies that lead nowhere
     Repair {
         #[command(flatten)]
         desk: Desk,

@@ -106,15 +106,19 @@ impl Desk {
             depth,
         );
         let seen = self.seen(&surveys);
-        seen.speaker().map(|host| host.name.clone()).context(
-            "no control plane of the cluster answers; `k8s-cluster status` shows what there is",
-        )
+        seen.speaker().map(|host| host.name.clone()).with_context(|| silence(seen))
     }
 
     /// How a command ends that was stopped.
     pub(crate) fn stopped(&self) -> Option<Exit> {
         self.teller.stopped().then_some(Exit::Interrupted)
     }
+}
+
+/// Why nobody speaks for the cluster.
+pub(crate) fn silence(seen: Seen<'_>) -> String {
+    let why = "no control plane of the cluster answers; `k8s-cluster status` shows what there is";
+    seen.cut_off().unwrap_or_else(|| why.to_owned())
 }
 
 /// The cluster that is described, and where.

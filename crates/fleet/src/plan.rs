@@ -111,6 +111,11 @@ pub enum Action {
         /// With a kubelet of this version, such as `1.36` or `1.36.1`: what a former one said does not count.
         version: Option<String>,
     },
+    /// An API server answers it at the address that all use.
+    WaitApi {
+        /// That address.
+        url: String,
+    },
     /// Its member leaves etcd.
     LeaveEtcd {
         /// Also below a quorum.
@@ -190,6 +195,7 @@ impl fmt::Display for Action {
             Self::WaitReady { version: Some(version) } => {
                 write!(f, "wait until the node is Ready with kubelet {version}")
             }
+            Self::WaitApi { url } => write!(f, "wait until {url} answers"),
             Self::LeaveEtcd { force: false } => f.write_str("take its member out of etcd"),
             Self::LeaveEtcd { force: true } => {
                 f.write_str("take its member out of etcd, also below a quorum")

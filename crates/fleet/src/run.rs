@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use node_bootstrap::agent::{
-    Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, KubernetesNode, Request, Wish,
+    Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, KubernetesNode, Request, Standing,
+    Wish,
 };
 use node_bootstrap::cluster::Invitation;
 use serde::Serialize;
@@ -242,6 +243,7 @@ impl Run<'_> {
             }
             Action::Renew => self.done(name, &Request::RenewCertificates, WORK),
             Action::WaitReady { version: Some(version) } => self.ready_with(name, version),
+            Action::WaitApi { url } => self.api(name, url),
             Action::Label { .. }
             | Action::Cordon { .. }
             | Action::Drain(_)
@@ -294,6 +296,29 @@ impl Run<'_> {
                 };
                 let message = format!(
                     "the node {node} is not Ready with kubelet {version} after {} s: {state}; see `journalctl -u kubelet` there",
+                    self.work.wait.as_secs()
+                );
+                return Err(Failure { kind: FailureKind::Failed, message, changes: 0 }.into());
+            }
+            thread::sleep(self.work.pace.pause);
+        }
+    }
+
+    /// Waits until an API server answers a control plane at the address that all use.
+    fn api(&self, host: &str, url: &str) -> Result<(), ContactError> {
+        let begun = Instant::now();
+        let request = Request::Survey { wish: None, nodes: false, findings: false };
+        loop {
+            let answer = self.ask(host, &request, WORK);
+            if let Ok(Answer::Survey(survey)) = &answer
+                && matches!(survey.standing, Standing::Node { answers: true, .. })
+            {
+                return Ok(());
+            }
+            if begun.elapsed() >= self.work.wait || self.work.watch.stopped() {
+                let message = format!(
+                    "{url} does not answer after {} s; look at `journalctl -u haproxy` on the proxies, at who has this address, and at \
+                     the way there",
                     self.work.wait.as_secs()
                 );
                 return Err(Failure { kind: FailureKind::Failed, message, changes: 0 }.into());
@@ -362,10 +387,14 @@ impl Run<'_> {
         let seen = Seen { inventory: self.work.inventory, surveys: self.work.surveys };
         let dropped = locked(&self.dropped);
         let answered = seen.control_planes().map(|host| &host.name);
+        // Where only the address of the API was silent, it was mended before anything else.
+        let speaks = |name: &str| {
+            if seen.speaker().is_some() { seen.speaks(name) } else { seen.serves(name) }
+        };
         let all: Vec<&String> = begun
             .iter()
             .chain(answered.filter(|name| {
-                seen.speaks(name) && !dropped.contains(*name) && !self.leaving.contains(*name)
+                speaks(name) && !dropped.contains(*name) && !self.leaving.contains(*name)
             }))
             .collect();
         let found = all.iter().find(|name| **name != but).or(all.first());

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use node_bootstrap::agent::{Answer, KubernetesNode, Request, Standing, Survey, Wish};
 use topology::Inventory;
-use topology::inventory::{Host, HostRole};
+use topology::inventory::{BalancerKind, Host, HostRole};
 
 use crate::contact::{Contact, ContactError};
 use crate::pool::each;
@@ -120,7 +120,7 @@ impl<'a> Seen<'a> {
     /// The version of Kubernetes of the cluster: that of the API server of the control plane that answers, without a `v`.
     #[must_use]
     pub fn version(&self) -> Option<&'a str> {
-        self.of(&self.speaker()?.name)?.versions.api_server.as_deref()
+        self.of(&self.speaker().or_else(|| self.server())?.name)?.versions.api_server.as_deref()
     }
 
     /// The control planes of the inventory, in its order.
@@ -128,13 +128,63 @@ impl<'a> Seen<'a> {
         self.inventory.with_role(HostRole::ControlPlane)
     }
 
-    /// A control plane whose API server answers: the first one.
+    /// A control plane that an API server answers at the address that all use: the first one. What kubectl and kubeadm do is done
+    /// on it.
     #[must_use]
     pub fn speaker(&self) -> Option<&'a Host> {
         self.control_planes().find(|host| self.speaks(&host.name))
     }
 
-    /// Whether a host is a control plane whose API server answers.
+    /// A control plane whose own API server answers: the first one.
+    #[must_use]
+    pub fn server(&self) -> Option<&'a Host> {
+        self.control_planes().find(|host| self.serves(&host.name))
+    }
+
+    /// Whether the API server of this very host answers.
+    #[must_use]
+    pub fn serves(&self, host: &str) -> bool {
+        self.of(host).is_some_and(|survey| {
+            survey.serves && matches!(survey.standing, Standing::Node { control_plane: true, .. })
+        })
+    }
+
+    /// The URL that all use for the API.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.inventory.endpoint().map(|it| format!("https://{it}")).unwrap_or_default()
+    }
+
+    /// What is broken where API servers answer, and the address that all use does not; `None` where that is not so.
+    #[must_use]
+    pub fn cut_off(&self) -> Option<String> {
+        if self.speaker().is_some() {
+            return None;
+        }
+        let named = |hosts: Vec<&Host>| -> String {
+            hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let servers: Vec<&Host> =
+            self.control_planes().filter(|host| self.serves(&host.name)).collect();
+        let verb = match servers.len() {
+            0 => return None,
+            1 => "the API server of {} answers",
+            _ => "the API servers of {} answer",
+        };
+        let proxies: Vec<&Host> = self.inventory.with_role(HostRole::Proxy).collect();
+        let kind = self.inventory.high_availability.as_ref().map(|it| it.kind);
+        let help = match kind {
+            _ if !proxies.is_empty() => {
+                format!("haproxy on {} (`journalctl -u haproxy` there)", named(proxies))
+            }
+            Some(BalancerKind::External) => "the balancer that has this address".to_owned(),
+            _ => "who has this address, and the way there".to_owned(),
+        };
+        let verb = verb.replace("{}", &named(servers));
+        Some(format!("{verb}, {} does not: look at {help}", self.url()))
+    }
+
+    /// Whether an API server answers a host at the address that all use.
     #[must_use]
     pub fn speaks(&self, host: &str) -> bool {
         self.of(host).is_some_and(|survey| {
@@ -145,7 +195,7 @@ impl<'a> Seen<'a> {
     /// What tells the cluster from others: the hash of the key of its authority, by the control plane that answers.
     #[must_use]
     pub fn authority(&self) -> Option<&'a str> {
-        match &self.of(&self.speaker()?.name)?.standing {
+        match &self.of(&self.speaker().or_else(|| self.server())?.name)?.standing {
             Standing::Node { authority, .. } if !authority.is_empty() => Some(authority),
             _ => None,
         }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use fleet::survey::Depth;
 use node_bootstrap::host::sha256;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, silence};
 use crate::{cli, private};
 
 /// Where packages of Kubernetes put it.
@@ -28,9 +28,7 @@ pub(crate) fn install(asked: &cli::Desk, folder: &Path) -> Result<Exit> {
         Depth::default(),
     );
     let seen = desk.seen(&surveys);
-    let speaker = seen.speaker().context(
-        "no control plane of the cluster answers; `k8s-cluster status` shows what there is",
-    )?;
+    let speaker = seen.speaker().with_context(|| silence(seen))?;
     let survey = seen.of(&speaker.name).context("it did not say what it is")?;
     let (server, version) = (&survey.versions.api_server, &survey.versions.kubectl);
     let (Some(server), Some(version)) = (server, version) else {

@@ -36,7 +36,8 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     }
     let seen = desk.seen(&surveys);
     let lines: Vec<Line<'_>> = desk.inventory.hosts.iter().map(|host| line(seen, host)).collect();
-    let faults = together(seen);
+    let mut faults = together(seen);
+    faults.extend(seen.cut_off());
     let strangers: Vec<&str> = seen
         .nodes()
         .unwrap_or_default()
@@ -106,20 +107,38 @@ fn line<'a>(seen: Seen<'a>, host: &'a Host) -> Line<'a> {
 
 fn state(seen: Seen<'_>, host: &Host, survey: &Survey) -> (String, bool) {
     match &survey.standing {
-        Standing::Nothing if host.role == HostRole::Proxy => ("up".to_owned(), true),
+        Standing::Nothing if host.role == HostRole::Proxy => {
+            if seen.cut_off().is_some() {
+                (format!("up, and {} does not answer", seen.url()), false)
+            } else {
+                ("up".to_owned(), true)
+            }
+        }
         Standing::Nothing => ("is no node".to_owned(), false),
         Standing::Half { what } => (format!("half done: {what}"), false),
         Standing::Doubtful { why } => (why.clone(), false),
-        Standing::Node { control_plane: true, answers: false, .. } => {
+        Standing::Node { control_plane: true, .. } if !survey.serves => {
             ("its API server does not answer".to_owned(), false)
         }
-        Standing::Node { server, .. } => match (seen.nodes(), seen.node(&host.name)) {
-            (None, _) => (format!("node of {server}; no API server was asked"), false),
-            (Some(_), None) => (format!("has files of a node of {server}, and is none"), false),
-            (Some(_), Some(node)) if !node.ready => (format!("not Ready: {}", node.message), false),
-            (Some(_), Some(node)) if node.cordoned => ("Ready, without new pods".to_owned(), true),
-            _ => ("Ready".to_owned(), true),
-        },
+        Standing::Node { control_plane, server, answers, .. } => {
+            let (mut state, mut well) = node(seen, &host.name, server);
+            // Where it answers nobody, that is told once.
+            if *control_plane && !answers && seen.cut_off().is_none() {
+                state = format!("{state}; {} does not answer it", seen.url());
+                well = false;
+            }
+            (state, well)
+        }
+    }
+}
+
+fn node(seen: Seen<'_>, name: &str, server: &str) -> (String, bool) {
+    match (seen.nodes(), seen.node(name)) {
+        (None, _) => (format!("node of {server}; no API server was asked"), false),
+        (Some(_), None) => (format!("has files of a node of {server}, and is none"), false),
+        (Some(_), Some(node)) if !node.ready => (format!("not Ready: {}", node.message), false),
+        (Some(_), Some(node)) if node.cordoned => ("Ready, without new pods".to_owned(), true),
+        _ => ("Ready".to_owned(), true),
     }
 }
 

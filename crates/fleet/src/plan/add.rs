@@ -6,7 +6,7 @@ use node_bootstrap::agent::Wish;
 use topology::inventory::HostRole;
 
 use super::Plan;
-use super::deploy::{join, label, look_at, prepare};
+use super::deploy::{join, label, look_at, mendable, prepare};
 use crate::survey::{Seen, together};
 
 /// What takes these hosts of the inventory into its cluster. Proxies learn of new control planes.
@@ -14,7 +14,8 @@ use crate::survey::{Seen, together};
 pub fn add(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String]) -> Plan {
     let mut plan = Plan::default();
     if seen.speaker().is_none() {
-        plan.refuse("no control plane of the cluster answers; `k8s-cluster deploy` makes a cluster, `k8s-cluster status` shows what there is");
+        let why = "no control plane of the cluster answers; `k8s-cluster deploy` makes a cluster, `k8s-cluster status` shows what there is";
+        plan.refuse(mendable(seen).unwrap_or_else(|| why.to_owned()));
         return plan;
     }
     let is_named = |name: &str| names.iter().any(|named| named == name);

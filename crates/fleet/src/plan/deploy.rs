@@ -22,7 +22,9 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
     }
     plan.refusals.extend(together(seen));
     plan.phases = prepare(&mut plan, seen, &|_| true);
-    let speaker = seen.speaker();
+    lead(&mut plan, seen, &|_| true);
+    // Where only the address of the API is silent, it answers once that is mended.
+    let speaker = seen.speaker().or_else(|| seen.server());
     let is_there = |host: &Host| {
         seen.of(&host.name).is_some_and(|survey| matches!(survey.standing, Standing::Node { .. }))
     };
@@ -197,6 +199,46 @@ pub(super) fn prepare(
     phases.phase("control planes that serve", Order::OneByOne, serving);
     phases.phase("prepare hosts", Order::Together, others);
     phases.phases
+}
+
+/// What is broken where API servers answer, and the address that all use does not; with what mends it.
+pub(super) fn mendable(seen: Seen<'_>) -> Option<String> {
+    let why = seen.cut_off()?;
+    let proxies: Vec<&str> =
+        seen.inventory.with_role(HostRole::Proxy).map(|host| host.name.as_str()).collect();
+    Some(if proxies.is_empty() {
+        why
+    } else {
+        format!("{why}; `k8s-cluster repair {}` starts it again", proxies.join(" "))
+    })
+}
+
+/// The unit of a proxy.
+const HAPROXY: &str = "haproxy";
+
+/// Where API servers answer, and the address that all use does not: proxies come first, since nothing else can be done before
+/// they work. One that lacks something gets it, one that lacks nothing is started again.
+pub(super) fn lead(plan: &mut Plan, seen: Seen<'_>, is_meant: &dyn Fn(&Host) -> bool) {
+    let (Some(why), Some(server)) = (seen.cut_off(), seen.server()) else { return };
+    let proxies = seen.inventory.with_role(HostRole::Proxy).filter(|host| is_meant(host));
+    let proxies: Vec<&Host> = proxies.collect();
+    if proxies.is_empty() {
+        plan.refuse(why);
+        return;
+    }
+    plan.note(why);
+    let changes = |host: &Host| plan.tasks().any(|task| task.host == host.name);
+    let units = || vec![HAPROXY.to_owned()];
+    let restarts = proxies.iter().filter(|host| !changes(host));
+    let restarts =
+        restarts.map(|host| task(host, Action::Restart { units: units() })).collect::<Vec<_>>();
+    let mut first = Plan::default();
+    first.phase("proxies that lead nowhere", Order::OneByOne, restarts);
+    let wait = task(server, Action::WaitApi { url: seen.url() });
+    first.phase("until the API answers", Order::OneByOne, vec![wait]);
+    let is_proxys = |phase: &&Phase| phase.tasks.iter().all(|task| task.role == HostRole::Proxy);
+    let at = plan.phases.iter().take_while(is_proxys).count();
+    plan.phases.splice(at..at, first.phases);
 }
 
 /// Hosts that are no nodes yet join: control planes one by one, since each makes a member of etcd.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use node_bootstrap::agent::{ManifestPlace, Wish};
 use topology::inventory::{Host, HostRole};
 
-use super::deploy::{look_at, prepare, task};
+use super::deploy::{look_at, mendable, prepare, task};
 use super::{Action, Drain, Order, Plan};
 use crate::etcd::{self, Goal, Situation, Step};
 use crate::run::members;
@@ -51,7 +51,8 @@ pub fn remove(
     }
     let speaks = seen.control_planes().any(|host| !is_named(host) && seen.speaks(&host.name));
     if !speaks {
-        plan.refuse("no API server of a control plane that stays answers; `k8s-cluster status` shows what there is");
+        let why = "no API server of a control plane that stays answers; `k8s-cluster status` shows what there is";
+        plan.refuse(mendable(seen).unwrap_or_else(|| why.to_owned()));
         return plan;
     }
     if seen.nodes().is_none() {

@@ -1,11 +1,11 @@
-//! Workers that do not work.
+//! Workers that do not work, and proxies that lead nowhere.
 
 use std::collections::BTreeMap;
 
 use node_bootstrap::agent::{Standing, Wish};
 use topology::inventory::HostRole;
 
-use super::deploy::{join, look_at, prepare, task};
+use super::deploy::{join, lead, look_at, mendable, prepare, task};
 use super::{Action, Order, Plan};
 use crate::survey::{Seen, identities};
 
@@ -19,6 +19,8 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
     let is_named = |name: &str| names.iter().any(|named| named == name);
     let hosts: Vec<_> = seen.inventory.hosts.iter().filter(|host| is_named(&host.name)).collect();
     plan.refusals.extend(identities(seen));
+    // What mends the way to the API servers comes first.
+    let leads = hosts.iter().any(|host| host.role == HostRole::Proxy);
     let mut restarts = Vec::new();
     let mut waits = Vec::new();
     for host in hosts {
@@ -41,8 +43,9 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
         if host.role == HostRole::Proxy {
             continue;
         }
-        if seen.speaker().is_none() {
-            plan.refuse("no API server of the cluster answers: first mend its control planes");
+        if seen.speaker().is_none() && !(leads && seen.server().is_some()) {
+            let why = "no API server of the cluster answers: first mend its control planes";
+            plan.refuse(mendable(seen).unwrap_or_else(|| why.to_owned()));
         }
         if matches!(survey.standing, Standing::Node { .. }) {
             if seen.node(name).is_some_and(|node| node.ready) {
@@ -58,6 +61,9 @@ pub fn repair(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, names: &[String])
     }
     let phases = prepare(&mut plan, seen, &|host| is_named(&host.name));
     plan.phases.extend(phases);
+    if leads {
+        lead(&mut plan, seen, &|host| is_named(&host.name));
+    }
     plan.phase("runtime and kubelet", Order::Together, restarts);
     join(&mut plan, seen, &|host| is_named(&host.name));
     plan.phase("until they are Ready", Order::Together, waits);

@@ -81,6 +81,15 @@ impl Lab {
         change(&mut self.surveys.get_mut(host).unwrap().as_mut().unwrap().survey);
     }
 
+    /// Nobody answers this host at the address of the API.
+    fn cut_off(&mut self, host: &str) {
+        self.change(host, |survey| {
+            if let Standing::Node { answers, .. } = &mut survey.standing {
+                *answers = false;
+            }
+        });
+    }
+
     fn nodes(&mut self, change: impl Fn(&mut Vec<KubernetesNode>)) {
         for surveyed in self.surveys.values_mut().filter_map(|survey| survey.as_mut().ok()) {
             if let Some(nodes) = &mut surveyed.survey.nodes {
@@ -138,6 +147,7 @@ fn make(survey: &mut Survey, host: &Host, nodes: &[KubernetesNode]) {
         api_server: version().filter(|_| control_plane),
     };
     if control_plane {
+        survey.serves = true;
         survey.nodes = Some(nodes.to_vec());
         survey.etcd = Some(member(host));
     }
@@ -258,13 +268,79 @@ fn what_is_of_another_cluster_or_another_role_is_refused_before_anything_is_done
 fn a_cluster_whose_control_planes_are_silent_is_never_begun_anew() {
     let mut lab = Lab::made(CLUSTER);
     for host in ["cp1", "cp2", "cp3"] {
-        lab.change(host, |survey| {
-            if let Standing::Node { answers, .. } = &mut survey.standing {
-                *answers = false;
-            }
-        });
+        lab.cut_off(host);
+        lab.change(host, |survey| survey.serves = false);
     }
     assert_snapshot!(lab.deploy(), @r"refused: there is a control plane on cp1, and no API server answers; look at `journalctl -u kubelet` and `crictl ps -a` there; `k8s-cluster etcd status` shows the members of etcd");
+}
+
+#[test]
+fn a_proxy_that_leads_nowhere_is_told_and_mended_before_anything_else() {
+    let mut lab = Lab::made(CLUSTER);
+    for host in ["cp1", "cp2", "cp3"] {
+        lab.cut_off(host);
+    }
+    lab.change("w2", |survey| survey.standing = Standing::Nothing);
+    lab.nodes(|nodes| nodes.retain(|node| node.name != "w2"));
+    assert_snapshot!(lab.deploy(), @r"
+    proxies that lead nowhere
+      lb: start haproxy again
+    until the API answers
+      cp1: wait until https://10.20.0.30:6443 answers
+    workers
+      w2: join (kubeadm join)
+    note: the API servers of cp1, cp2, cp3 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there)
+    ");
+    lab.change("lb", |survey| {
+        survey.outlook.as_mut().unwrap().changes.push("haproxy: start haproxy.service".to_owned());
+    });
+    lab.change("cp3", |survey| survey.serves = false);
+    assert_snapshot!(lab.deploy(), @r"
+    proxies
+      lb: make 1 change
+          haproxy: start haproxy.service
+    until the API answers
+      cp1: wait until https://10.20.0.30:6443 answers
+    workers
+      w2: join (kubeadm join)
+    note: the API servers of cp1, cp2 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there)
+    ");
+    let repair = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        repair(lab.seen(), &lab.wishes, &names).to_string()
+    };
+    assert_snapshot!(repair(&["lb"]), @r"
+    proxies
+      lb: make 1 change
+          haproxy: start haproxy.service
+    until the API answers
+      cp1: wait until https://10.20.0.30:6443 answers
+    note: the API servers of cp1, cp2 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there)
+    ");
+    assert_snapshot!(repair(&["w1"]), @r"
+    note: w1 is Ready; its runtime and kubelet are not started again
+    refused: the API servers of cp1, cp2 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there); `k8s-cluster repair lb` starts it again
+    ");
+    assert_snapshot!(lab.remove(&["w1"], &Remove::default()), @r"refused: the API servers of cp1, cp2 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there); `k8s-cluster repair lb` starts it again");
+    assert_snapshot!(add(lab.seen(), &lab.wishes, &["w2".to_owned()]), @r"refused: the API servers of cp1, cp2 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there); `k8s-cluster repair lb` starts it again");
+    // One that is answered is enough for everybody.
+    lab.change("cp2", |survey| {
+        if let Standing::Node { answers, .. } = &mut survey.standing {
+            *answers = true;
+        }
+    });
+    assert_eq!(lab.seen().cut_off(), None);
+}
+
+#[test]
+fn a_balancer_that_is_elsewhere_is_not_mended_from_here() {
+    let lb = "- {name: lb, address: 10.20.0.30, role: proxy}\n";
+    let text = CLUSTER.replace("kind: proxy", "kind: external").replace(lb, "");
+    let mut lab = Lab::made(&text);
+    for host in ["cp1", "cp2", "cp3"] {
+        lab.cut_off(host);
+    }
+    assert_snapshot!(lab.deploy(), @r"refused: the API servers of cp1, cp2, cp3 answer, https://10.20.0.30:6443 does not: look at the balancer that has this address");
 }
 
 #[test]

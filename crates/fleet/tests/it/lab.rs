@@ -218,6 +218,16 @@ impl Lab {
         self.members.lost()
     }
 
+    /// The address that all use leads to API servers while haproxy runs.
+    fn lead(&self, places: &BTreeMap<String, Place>) {
+        let Some(lb) = places.get("lb") else { return };
+        let mut leads = false;
+        lb.host.with(|world| {
+            leads = world.units.get("haproxy.service").is_some_and(|unit| unit.active);
+        });
+        self.api.with(|api| api.cut_off = !leads);
+    }
+
     /// The kubelets have done what they do of their own.
     fn kubelets(&self, places: &BTreeMap<String, Place>) {
         for place in places.values() {
@@ -355,6 +365,7 @@ impl Contact for Lab {
             Mood::Away => return Err(ContactError::Unreachable("no route to host".to_owned())),
             mood => place.host.set_taken(mood == Mood::Busy),
         }
+        self.lead(&places);
         let place = &places[name];
         let answer = self.serve(place, request, tell);
         // A host that died is started again.

@@ -172,3 +172,32 @@ fn op_b6_01_a_control_plane_that_fails_stops_what_follows() {
     assert_eq!(refusals, ["cp2: no route to host"]);
     assert_eq!(lab.asked(), Vec::<String>::new());
 }
+
+#[test]
+fn a_proxy_that_does_not_run_is_started_before_anything_else_is_done() {
+    let inventory = six();
+    let whole = made(&inventory).state();
+    let stopped = |lab: &Lab| {
+        lab.with("lb", |host| {
+            host.with(|world| world.units.get_mut("haproxy.service").unwrap().active = false);
+        });
+    };
+    let lab = made(&inventory);
+    stopped(&lab);
+    for command in [Command::Add("w1"), Command::Remove("w1"), Command::Upgrade] {
+        let why = run(&lab, &inventory, &command).unwrap_err();
+        let is_upgrade = matches!(command, Command::Upgrade);
+        assert!(is_upgrade || why[0].contains("look at haproxy on lb"), "{why:?}");
+    }
+    for command in [Command::Deploy, Command::Repair("lb")] {
+        stopped(&lab);
+        done(&lab, &inventory, &command, "");
+        assert!(lab.state() == whole, "{}", difference(&whole, &lab.state()));
+    }
+    // It goes on with what else there is to do.
+    let lab = Lab::bare(&inventory);
+    done(&lab, &without(&inventory, "w1"), &Command::Deploy, "the others");
+    stopped(&lab);
+    done(&lab, &inventory, &Command::Deploy, "with w1");
+    assert!(lab.state() == whole, "{}", difference(&whole, &lab.state()));
+}

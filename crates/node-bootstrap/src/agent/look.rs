@@ -10,10 +10,11 @@ use super::survey::{Findings, KubernetesNode, Outlook, Standing, Survey, Version
 use super::{EventKind, Failure, Wish};
 use crate::change::ChangeError;
 use crate::check::{Ignore, Purpose, Verdict, check, verify};
-use crate::cluster::{Found, kubectl, upgrade_left};
+use crate::cluster::{ADMIN, Found, kubectl, upgrade_left};
 use crate::data::leftovers;
 use crate::facts::Facts;
 use crate::host::{Command, Host, HostError};
+use crate::kubeadm::kubeconfig::Kubeconfig;
 use crate::plan::{Plan, Planning};
 use crate::spec::{KubernetesVersion, Node, Role};
 use crate::static_pod;
@@ -44,8 +45,7 @@ pub(super) fn survey(
     {
         outlook.after_init = super::member::after(work, &facts, wish)?;
     }
-    let is_known = matches!(standing, Standing::Node { answers: true, .. });
-    let nodes = if nodes && is_known { kubernetes_nodes(work)? } else { None };
+    let (serves, nodes) = api(work, &standing, nodes)?;
     let usual = Node::default();
     let node = wish.map_or(&usual, |wish| &wish.node);
     let findings = findings.then(|| found(host, &facts, node, &standing));
@@ -71,6 +71,7 @@ pub(super) fn survey(
         outlook,
         upgrade_left,
         standing,
+        serves,
         nodes,
         etcd,
         etcd_data: crate::reset::data_of_etcd(host)?,
@@ -234,22 +235,66 @@ fn addresses(host: &dyn Host) -> Result<Vec<IpAddr>, HostError> {
     Ok(outer.flat_map(|link| link.addr_info).map(|address| address.local).collect())
 }
 
-/// The nodes of the cluster, as the API has them; `None` where it does not tell.
-fn kubernetes_nodes(work: &mut Work<'_>) -> Result<Option<Vec<KubernetesNode>>, Failure> {
-    let (nodes, why) = match work.host.run(&Command::new(kubectl(&["get", "nodes", "-o", "json"])))
+/// Whether the API server of this very host answers; and the nodes, as it has them, if they are asked for. One program tells
+/// both where all is well.
+fn api(
+    work: &mut Work<'_>,
+    standing: &Standing,
+    wants_nodes: bool,
+) -> Result<(bool, Option<Vec<KubernetesNode>>), Failure> {
+    let Standing::Node { control_plane, answers, .. } = standing else { return Ok((false, None)) };
+    let host = work.host;
+    let manifest = host.text(&static_pod::manifest(static_pod::API_SERVER))?;
+    let own = manifest.as_deref().and_then(static_pod::own_server);
+    let mut serves = *control_plane && *answers && manifest.is_some();
+    if *control_plane
+        && let Some(own) = own
+        && server_of(host, ADMIN)?.as_ref() != Some(&own)
     {
-        Ok(output) if output.is_ok() => (nodes_of(&output.stdout), output.stderr),
-        Ok(output) => (None, output.stderr),
-        Err(error @ (HostError::Run { .. } | HostError::Deadline { .. })) => {
-            (None, error.to_string())
+        if !wants_nodes {
+            return Ok((static_pod::api_server_answers(host)?, None));
         }
-        Err(error) => return Err(error.into()),
-    };
-    if nodes.is_none() {
+        if let Ok(nodes) = kubernetes_nodes(host, Some(&own))? {
+            return Ok((true, Some(nodes)));
+        }
+        serves = false;
+    }
+    if !wants_nodes || !answers {
+        return Ok((serves, None));
+    }
+    // Another one may know them.
+    let nodes = kubernetes_nodes(host, None)?;
+    if let Err(why) = &nodes {
         let why = why.trim();
         work.tell(EventKind::Warning, "nodes", format!("the API does not tell its nodes: {why}"));
     }
-    Ok(nodes)
+    Ok((serves, nodes.ok()))
+}
+
+/// The URL of the API server that a kubeconfig names.
+fn server_of(host: &dyn Host, path: &str) -> Result<Option<String>, HostError> {
+    let text = host.text(path)?.unwrap_or_default();
+    let endpoint = Kubeconfig::read(path, &text).ok().and_then(|config| config.endpoint());
+    Ok(endpoint.map(|endpoint| endpoint.server))
+}
+
+/// The nodes of the cluster, as an API server has them: that with this URL, or that of the kubeconfig. The error is what it says
+/// else.
+fn kubernetes_nodes(
+    host: &dyn Host,
+    server: Option<&str>,
+) -> Result<Result<Vec<KubernetesNode>, String>, HostError> {
+    let server = server.map(|server| format!("--server={server}"));
+    let words = ["get", "nodes", "-o", "json"];
+    let words: Vec<&str> = server.as_deref().into_iter().chain(words).collect();
+    match host.run(&Command::new(kubectl(&words))) {
+        Ok(output) if output.is_ok() => Ok(nodes_of(&output.stdout).ok_or(output.stderr)),
+        Ok(output) => Ok(Err(output.stderr)),
+        Err(error @ (HostError::Run { .. } | HostError::Deadline { .. })) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The nodes of what `kubectl get nodes -o json` says.

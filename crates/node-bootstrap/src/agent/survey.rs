@@ -32,6 +32,9 @@ pub struct Survey {
     pub upgrade_left: Option<UpgradeLeft>,
     /// What is there of a cluster.
     pub standing: Standing,
+    /// Whether the API server of this very host answers, at its own address.
+    #[serde(default)]
+    pub serves: bool,
     /// The nodes of its cluster, if they were asked for and the API answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<KubernetesNode>>,
@@ -129,7 +132,8 @@ pub enum Standing {
         authority: String,
         /// Whether it has the manifests of a control plane.
         control_plane: bool,
-        /// Whether an API server answered the administrator's kubeconfig.
+        /// Whether an API server answered the administrator's kubeconfig: at the address that all use, a proxy's or a
+        /// balancer's, so it may be that of another host.
         answers: bool,
     },
 }

@@ -21,6 +21,8 @@ pub struct FakeApi {
     /// Whether a `kubeadm join` of a control plane that is cut short has made its member of etcd before; else the member
     /// was taken in and never started.
     pub cut_late: bool,
+    /// Whether nobody answers at the address that all use: an API server does at its own only.
+    pub cut_off: bool,
 }
 
 /// A node, as the API knows it.

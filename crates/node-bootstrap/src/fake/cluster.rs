@@ -69,6 +69,11 @@ pub(super) fn run(
     half: bool,
     argv: &[&str],
 ) -> Option<Output> {
+    let is_own = argv.iter().any(|word| word.starts_with("--server="));
+    let joins = argv.starts_with(&["kubeadm", "join"]);
+    if api.cut_off && (asks_api(argv) || joins) && !is_own {
+        return Some(refused());
+    }
     if needs_api(world, argv) && members.is_some_and(|members| !etcd::serves(world, members)) {
         return Some(refused());
     }
@@ -120,14 +125,18 @@ pub(super) fn run(
     })
 }
 
-/// Whether a program asks the API server of this very host.
-fn needs_api(world: &World, argv: &[&str]) -> bool {
-    let asks = match argv {
+/// Whether a program asks an API server.
+fn asks_api(argv: &[&str]) -> bool {
+    match argv {
         ["kubectl", "--kubeconfig", config, ..] => *config == crate::cluster::ADMIN,
         ["kubeadm", "token", ..] | ["kubeadm", "init", "phase", "upload-certs", ..] => true,
         _ => false,
-    };
-    asks && world.files.contains_key(&static_pod::manifest(static_pod::API_SERVER))
+    }
+}
+
+/// Whether a program asks the API server of this very host.
+fn needs_api(world: &World, argv: &[&str]) -> bool {
+    asks_api(argv) && world.files.contains_key(&static_pod::manifest(static_pod::API_SERVER))
 }
 
 fn refused() -> Output {
@@ -195,9 +204,11 @@ pub(super) fn posts(world: &World, api: &mut FakeApi) {
 const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 fn manifests(world: &mut World, names: &[&str], version: &str) {
+    let own = world.addresses.first().map(|own| format!("    - --advertise-address={own}\n"));
     for name in names {
+        let own = own.as_deref().filter(|_| *name == static_pod::API_SERVER).unwrap_or_default();
         let text = format!(
-            "kind: Pod\nspec:\n  containers:\n  - command:\n    - {name}\n    image: registry.k8s.io/{name}:v{version}\n"
+            "kind: Pod\nspec:\n  containers:\n  - command:\n    - {name}\n{own}    image: registry.k8s.io/{name}:v{version}\n"
         );
         put(world, &format!("/etc/kubernetes/manifests/{name}.yaml"), &text);
     }

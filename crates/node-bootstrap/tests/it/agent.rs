@@ -744,3 +744,26 @@ fn a_node_is_surveyed_with_few_programs() {
         ]
     );
 }
+
+#[test]
+fn the_api_server_of_a_host_is_told_from_the_address_that_all_use() {
+    let api = SharedApi::default();
+    let host = host().in_cluster(&api);
+    host.with(|world| world.addresses = vec!["10.0.0.7".parse().unwrap()]);
+    done(&host, init(&control_plane()));
+    let node = versioned(Role::ControlPlane, "1.35.4");
+    let look = || {
+        host.calls();
+        let survey = survey(&host, &node);
+        let Standing::Node { answers, .. } = survey.standing else { panic!() };
+        let asked = programs(&host).into_iter().filter(|call| call.starts_with("kubectl")).count();
+        (answers, survey.serves, survey.nodes.map(|nodes| nodes.len()), asked)
+    };
+    assert_eq!(look(), (true, true, Some(1), 3));
+    // A proxy that does not work.
+    api.with(|api| api.cut_off = true);
+    assert_eq!(look(), (false, true, Some(1), 2));
+    // Nobody answers.
+    host.with(|world| world.cluster.as_mut().unwrap().answers = false);
+    assert_eq!(look(), (false, false, None, 2));
+}
