@@ -49,7 +49,7 @@ fn first(lock: &str) -> Option<String> {
     })
 }
 
-/// What the kernel tells of a process, see proc_pid_stat(5).
+/// What the kernel tells of a process, see `proc_pid_stat(5)`.
 #[derive(Debug, Default)]
 struct Stat {
     name: String,
