@@ -331,7 +331,7 @@ pub(crate) enum CertsVerb {
         #[arg(short, long, value_name = "FORMAT", default_value = "text")]
         output: OutputFormat,
     },
-    /// Renews them, one control plane after another
+    /// Renews them, one control plane after another; on all at first where they have ended and nothing answers any more
     Renew {
         #[command(flatten)]
         desk: Desk,

@@ -149,6 +149,12 @@ pub enum Action {
     },
     /// The certificates of its control plane are renewed.
     Renew,
+    /// They are renewed, and nothing is started again yet.
+    RenewFiles,
+    /// Its control plane reads them.
+    ReadCertificates,
+    /// The API server of the host itself answers.
+    WaitServer,
 }
 
 /// How a node is emptied.
@@ -221,6 +227,9 @@ impl fmt::Display for Action {
             Self::Renew => {
                 f.write_str("renew the certificates, and have the control plane read them")
             }
+            Self::RenewFiles => f.write_str("renew the certificates, and start nothing again yet"),
+            Self::ReadCertificates => f.write_str("have the control plane read its certificates"),
+            Self::WaitServer => f.write_str("wait until its own API server answers"),
         }
     }
 }

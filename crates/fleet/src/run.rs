@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use node_bootstrap::agent::{
     Answer, EtcdRequest, Event, EventKind, Failure, FailureKind, KubernetesNode, Request, Standing,
-    Wish,
+    Survey, Wish,
 };
 use node_bootstrap::cluster::Invitation;
 use serde::Serialize;
@@ -242,8 +242,11 @@ impl Run<'_> {
                 self.done(name, &request, APPLY)
             }
             Action::Renew => self.done(name, &Request::RenewCertificates, WORK),
+            Action::RenewFiles => self.done(name, &Request::RenewFiles, WORK),
+            Action::ReadCertificates => self.done(name, &Request::ReadCertificates, WORK),
             Action::WaitReady { version: Some(version) } => self.ready_with(name, version),
             Action::WaitApi { url } => self.api(name, url),
+            Action::WaitServer => self.server(name),
             Action::Label { .. }
             | Action::Cordon { .. }
             | Action::Drain(_)
@@ -306,22 +309,49 @@ impl Run<'_> {
 
     /// Waits until an API server answers a control plane at the address that all use.
     fn api(&self, host: &str, url: &str) -> Result<(), ContactError> {
+        let limit = self.work.wait;
+        let answers =
+            |survey: &Survey| matches!(survey.standing, Standing::Node { answers: true, .. });
+        self.until(host, limit, &answers, &|| {
+            format!(
+                "{url} does not answer after {} s; look at `journalctl -u haproxy` on the proxies, at who has this address, and at the \
+                 way there",
+                limit.as_secs()
+            )
+        })
+    }
+
+    /// Waits until the API server of a host answers. The kubelet may wait for five minutes before it starts again what has failed
+    /// often.
+    fn server(&self, host: &str) -> Result<(), ContactError> {
+        let limit = self.work.wait * 2;
+        self.until(host, limit, &|survey| survey.serves, &|| {
+            format!(
+                "the API server of {host} does not answer after {} s; look at `crictl ps -a` and `journalctl -u kubelet` there",
+                limit.as_secs()
+            )
+        })
+    }
+
+    /// Waits until a host says that it is so; else it is told why not.
+    fn until(
+        &self,
+        host: &str,
+        limit: Duration,
+        is: &dyn Fn(&Survey) -> bool,
+        why: &dyn Fn() -> String,
+    ) -> Result<(), ContactError> {
         let begun = Instant::now();
         let request = Request::Survey { wish: None, nodes: false, findings: false };
         loop {
-            let answer = self.ask(host, &request, WORK);
-            if let Ok(Answer::Survey(survey)) = &answer
-                && matches!(survey.standing, Standing::Node { answers: true, .. })
+            if let Ok(Answer::Survey(survey)) = self.ask(host, &request, WORK)
+                && is(&survey)
             {
                 return Ok(());
             }
-            if begun.elapsed() >= self.work.wait || self.work.watch.stopped() {
-                let message = format!(
-                    "{url} does not answer after {} s; look at `journalctl -u haproxy` on the proxies, at who has this address, and at \
-                     the way there",
-                    self.work.wait.as_secs()
-                );
-                return Err(Failure { kind: FailureKind::Failed, message, changes: 0 }.into());
+            if begun.elapsed() >= limit || self.work.watch.stopped() {
+                let (kind, message) = (FailureKind::Failed, why());
+                return Err(Failure { kind, message, changes: 0 }.into());
             }
             thread::sleep(self.work.pace.pause);
         }

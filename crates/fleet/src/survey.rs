@@ -149,6 +149,14 @@ impl<'a> Seen<'a> {
         })
     }
 
+    /// Control planes with certificates that have ended, so that neither their API servers nor their members of etcd can answer.
+    #[must_use]
+    pub fn ended(&self) -> Vec<&'a str> {
+        let has_ended =
+            |host: &&Host| self.of(&host.name).is_some_and(|it| !it.ended_certificates.is_empty());
+        self.control_planes().filter(has_ended).map(|host| host.name.as_str()).collect()
+    }
+
     /// The URL that all use for the API.
     #[must_use]
     pub fn url(&self) -> String {

@@ -133,6 +133,11 @@ pub enum Request {
     Certificates,
     /// Renews them, and has the components of the control plane read them.
     RenewCertificates,
+    /// Renews them, and starts nothing again: where nothing answers any more, since those of other control planes have ended as
+    /// well.
+    RenewFiles,
+    /// Has the components of the control plane read them.
+    ReadCertificates,
     /// Something about the member of etcd on this host, or about all members, asked of this one.
     Etcd(EtcdRequest),
 }

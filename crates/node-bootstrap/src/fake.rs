@@ -17,6 +17,7 @@ pub use etcd::{etcd_of, play_kubelet};
 use crate::host::{
     Command, Entry, Host, HostError, Kind, Lock, Meta, Output, folder_of, name_of, stage_of,
 };
+use crate::static_pod;
 
 /// A unit of a host in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct World {
     pub restarts: BTreeMap<String, u32>,
     /// How often the certificates of the control plane were renewed.
     pub renewed: u32,
+    /// Static pods that have read certificates that have ended: they answer nobody until they are started again with others.
+    pub stale: BTreeSet<String>,
     /// Addresses of its links.
     pub addresses: Vec<std::net::IpAddr>,
     /// What programs that are not known here answer, by the beginning of their argument vector. The last that fits
@@ -187,6 +190,15 @@ impl FakeHost {
     pub fn set_runtime(&self) {
         self.set("/usr/bin/crictl", "a program");
         self.set("/run/containerd/containerd.sock", "");
+    }
+
+    /// The certificates of its control plane have ended.
+    pub fn end_certificates(&self) {
+        for path in cluster::CERTIFICATES {
+            self.set(path, cluster::ENDED);
+        }
+        let names = static_pod::COMPONENTS.iter().map(ToString::to_string);
+        self.world.borrow_mut().stale.extend(names);
     }
 
     /// The same files as a tree that does not run.
@@ -438,7 +450,11 @@ impl Host for FakeHost {
         let mut world = self.world.borrow_mut();
         world.files.remove(&place);
         if let Some(pod) = place.strip_prefix("/etc/kubernetes/manifests/") {
-            *world.restarts.entry(pod.trim_end_matches(".yaml").to_owned()).or_default() += 1;
+            let pod = pod.trim_end_matches(".yaml").to_owned();
+            if !cluster::has_ended(&world) {
+                world.stale.remove(&pod);
+            }
+            *world.restarts.entry(pod).or_default() += 1;
         }
         drop(world);
         if death.is_some() { Err(killed(path)) } else { Ok(()) }

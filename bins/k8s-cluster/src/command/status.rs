@@ -118,7 +118,12 @@ fn state(seen: Seen<'_>, host: &Host, survey: &Survey) -> (String, bool) {
         Standing::Half { what } => (format!("half done: {what}"), false),
         Standing::Doubtful { why } => (why.clone(), false),
         Standing::Node { control_plane: true, .. } if !survey.serves => {
-            ("its API server does not answer".to_owned(), false)
+            let mut state = "its API server does not answer".to_owned();
+            let ended = &survey.ended_certificates;
+            if !ended.is_empty() {
+                state = format!("{state}: certificates have ended ({})", ended.join(", "));
+            }
+            (state, false)
         }
         Standing::Node { control_plane, server, answers, .. } => {
             let (mut state, mut well) = node(seen, &host.name, server);

@@ -34,6 +34,11 @@ pub fn deploy(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>) -> Plan {
         let is_left = outlook.is_some_and(|outlook| !outlook.after_init.is_empty());
         let tasks = is_left.then(|| task(speaker, Action::Follow)).into_iter().collect();
         plan.phase("what follows the beginning", Order::OneByOne, tasks);
+    } else if let [_, ..] = seen.ended()[..] {
+        plan.refuse(format!(
+            "no API server answers, and certificates of {} have ended; `k8s-cluster certs renew` renews them",
+            seen.ended().join(", ")
+        ));
     } else if let Some(host) = seen.control_planes().find(|host| is_there(host)) {
         plan.refuse(format!(
             "there is a control plane on {}, and no API server answers; look at `journalctl -u kubelet` and `crictl ps -a` there; \

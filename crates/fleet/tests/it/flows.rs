@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::plan::Clean;
+use node_bootstrap::fake::FakeHost;
 use node_bootstrap::host::Host as _;
 use topology::Inventory;
 
@@ -183,6 +184,47 @@ fn certificates_are_renewed_wherever_the_desk_is_killed() {
     for inventory in [six(), two()] {
         dies_everywhere(|| made(&inventory), &inventory, &Command::Renew, true);
     }
+}
+
+#[test]
+fn certificates_that_have_ended_are_renewed_on_all_before_anything_is_started_again() {
+    for (inventory, names) in [(six(), &["cp1", "cp2", "cp3"][..]), (two(), &["cp1"])] {
+        let prepare = || {
+            let lab = made(&inventory);
+            for name in names {
+                lab.with(name, FakeHost::end_certificates);
+            }
+            lab
+        };
+        let lab = prepare();
+        assert_eq!(members(&lab.state()), [""; 0]);
+        let why = run(&lab, &inventory, &Command::Deploy).unwrap_err();
+        assert!(why[0].contains("`k8s-cluster certs renew`"), "{why:?}");
+        lab.desk(Dies::Never);
+        done(&lab, &inventory, &Command::Renew, "");
+        let mut parts = lab.asked();
+        for call in &mut parts {
+            *call = call.split(": ").last().unwrap().to_owned();
+        }
+        parts.dedup();
+        assert_eq!(parts, ["renew-files", "read-certificates"]);
+        dies_everywhere(prepare, &inventory, &Command::Renew, true);
+    }
+    // One that has ended alone is renewed as always, and waited for.
+    let inventory = six();
+    let lab = made(&inventory);
+    lab.with("cp2", FakeHost::end_certificates);
+    let (_, plan) = planned(&lab, &inventory, &Command::Renew);
+    insta::assert_snapshot!(plan.to_string(), @r"
+    control planes (one by one)
+      cp1: renew the certificates, and have the control plane read them
+      cp2: renew the certificates, and have the control plane read them
+      cp3: renew the certificates, and have the control plane read them
+    until the API servers answer
+      cp2: wait until its own API server answers
+    ");
+    done(&lab, &inventory, &Command::Renew, "");
+    assert_eq!(planned(&lab, &inventory, &Command::Deploy).1.to_string(), "");
 }
 
 #[test]

@@ -4,10 +4,14 @@ use serde::Deserialize;
 
 use super::serve::Work;
 use super::{Certificate, EventKind, Failure};
-use crate::host::{ACT, Command};
+use crate::host::{ACT, Command, HostError};
+use crate::kubeadm::ca_hash::end_of_pem;
 use crate::static_pod::{
     self, API_SERVER, COMPONENTS, StaticPodError, api_server_answers, manifest, running,
 };
+
+/// Without these neither the API server nor the member of etcd of a control plane answers.
+const SERVING: [&str; 4] = ["apiserver", "apiserver-etcd-client", "etcd/server", "etcd/peer"];
 
 impl From<StaticPodError> for Failure {
     fn from(error: StaticPodError) -> Self {
@@ -80,8 +84,33 @@ fn read(said: &str) -> Option<Vec<Certificate>> {
     Some(own.chain(list.certificate_authorities.into_iter().filter_map(of(true))).collect())
 }
 
+/// Those that have ended, of those without which neither the API server nor the member of etcd of this host answers.
+pub(super) fn ended(work: &Work<'_>) -> Result<Vec<String>, HostError> {
+    let now = work.around.clock_ms();
+    let mut ended = Vec::new();
+    for name in SERVING {
+        let text = work.host.text(&format!("/etc/kubernetes/pki/{name}.crt"))?;
+        let end = text.and_then(|text| end_of_pem(&text).ok());
+        if end.is_some_and(|end| end.as_millisecond() <= now) {
+            ended.push(name.to_owned());
+        }
+    }
+    Ok(ended)
+}
+
+/// How much is done about certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// New ones, and everything that has read the old ones is started again.
+    Both,
+    /// New ones.
+    Files,
+    /// What has read the old ones is started again.
+    Read,
+}
+
 /// New certificates, and everything that has read the old ones is started again, one after another.
-pub(super) fn renew(work: &mut Work<'_>) -> Result<(), Failure> {
+pub(super) fn renew(work: &mut Work<'_>, part: Part) -> Result<(), Failure> {
     work.needs_admin()?;
     let host = work.host;
     let _lock = host.lock()?;
@@ -96,19 +125,15 @@ pub(super) fn renew(work: &mut Work<'_>) -> Result<(), Failure> {
     if (work.around.stop)() {
         return Err(Failure::stopped(0));
     }
-    // Where certificates have expired on other control planes too, it answers only once theirs are new.
-    let answers = api_server_answers(host)?;
-    host.check(&Command::new(["kubeadm", "certs", "renew", "all"]).within(ACT))?;
-    work.done.changes += 1;
-    work.tell(EventKind::Done, "certificates", "renewed");
-    for name in names {
-        if (work.around.stop)() {
-            return Err(Failure::stopped(0));
-        }
-        work.tell(EventKind::Waiting, "certificates", format!("{name} is started again"));
-        static_pod::restart(host, name, None, answers)?;
+    // Where certificates have ended on other control planes too, it answers only once theirs are new.
+    let answers = part == Part::Files || api_server_answers(host)?;
+    if part != Part::Read {
+        host.check(&Command::new(["kubeadm", "certs", "renew", "all"]).within(ACT))?;
         work.done.changes += 1;
-        work.tell(EventKind::Done, "certificates", format!("{name} has read its certificates"));
+        work.tell(EventKind::Done, "certificates", "renewed");
+    }
+    if part != Part::Files {
+        read_by(work, &names, answers)?;
     }
     if !answers {
         work.tell(
@@ -124,6 +149,20 @@ pub(super) fn renew(work: &mut Work<'_>) -> Result<(), Failure> {
         "certificates",
         "kubeconfigs of users have the former certificate of the administrator until they are merged again",
     );
+    Ok(())
+}
+
+/// Components are started again, one after another.
+fn read_by(work: &mut Work<'_>, names: &[&str], answers: bool) -> Result<(), Failure> {
+    for name in names {
+        if (work.around.stop)() {
+            return Err(Failure::stopped(0));
+        }
+        work.tell(EventKind::Waiting, "certificates", format!("{name} is started again"));
+        static_pod::restart(work.host, name, None, answers)?;
+        work.done.changes += 1;
+        work.tell(EventKind::Done, "certificates", format!("{name} has read its certificates"));
+    }
     Ok(())
 }
 

@@ -76,6 +76,7 @@ pub(super) fn survey(
         etcd,
         etcd_data: crate::reset::data_of_etcd(host)?,
         ended_pods: static_pod::ended(host)?.into_iter().map(str::to_owned).collect(),
+        ended_certificates: super::certificates::ended(work)?,
         findings,
     })
 }

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use super::certificates::Part;
 use super::{
     Answer, Call, Done, EtcdHere, EtcdRequest, Event, EventKind, Failure, FailureKind, Request,
     UpgradePart, Wish, certificates, look, member,
@@ -156,7 +157,9 @@ impl Work<'_> {
             Request::Certificates => {
                 return Ok(Answer::Certificates(certificates::certificates(self)?));
             }
-            Request::RenewCertificates => certificates::renew(self)?,
+            Request::RenewCertificates => certificates::renew(self, Part::Both)?,
+            Request::RenewFiles => certificates::renew(self, Part::Files)?,
+            Request::ReadCertificates => certificates::renew(self, Part::Read)?,
             Request::Etcd(request) => {
                 let Some(etcd) = self.around.etcd else {
                     return Err(Failure::refused("this build of node-prep knows nothing of etcd"));

@@ -48,6 +48,10 @@ pub struct Survey {
     /// Static pods that a run which was cut short has ended, such as `kube-apiserver`; the next change starts them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended_pods: Vec<String>,
+    /// Certificates of the control plane that have ended, and without which neither its API server nor its member of etcd answers:
+    /// names such as `etcd/peer`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_certificates: Vec<String>,
     /// What `node-prep check` and `verify` find, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Findings>,

@@ -25,6 +25,29 @@ g5B7ow==\n\
 -----END CERTIFICATE-----\n\
 ";
 
+/// A certificate that ended with 2019.
+pub(super) const ENDED: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBHjCBxaADAgECAgEHMAoGCCqGSM49BAMCMBkxFzAVBgNVBAMMDmt1YmUtYXBp\n\
+c2VydmVyMB4XDTE5MDEwMTAwMDAwMFoXDTIwMDEwMTAwMDAwMFowGTEXMBUGA1UE\n\
+AwwOa3ViZS1hcGlzZXJ2ZXIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASAKom0\n\
+qfjodYIBBslGFzkmGBQaCAxCOsS+nSQ85/6vc3b4x+P/IxCooTAlJMNlnZHCL/lC\n\
+E8w8CzlXEtxmRopVMAoGCCqGSM49BAMCA0gAMEUCIC6q9YhSGlDpe4jdrgOZZqNK\n\
+buTqs3MIF8iVMyyeRHe9AiEAuB7lIPhNNjsW/T0wrL0JzCnSA2gxLto4NhUEPtJl\n\
+fOs=\n\
+-----END CERTIFICATE-----\n\
+";
+
+/// Certificates of a control plane, some of them.
+pub(super) const CERTIFICATES: [&str; 2] =
+    ["/etc/kubernetes/pki/apiserver.crt", "/etc/kubernetes/pki/etcd/peer.crt"];
+
+/// Whether certificates of the control plane have ended.
+pub(super) fn has_ended(world: &World) -> bool {
+    let is_ended = |path: &&str| content(world, path).is_some_and(|it| it == ENDED.as_bytes());
+    CERTIFICATES.iter().any(is_ended)
+}
+
 /// A cluster, as the host in memory knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FakeCluster {
@@ -72,6 +95,9 @@ pub(super) fn run(
     let is_own = argv.iter().any(|word| word.starts_with("--server="));
     let joins = argv.starts_with(&["kubeadm", "join"]);
     if api.cut_off && (asks_api(argv) || joins) && !is_own {
+        return Some(refused());
+    }
+    if asks_api(argv) && world.stale.contains(static_pod::API_SERVER) {
         return Some(refused());
     }
     if needs_api(world, argv) && members.is_some_and(|members| !etcd::serves(world, members)) {
@@ -235,6 +261,11 @@ fn upgrade(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, documen
 fn certificates(world: &mut World, verb: &str) -> Output {
     if verb == "renew" {
         world.renewed += 1;
+        for path in CERTIFICATES {
+            if has_ended(world) && content(world, path).is_some() {
+                put(world, path, AUTHORITY);
+            }
+        }
         return said("");
     }
     let date = |year: u32| format!("{year}-01-01T00:00:00Z");

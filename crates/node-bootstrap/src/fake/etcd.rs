@@ -204,6 +204,11 @@ pub fn play_kubelet(host: &FakeHost, cluster: &etcd::FakeCluster) -> Option<Stri
         }
         return None;
     };
+    if world.stale.contains("etcd") {
+        // No other member lets it in, nor is let in by it.
+        cluster.kill(&order.peer_url);
+        return None;
+    }
     if cluster.runs(&order.peer_url) {
         return None;
     }

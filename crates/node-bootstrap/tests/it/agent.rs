@@ -667,6 +667,24 @@ fn certificates_are_renewed_where_the_api_server_cannot_answer_before_others_are
 }
 
 #[test]
+fn certificates_that_have_ended_are_told_renewed_and_read_in_two_parts() {
+    let host = first(&SharedApi::default());
+    let look = || survey(&host, &plain());
+    assert_eq!(look().ended_certificates, [""; 0]);
+    host.end_certificates();
+    let survey = look();
+    assert_eq!(survey.ended_certificates, ["apiserver", "etcd/peer"]);
+    assert!(!survey.serves);
+    host.with(|world| world.restarts.clear());
+    assert_eq!(done(&host, Request::RenewFiles).changes, 1);
+    assert_eq!((look().ended_certificates.len(), look().serves), (0, false));
+    host.with(|world| assert!(world.restarts.is_empty()));
+    assert_eq!(done(&host, Request::ReadCertificates).changes, 3);
+    assert!(look().serves);
+    host.with(|world| assert_eq!(world.renewed, 1));
+}
+
+#[test]
 fn nodes_are_cordoned_drained_labelled_and_deleted() {
     let api = SharedApi::default();
     let (n1, _n2) = (first(&api), second(&api));
