@@ -46,7 +46,7 @@ impl Desk {
     pub(crate) fn look(asked: &cli::Desk) -> Result<Option<Self>> {
         let Some((inventory, source)) = described(asked)? else { return Ok(None) };
         let teller = Teller::new()?;
-        let contact = crate::reach::contact(asked, &inventory)?;
+        let contact = crate::reach::contact(asked, &inventory, teller.stop())?;
         let wait = Duration::try_from(asked.wait)
             .map_err(|_| invalid("--wait: give a time that is not in the past"))?;
         let at_once = asked.parallel.max(1);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ::cli::invalid;
 use anyhow::{Context, Result};
@@ -19,8 +21,12 @@ const AGENT: &str = "node-prep";
 /// No password is longer, in bytes.
 const LONGEST: usize = 4096;
 
-/// The hosts of a cluster. None of them is asked yet.
-pub(crate) fn contact(asked: &cli::Desk, inventory: &Inventory) -> Result<Box<dyn Contact>> {
+/// The hosts of a cluster. None of them is asked yet. Once `stop` is set, those that others work on are waited for no more.
+pub(crate) fn contact(
+    asked: &cli::Desk,
+    inventory: &Inventory,
+    stop: Arc<AtomicBool>,
+) -> Result<Box<dyn Contact>> {
     let program = match &asked.node_prep {
         Some(path) => path.clone(),
         None => beside()?,
@@ -49,6 +55,7 @@ pub(crate) fn contact(asked: &cli::Desk, inventory: &Inventory) -> Result<Box<dy
         .with_context(|| format!("failed to make the folder {}", logs.display()))?;
     let contact = SshContact::new(hosts, agent, by(), options, &std::env::temp_dir())?;
     let contact = contact
+        .stopped_by(stop)
         .log_to(&logs)
         .with_context(|| format!("failed to write logs to {}", logs.display()))?;
     Ok(Box::new(contact))

@@ -28,6 +28,11 @@ impl Teller {
         }
         Ok(Self { stop, told: AtomicBool::new(false) })
     }
+
+    /// What is set once it stops.
+    pub(crate) fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
 }
 
 impl Watch for Teller {

@@ -188,6 +188,14 @@ impl Run<'_> {
                     self.work.watch.hear(&News::Done { host: &task.host, what: &what });
                     locked(&self.outcome).done += 1;
                 }
+                // It was not begun, or only waited for: nothing failed.
+                Err(ContactError::Host(failure))
+                    if failure.kind == FailureKind::Stopped && self.work.watch.stopped() =>
+                {
+                    let text = format!("{}: {failure}", task.host);
+                    self.work.watch.hear(&News::Note(&text));
+                    return false;
+                }
                 Err(error) => {
                     let why = error.to_string();
                     let host = &task.host;
@@ -290,7 +298,7 @@ impl Run<'_> {
             if found.is_some_and(|found| found.ready && fits(found)) {
                 return Ok(());
             }
-            if begun.elapsed() >= self.work.wait || self.work.watch.stopped() {
+            if begun.elapsed() >= self.work.wait {
                 let state = match (found, &answer) {
                     (Some(found), _) if !fits(found) => format!("its kubelet is {}", found.version),
                     (Some(found), _) => found.message.clone(),
@@ -301,10 +309,20 @@ impl Run<'_> {
                     "the node {node} is not Ready with kubelet {version} after {} s: {state}; see `journalctl -u kubelet` there",
                     self.work.wait.as_secs()
                 );
-                return Err(Failure { kind: FailureKind::Failed, message, changes: 0 }.into());
+                return Err(Failure::failed(message).into());
             }
-            thread::sleep(self.work.pace.pause);
+            self.pause()?;
         }
+    }
+
+    /// Between two looks. Whoever is asked to stop waits no more.
+    fn pause(&self) -> Result<(), ContactError> {
+        if self.work.watch.stopped() {
+            let message = "stopped while it was waited for".to_owned();
+            return Err(Failure { kind: FailureKind::Stopped, message, changes: 0 }.into());
+        }
+        thread::sleep(self.work.pace.pause);
+        Ok(())
     }
 
     /// Waits until an API server answers a control plane at the address that all use.
@@ -349,11 +367,10 @@ impl Run<'_> {
             {
                 return Ok(());
             }
-            if begun.elapsed() >= limit || self.work.watch.stopped() {
-                let (kind, message) = (FailureKind::Failed, why());
-                return Err(Failure { kind, message, changes: 0 }.into());
+            if begun.elapsed() >= limit {
+                return Err(Failure::failed(why()).into());
             }
-            thread::sleep(self.work.pace.pause);
+            self.pause()?;
         }
     }
 

@@ -1,27 +1,28 @@
 //! Hosts through `ssh`.
 
 mod log;
+mod patience;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use node_bootstrap::agent::{Answer, Call, Event, EventKind, Failure, FailureKind, Reply, Request};
+use node_bootstrap::agent::{Answer, Call, Event, Failure, Reply, Request};
 use node_bootstrap::secret::exposing;
 use remote::{Agent, Connection, Elevation, Ended, Heard, Options, Probe, RemoteError, Sockets};
 use topology::inventory::Ssh;
 
 use self::log::Log;
+use self::patience::{Asked, LOCK, Patience};
 use crate::contact::{Contact, ContactError};
 
 /// How long a host may take to say what it is, with the connection.
 const LOOKING: Duration = Duration::from_mins(1);
 /// How long a file may take on its way. One that does not move at all is given up sooner.
 const COPYING: Duration = Duration::from_mins(15);
-/// How long to wait before a host is asked again that somebody else works on: at first, and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// How a host is logged in to.
 #[must_use]
@@ -42,6 +43,7 @@ pub struct SshContact {
     hosts: BTreeMap<String, Place>,
     agent: Agent,
     by: String,
+    stop: Option<Arc<AtomicBool>>,
 }
 
 /// One host.
@@ -74,7 +76,7 @@ impl SshContact {
             log: None,
         };
         let hosts = hosts.into_iter().map(|(name, target)| (name, place(target))).collect();
-        Ok(Self { hosts, agent, by: by.into() })
+        Ok(Self { hosts, agent, by: by.into(), stop: None })
     }
 
     /// Writes what happens on each host to `HOST.log` in this folder, after what is there. No secrets.
@@ -86,6 +88,13 @@ impl SshContact {
             place.log = Some(Log::open(folder, name)?);
         }
         Ok(self)
+    }
+
+    /// Hosts that others work on are waited for no more once this is set, as by Ctrl-C: nothing was begun there yet.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = Some(stop);
+        self
     }
 
     /// How often `ssh` was run for a host.
@@ -229,64 +238,38 @@ impl Contact for SshContact {
         let document = exposing(|| serde_json::to_vec(&call)).map_err(|error| {
             ContactError::Away(format!("what is to be asked cannot be written: {error}"))
         })?;
-        let (mut pause, longest) = AGAIN;
-        let mut waits = false;
+        place.log('>', &what);
         let mut brought = false;
-        loop {
-            let left = limit.saturating_sub(begin.elapsed());
-            if left.is_zero() {
-                return Err(ContactError::Deadline { what, limit });
-            }
-            if !waits {
-                place.log('>', &what);
-            }
-            let asked = place.ask(elevation, &self.agent, &document, left, tell);
-            let (ended, said) = match asked {
-                // Another desk with another agent was there.
-                Err(RemoteError::NoProgram { .. }) if !brought => {
-                    brought = true;
-                    place.bring(elevation, &self.agent)?;
-                    continue;
-                }
-                Err(RemoteError::Deadline { .. }) => {
-                    let error = ContactError::Deadline { what, limit };
-                    place.log('<', &error.to_string());
-                    return Err(error);
-                }
-                other => other.map_err(|error| place.fails(error))?,
-            };
-            match said.answer {
-                Some(Ok(answer)) => {
-                    place.log('<', "done");
-                    return Ok(answer);
-                }
-                Some(Err(failure)) if failure.kind == FailureKind::Busy => {
-                    if !waits {
-                        waits = true;
-                        let text = failure.message.clone();
-                        place.log('.', &text);
-                        let step = "lock".to_owned();
-                        tell(&Event { kind: EventKind::Waiting, step, text });
+        let mut once = |left: Duration, tell: &mut dyn FnMut(&Event)| -> Asked {
+            loop {
+                match place.ask(elevation, &self.agent, &document, left, tell) {
+                    // Another desk with another agent was there.
+                    Err(RemoteError::NoProgram { .. }) if !brought => {
+                        brought = true;
+                        place.bring(elevation, &self.agent)?;
                     }
-                    let left = limit.saturating_sub(begin.elapsed());
-                    if left <= pause {
-                        place.log('<', &failure.message);
-                        return Err(failure.into());
+                    Err(RemoteError::Deadline { .. }) => {
+                        return Err(ContactError::Deadline { what: what.clone(), limit });
                     }
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(longest);
-                }
-                Some(Err(failure)) => {
-                    place.log('<', &failure.message);
-                    return Err(failure.into());
-                }
-                None => {
-                    let error = said.missing(&ended);
-                    place.log('<', &error.to_string());
-                    return Err(error);
+                    Err(error) => return Err(contact_error(error)),
+                    Ok((_, Said { answer: Some(answer), .. })) => return Ok(answer?),
+                    Ok((ended, said)) => return Err(said.missing(&ended)),
                 }
             }
+        };
+        let patience = Patience { begin, limit, stop: self.stop.as_deref() };
+        let mut waits = |event: &Event| {
+            if event.step == LOCK {
+                place.log('.', &event.text);
+            }
+            tell(event);
+        };
+        let answer = patience.ask(&what, &mut waits, &mut once);
+        match &answer {
+            Ok(_) => place.log('<', "done"),
+            Err(error) => place.log('<', &error.to_string()),
         }
+        answer
     }
 
     fn fetch(&self, host: &str, path: &str, to: &mut dyn Write) -> Result<u64, ContactError> {

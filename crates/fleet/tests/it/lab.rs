@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -82,6 +83,8 @@ pub(crate) enum Mood {
     Away,
     /// Another one works on it.
     Busy,
+    /// Another one works on it, and the desk is asked to stop while it waits.
+    Stops,
 }
 
 struct Place {
@@ -106,6 +109,7 @@ pub(crate) struct Lab {
     pub(crate) api: SharedApi,
     pub(crate) members: FakeCluster,
     pub(crate) said: Mutex<Vec<String>>,
+    stops: AtomicBool,
 }
 
 fn host(at: usize, of: &Host, api: &SharedApi, members: &FakeCluster) -> FakeHost {
@@ -168,6 +172,7 @@ impl Lab {
             api,
             members,
             said: Mutex::default(),
+            stops: AtomicBool::new(false),
         }
     }
 
@@ -363,6 +368,11 @@ impl Contact for Lab {
         }
         match place.mood {
             Mood::Away => return Err(ContactError::Unreachable("no route to host".to_owned())),
+            Mood::Stops if !looks => {
+                self.stops.store(true, Ordering::Relaxed);
+                let message = "stopped before it was begun".to_owned();
+                return Err(Failure { kind: FailureKind::Stopped, message, changes: 0 }.into());
+            }
             mood => place.host.set_taken(mood == Mood::Busy),
         }
         self.lead(&places);
@@ -411,5 +421,9 @@ impl Watch for Lab {
             News::Phase(text) | News::Note(text) => (*text).to_owned(),
         };
         self.said.lock().unwrap().push(line);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stops.load(Ordering::Relaxed)
     }
 }

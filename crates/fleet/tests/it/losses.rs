@@ -5,7 +5,7 @@ use topology::Inventory;
 
 use crate::desk::{Command, done, made, of_version, planned, run, without};
 use crate::flows::{assert_sound, difference};
-use crate::lab::{Dies, Lab, Mood, six};
+use crate::lab::{Dies, Lab, Mood, six, two};
 
 const DEATHS: [Death; 3] = [Death::Before, Death::Within, Death::After];
 
@@ -200,4 +200,14 @@ fn a_proxy_that_does_not_run_is_started_before_anything_else_is_done() {
     stopped(&lab);
     done(&lab, &inventory, &Command::Deploy, "with w1");
     assert!(lab.state() == whole, "{}", difference(&whole, &lab.state()));
+}
+
+#[test]
+fn what_was_only_waited_for_when_it_was_to_stop_has_not_failed() {
+    let inventory = two();
+    let lab = Lab::bare(&inventory);
+    lab.mood("w1", Mood::Stops);
+    let outcome = run(&lab, &inventory, &Command::Deploy).unwrap();
+    assert!(outcome.stopped && outcome.failures.is_empty(), "{outcome:?}");
+    assert_eq!(lab.asked().last().unwrap(), "w1: apply");
 }
