@@ -29,6 +29,8 @@ const APPLY: Duration = Duration::from_mins(40);
 const JOIN: Duration = Duration::from_mins(20);
 /// How long a token is valid that hosts of one run join with.
 const TOKEN: Duration = Duration::from_hours(2);
+/// How long it may take to take such tokens away.
+const ENDING: Duration = Duration::from_mins(1);
 
 /// What plans are carried out with.
 #[derive(Clone, Copy)]
@@ -96,6 +98,8 @@ impl Outcome {
 
 /// Carries a plan out, phase by phase. What was done stays, whatever happens; the same command again goes on from there.
 ///
+/// What hosts have joined with is taken away at the end, whatever happened.
+///
 /// Where a control plane or a proxy fails, nothing more is begun. A worker that fails is left out from then on.
 #[must_use]
 pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
@@ -105,6 +109,7 @@ pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
         dropped: Mutex::new(BTreeSet::new()),
         leaving: leaving(plan),
         invitation: Mutex::new(None),
+        tokens: Mutex::new(Vec::new()),
         speaker: Mutex::new(None),
     };
     let mut ended = false;
@@ -115,6 +120,7 @@ pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
         work.watch.hear(&News::Phase(&phase.name));
         ended = !run.phase(phase);
     }
+    run.end_tokens();
     let mut outcome = run.outcome.into_inner().unwrap_or_default();
     let all = plan.tasks().count();
     outcome.left = all.saturating_sub(outcome.done + outcome.failures.len());
@@ -131,6 +137,8 @@ struct Run<'a> {
     leaving: BTreeSet<String>,
     /// When it was made.
     invitation: Mutex<Option<(Instant, Invitation)>>,
+    /// Tokens that were made in this run, by their public parts, and on which hosts.
+    tokens: Mutex<Vec<(String, Vec<String>)>>,
     /// The control plane that began the cluster in this run.
     speaker: Mutex<Option<String>>,
 }
@@ -423,8 +431,27 @@ impl Run<'_> {
         let control_planes = self.work.inventory.with_role(HostRole::ControlPlane).count() > 1;
         let request = Request::Invite { control_planes, lifetime: TOKEN };
         match self.ask(&speaker, &request, WORK)? {
-            Answer::Invitation(made) => Ok(invitation.insert((Instant::now(), made)).1.clone()),
+            Answer::Invitation(made) => {
+                locked(&self.tokens).push((speaker, made.tokens));
+                Ok(invitation.insert((Instant::now(), made.invitation)).1.clone())
+            }
             _ => Err(unexpected()),
+        }
+    }
+
+    /// What let hosts in lets nobody in any more.
+    fn end_tokens(&self) {
+        for (host, tokens) in locked(&self.tokens).drain(..) {
+            let request = Request::EndTokens { tokens: tokens.clone() };
+            if let Err(error) = self.ask(&host, &request, ENDING) {
+                let text = format!(
+                    "{host}: the tokens {}, which hosts joined with, could not be taken away, and end by themselves within {} h: {error}; \
+                     `kubeadm token delete` there takes them away now",
+                    tokens.join(", "),
+                    TOKEN.as_secs() / 3600
+                );
+                self.work.watch.hear(&News::Note(&text));
+            }
         }
     }
 

@@ -95,6 +95,11 @@ pub enum Request {
         #[serde(with = "seconds")]
         lifetime: Duration,
     },
+    /// Takes tokens away, on a control plane, and certificates that were uploaded with them. Done if there are none.
+    EndTokens {
+        /// Their public parts.
+        tokens: Vec<String>,
+    },
     /// The administrator's kubeconfig, on a control plane.
     AdminConfig,
     /// kubectl as the administrator, on a control plane.
@@ -292,7 +297,7 @@ pub enum Answer {
     /// To whatever changes a host.
     Done(Done),
     /// To [`Request::Invite`].
-    Invitation(Invitation),
+    Invitation(Invited),
     /// To [`Request::AdminConfig`].
     Text(Secret),
     /// To [`Request::Kubectl`].
@@ -310,6 +315,17 @@ pub enum Answer {
     Snapshot(Snapshot),
     /// To [`EtcdRequest::AddLearner`]: the number of the member, in hexadecimal.
     Member(String),
+}
+
+/// What lets hosts in, and what it is taken away by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invited {
+    /// What lets hosts in.
+    pub invitation: Invitation,
+    /// The public parts of the tokens that were made for it: the one that hosts join with, and the one that uploaded certificates
+    /// end with.
+    pub tokens: Vec<String>,
 }
 
 /// What was done.

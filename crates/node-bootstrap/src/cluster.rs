@@ -32,7 +32,9 @@ pub use part::{
     preflight, ready,
 };
 pub use single_node::SingleNode;
-pub use token::{ListedToken, TokenError, create, delete, invite, list, upload_certificates};
+pub use token::{
+    ListedToken, TokenError, certificates_token, create, delete, invite, list, upload_certificates,
+};
 pub use upgrade::Upgrade;
 pub(crate) use upgrade::upgrade_left;
 pub use wait::{NotReady, has_network, node_name, wait_ready};

@@ -18,11 +18,10 @@ pub(crate) fn token(asked: &cli::Desk, ttl: SignedDuration, control_planes: bool
     let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let speaker = desk.speaker()?;
     let request = Request::Invite { control_planes, lifetime };
-    let Answer::Invitation(invitation) = ask(&*desk.contact, &speaker, &request, &desk.teller)?
-    else {
+    let Answer::Invitation(made) = ask(&*desk.contact, &speaker, &request, &desk.teller)? else {
         bail!("{speaker} answered something else than a token")
     };
     let mut out = std::io::stdout().lock();
-    out.write_all(::cli::printable(&invitation.commands()).as_bytes())?;
+    out.write_all(::cli::printable(&made.invitation.commands()).as_bytes())?;
     Ok(out.flush().map(|()| Exit::Ok)?)
 }

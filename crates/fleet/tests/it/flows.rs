@@ -1,9 +1,12 @@
 //! Every command, with a desk that is killed at every call.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use fleet::Contact as _;
 use fleet::plan::Clean;
-use node_bootstrap::fake::FakeHost;
+use node_bootstrap::agent::Request;
+use node_bootstrap::fake::{Death, FakeHost};
 use node_bootstrap::host::Host as _;
 use topology::Inventory;
 
@@ -63,7 +66,9 @@ fn dies_everywhere(
             let lab = prepare();
             lab.desk(dies);
             let outcome = run(&lab, inventory, command).unwrap();
-            assert!(!outcome.is_whole(), "{when}: {outcome:?}");
+            // All is done then; what is left ends by itself.
+            let is_end = when.ends_with(": end-tokens");
+            assert_eq!(outcome.is_whole(), is_end, "{when}: {outcome:?}");
             lab.desk(Dies::Never);
             done(&lab, inventory, command, &when);
             let now = lab.state();
@@ -309,4 +314,50 @@ fn op_b6_11_kubectl_is_that_of_a_control_plane_and_as_new_as_its_api_server() {
         let version = lab.with(name, |host| host.snapshot().packages["kubectl"].clone());
         assert_eq!(version, "1.36.0-1.1");
     }
+}
+
+/// How many tokens and certificates let hosts in.
+fn doors(lab: &Lab) -> usize {
+    lab.with("cp1", |host| {
+        let cluster = host.snapshot().cluster.unwrap();
+        cluster.tokens.len() + usize::from(cluster.uploaded.is_some())
+    })
+}
+
+#[test]
+fn what_let_hosts_in_lets_nobody_in_after_a_run() {
+    let inventory = six();
+    for fails in [false, true] {
+        let lab = Lab::bare(&inventory);
+        lab.desk(Dies::Never);
+        if fails {
+            lab.kill_host_at("w1", 0, Death::Before);
+        }
+        let outcome = run(&lab, &inventory, &Command::Deploy).unwrap();
+        assert_eq!(outcome.is_whole(), !fails, "{outcome:?}");
+        assert_eq!(lab.asked().last().unwrap(), "cp1: end-tokens");
+        assert_eq!(doors(&lab), 0);
+        if !fails {
+            // Nobody joins, and nobody is invited.
+            done(&lab, &inventory, &Command::Renew, "");
+            assert!(!lab.asked().last().unwrap().contains("tokens"));
+        }
+    }
+    // What somebody else made stays. What cannot be taken away is told.
+    let lab = Lab::bare(&inventory);
+    done(&lab, &without(&inventory, "w1"), &Command::Deploy, "the others");
+    let request = Request::Invite { control_planes: false, lifetime: Duration::from_hours(24) };
+    lab.call("cp1", &request, Duration::ZERO, &mut |_| {}).unwrap();
+    lab.desk(Dies::Never);
+    done(&lab, &inventory, &Command::Add("w1"), "");
+    assert_eq!(doors(&lab), 1);
+    let last = lab.asked().len() - 1;
+    let lab = Lab::bare(&inventory);
+    done(&lab, &without(&inventory, "w1"), &Command::Deploy, "the others");
+    lab.desk(Dies::Before(last));
+    let outcome = run(&lab, &inventory, &Command::Add("w1")).unwrap();
+    assert!(outcome.is_whole(), "{outcome:?}");
+    assert_eq!(doors(&lab), 2);
+    let said = lab.said.lock().unwrap().last().unwrap().clone();
+    assert!(said.contains("could not be taken away, and end by themselves within 2 h"), "{said}");
 }

@@ -159,7 +159,8 @@ fn op_b6_01_a_control_plane_that_fails_stops_what_follows() {
         }
         at += 1;
         assert_eq!(outcome.failures[0].host, "cp2", "{outcome:?}");
-        let asked = lab.asked();
+        let mut asked = lab.asked();
+        asked.retain(|call| !call.ends_with(": end-tokens"));
         assert_eq!(asked[..], whole[..asked.len()], "change {at}");
         if asked.contains(&"cp2: join".to_owned()) {
             assert_eq!(asked.last().unwrap(), "cp2: join");

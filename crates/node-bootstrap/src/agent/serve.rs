@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::certificates::Part;
 use super::{
-    Answer, Call, Done, EtcdHere, EtcdRequest, Event, EventKind, Failure, FailureKind, Request,
-    UpgradePart, Wish, certificates, look, member,
+    Answer, Call, Done, EtcdHere, EtcdRequest, Event, EventKind, Failure, FailureKind, Invited,
+    Request, UpgradePart, Wish, certificates, look, member,
 };
 use crate::apply::{Watch, apply};
-use crate::cluster::{ADMIN, Ended, Upgrade, invite};
+use crate::cluster::{ADMIN, Ended, Upgrade, certificates_token, delete, invite};
 use crate::facts::Facts;
 use crate::fetch::{Fetch, Fetched, Gathered, Need, gather};
 use crate::host::{ACT, Command, Host, HostError};
@@ -109,7 +109,11 @@ impl Request {
     fn only_looks(&self) -> bool {
         matches!(
             self,
-            Self::Survey { .. } | Self::AdminConfig | Self::Kubectl { .. } | Self::Certificates
+            Self::Survey { .. }
+                | Self::AdminConfig
+                | Self::EndTokens { .. }
+                | Self::Kubectl { .. }
+                | Self::Certificates
         )
     }
 }
@@ -133,8 +137,13 @@ impl Work<'_> {
                 let key = if *control_planes { Some(self.key()?) } else { None };
                 let lifetime = format!("{}s", lifetime.as_secs().max(1));
                 let invitation = invite(self.host, ADMIN, Some(&lifetime), None, key)?;
-                return Ok(Answer::Invitation(invitation));
+                let mut tokens = vec![invitation.token.id().to_owned()];
+                if invitation.certificate_key.is_some() {
+                    tokens.extend(certificates_token(self.host, ADMIN)?);
+                }
+                return Ok(Answer::Invitation(Invited { invitation, tokens }));
             }
+            Request::EndTokens { tokens } => self.end_tokens(tokens)?,
             Request::AdminConfig => {
                 self.needs_admin()?;
                 let text = self.host.text(ADMIN)?.unwrap_or_default();
@@ -297,6 +306,25 @@ impl Work<'_> {
             "it ended well, and yet is left to do: {}; have the control planes been upgraded, the first one first?",
             left.join("; ")
         )))
+    }
+
+    /// Takes all of them away that can be, and then says why not all.
+    fn end_tokens(&mut self, tokens: &[String]) -> Result<(), Failure> {
+        self.needs_admin()?;
+        let mut failure = None;
+        for id in tokens {
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            if !id.chars().all(is_plain) {
+                return Err(Failure::refused("the public part of a token is of a-z and 0-9"));
+            }
+            match delete(self.host, ADMIN, id) {
+                Ok(()) => self.done.changes += 1,
+                // It has ended by itself.
+                Err(error) if error.to_string().contains("not found") => {}
+                Err(error) => failure = Some(Failure::from(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     fn reset(&mut self, wish: &Wish, with_data: bool) -> Result<(), Failure> {

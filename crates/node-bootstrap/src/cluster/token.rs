@@ -158,6 +158,30 @@ pub fn invite(
     Ok(Invitation { certificate_key: key, ..invitation })
 }
 
+/// The public part of the token that the uploaded certificates end with: kubeadm makes one for just that, and has them belong to
+/// it. `None` where none were uploaded, or nobody tells.
+///
+/// # Errors
+/// If the host cannot be asked.
+pub fn certificates_token(host: &dyn Host, kubeconfig: &str) -> Result<Option<String>, HostError> {
+    let path = "-o=jsonpath={.metadata.ownerReferences[*].name}";
+    let command = Command::new([
+        "kubectl",
+        "--kubeconfig",
+        kubeconfig,
+        "--request-timeout=10s",
+        "-n",
+        "kube-system",
+        "get",
+        "secret",
+        "kubeadm-certs",
+        path,
+    ]);
+    let output = host.run(&command)?;
+    let id = output.stdout.trim().strip_prefix("bootstrap-token-");
+    Ok(id.filter(|_| output.is_ok()).map(str::to_owned))
+}
+
 /// A token that is valid, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedToken {

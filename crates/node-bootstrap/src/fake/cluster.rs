@@ -63,6 +63,8 @@ pub struct FakeCluster {
     pub tokens: Vec<String>,
     /// What was read to upload certificates.
     pub uploaded: Option<String>,
+    /// The public part of the token that these certificates end with.
+    pub certificates_token: Option<String>,
 }
 
 fn said(stdout: impl Into<String>) -> Output {
@@ -116,6 +118,7 @@ pub(super) fn run(
         ["kubeadm", "init", "phase", "upload-certs", .., file] => match document(world, file) {
             Ok(document) => world.cluster.as_mut().map_or_else(refused, |cluster| {
                 cluster.uploaded = Some(document);
+                cluster.certificates_token = Some("certs0".to_owned());
                 said("")
             }),
             Err(output) => output,
@@ -452,8 +455,16 @@ fn token(world: &mut World, verb: &str, rest: &[&str]) -> Output {
                 })
                 .collect::<String>(),
         ),
+        ("delete", [id, ..]) if cluster.certificates_token.as_deref() == Some(id) => {
+            (cluster.certificates_token, cluster.uploaded) = (None, None);
+            said("")
+        }
         ("delete", [id, ..]) => {
+            let before = cluster.tokens.len();
             cluster.tokens.retain(|token| token.split('.').next() != Some(id));
+            if cluster.tokens.len() == before {
+                return failed(format!("secrets \"bootstrap-token-{id}\" not found"));
+            }
             said("")
         }
         _ => failed("unknown command"),
@@ -482,6 +493,12 @@ fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
             if cluster.has.contains("kube-proxy") =>
         {
             said("daemonset.apps/kube-proxy\n")
+        }
+        (["-n", "kube-system", "get", "secret", "kubeadm-certs", ..], _) => {
+            match &cluster.certificates_token {
+                Some(id) => said(format!("bootstrap-token-{id}")),
+                None => failed("secrets \"kubeadm-certs\" not found"),
+            }
         }
         (["-n", "kube-system", "get", "configmap", ..], _) => said(api.configuration.clone()),
         (["get", "nodes", rest @ ..], _) => {

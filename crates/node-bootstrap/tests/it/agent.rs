@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, UNIX_EPOCH};
 
 use node_bootstrap::agent::{
-    Answer, Around, Call, Certificate, Done, Event, EventKind, Failure, FailureKind, Request,
-    Standing, Survey, UpgradePart, Wish, serve,
+    Answer, Around, Call, Certificate, Done, Event, EventKind, Failure, FailureKind, Invited,
+    Request, Standing, Survey, UpgradePart, Wish, serve,
 };
 use node_bootstrap::cluster::{ADMIN, Invitation};
 use node_bootstrap::fake::{AUTHORITY, FakeHost, FakePackage, SharedApi};
@@ -248,7 +248,11 @@ fn a_control_plane_invites_and_gives_its_kubeconfig_and_runs_kubectl() {
     }
     done(&host, init(&control_plane()));
     host.calls();
-    let Ok(Answer::Invitation(made)) = ask(&host, invite(true)) else { panic!() };
+    let Ok(Answer::Invitation(Invited { invitation: made, tokens })) = ask(&host, invite(true))
+    else {
+        panic!()
+    };
+    assert_eq!(tokens, [made.token.id(), "certs0"]);
     assert_eq!(made.certificate_key, Some(CertificateKey::from_bytes(&[7; 32])));
     assert_eq!(made.ca_cert_hash, invitation().ca_cert_hash);
     let calls = host.calls().join("\n");
@@ -257,6 +261,17 @@ fn a_control_plane_invites_and_gives_its_kubeconfig_and_runs_kubectl() {
     assert_eq!(Some(config.expose()), host.text(ADMIN).unwrap().as_deref());
     let Ok(Answer::Output { code, stdout, .. }) = ask(&host, kubectl()) else { panic!() };
     assert_eq!((code, stdout.as_str()), (Some(0), "ok"));
+    // What was made is taken away, once.
+    let end = |tokens: &[String]| Request::EndTokens { tokens: tokens.to_vec() };
+    let Ok(Answer::Invitation(other)) = ask(&host, invite(false)) else { panic!() };
+    assert_eq!(other.tokens.len(), 1);
+    assert_eq!(done(&host, end(&tokens)).changes, 2);
+    assert_eq!(done(&host, end(&tokens)).changes, 0);
+    host.with(|world| {
+        let cluster = world.cluster.as_ref().unwrap();
+        assert_eq!((cluster.tokens.len(), &cluster.uploaded), (1, &None));
+    });
+    assert!(refused(&host, end(&["--all".to_owned()])).contains("a-z"));
 }
 
 #[test]
