@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 /// on where one was cut short.
 ///
 /// Exit codes: 0 done, 1 failed or refused, 2 the input cannot be used, 3 there is something to do (--dry-run, plan) or to mend (status,
-/// drift), 4 partly done: run it again, 5 hosts have to be started again first, 130 interrupted.
+/// etcd status, drift, certs check), 4 partly done: run it again, 5 hosts have to be started again first, 130 interrupted or not wanted.
 #[derive(Debug, Parser)]
 #[command(name = "k8s-cluster", version, propagate_version = true)]
 pub(crate) struct Cli {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
-use ::cli::{Exit, OutputFormat, confirmed, counted, note, say};
-use anyhow::Result;
+use ::cli::{Exit, OutputFormat, confirmed, counted, is_broken_pipe, note, say};
+use anyhow::{Result, bail};
 use fleet::etcd::Pace;
 use fleet::plan::{self, Clean, Plan, Remove};
 use fleet::run::{Outcome, Work, carry_out};
@@ -125,7 +125,7 @@ fn finish(
     }
     let asks = !go.yes && !go.dry_run && !plan.is_empty() && plan.refusals.is_empty();
     match go.output {
-        OutputFormat::Text => print(plan)?,
+        OutputFormat::Text => shown(print(plan), asks)?,
         // Who is asked sees what for; standard output is for the outcome.
         OutputFormat::Json if asks => say(&plan.to_string()),
         OutputFormat::Json => {}
@@ -156,12 +156,41 @@ fn finish(
         (told(&outcome, !plan.left_out.is_empty()), Some(outcome))
     };
     if go.output == OutputFormat::Json {
-        let result = json!({ "plan": plan, "outcome": outcome });
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", serde_json::to_string_pretty(&result)?)?;
-        out.flush()?;
+        return told_of(json(&json!({ "plan": plan, "outcome": outcome })), exit);
     }
     Ok(exit)
+}
+
+fn json(value: &serde_json::Value) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(out.flush()?)
+}
+
+/// Whether a plan was shown. Whoever is to allow it has to see it; where it is allowed already, nobody need listen.
+pub(super) fn shown(printed: Result<()>, asks: bool) -> Result<()> {
+    match printed {
+        Err(error) if is_broken_pipe(&error) && !asks => Ok(()),
+        Err(error) if is_broken_pipe(&error) => {
+            bail!(
+                "nobody reads standard output, so the plan was not seen; nothing was done (--yes does not ask)"
+            )
+        }
+        other => other,
+    }
+}
+
+/// How a command ends whose outcome was printed, or could not be: what became of it counts.
+fn told_of(printed: Result<()>, exit: Exit) -> Result<Exit> {
+    match printed {
+        Err(error) if is_broken_pipe(&error) => Ok(exit),
+        Err(error) if exit == Exit::Ok => Err(error),
+        Err(error) => {
+            ::cli::error("k8s-cluster", &error);
+            Ok(exit)
+        }
+        Ok(()) => Ok(exit),
+    }
 }
 
 /// What became of it, in a few lines, and as an exit code.

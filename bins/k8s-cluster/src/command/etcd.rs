@@ -11,7 +11,7 @@ use fleet::run::{members, snapshot_path};
 use node_bootstrap::agent::EtcdHere;
 use serde_json::json;
 
-use super::change::now;
+use super::change::{now, shown};
 use crate::cli::{self, Go};
 use crate::desk::Desk;
 use crate::private;
@@ -105,7 +105,7 @@ fn reach(desk: &Desk, goal: &Goal, snapshot: Option<&[u8]>, go: &Go, verb: &str)
     let hosts = members(&desk.inventory);
     let orders = orders(desk, &hosts, snapshot);
     let plan = plan(goal, &orders.survey());
-    print(&plan, go.output)?;
+    shown(print(&plan, go.output), !go.yes && !go.dry_run)?;
     if plan.refusal().is_some() {
         return Ok(Exit::Failed);
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -186,5 +186,45 @@ fn op_b6_13_files_of_users_are_read_and_never_written() {
         let output = run(folder.path(), &words.split(' ').collect::<Vec<_>>());
         assert!(output.status.success(), "{words}: {}", shown(&output));
         assert!(content() == before, "{words}");
+    }
+}
+
+/// A cluster whose hosts nobody reaches.
+const SILENT: &str = "\
+version: 1
+name: silent
+kubernetes: {version: '1.35', podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}
+hosts:
+- {name: cp1, address: 10.20.0.1, role: control-plane, ssh: {host: 127.0.0.1, port: 1}}
+";
+
+#[test]
+fn who_reads_no_more_does_not_hide_what_came_of_it() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("cluster.yaml"), SILENT).unwrap();
+    let exit = |arguments: &[&str], reads: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_k8s-cluster"));
+        command.args(arguments).args(["-f", "cluster.yaml", "--logs", "logs", "--node-prep"]);
+        command.arg(env!("CARGO_BIN_EXE_k8s-cluster")).current_dir(folder.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if !reads {
+            child.stdout.take();
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap(), said)
+    };
+    for reads in [true, false] {
+        // A host is left out; nothing can be done; a plan that nobody sees is refused as it is.
+        for (arguments, code) in [
+            (&["clean", "--yes", "-o", "json"][..], 4),
+            (&["clean", "--yes"], 4),
+            (&["deploy", "--yes"], 1),
+            (&["deploy", "--dry-run", "-o", "json"], 1),
+            (&["etcdfix", "cp1", "--yes"], 1),
+        ] {
+            let (found, said) = exit(arguments, reads);
+            assert_eq!(found, code, "{arguments:?} {reads}: {said}");
+        }
     }
 }
