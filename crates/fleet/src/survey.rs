@@ -9,7 +9,9 @@ use topology::Inventory;
 use topology::inventory::{BalancerKind, Host, HostRole};
 
 use crate::contact::{Contact, ContactError};
+use crate::etcd::{self, Situation};
 use crate::pool::each;
+use crate::run::members;
 use crate::watch::{News, Watch};
 
 /// How long a host may take to say what it is.
@@ -219,6 +221,20 @@ impl<'a> Seen<'a> {
     #[must_use]
     pub fn node(&self, host: &str) -> Option<&'a KubernetesNode> {
         self.nodes()?.iter().find(|node| node.name == host)
+    }
+
+    /// The members of etcd, as the control planes said.
+    #[must_use]
+    pub fn situation(&self) -> Situation {
+        let hosts = members(self.inventory).into_iter().map(|(name, address)| etcd::Host {
+            here: match (self.of(&name), self.silence(&name)) {
+                (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
+                (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
+            },
+            name,
+            address,
+        });
+        Situation { hosts: hosts.collect() }
     }
 
     /// Whether a host is a node of this cluster, by its own files.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ::cli::{Exit, OutputFormat, bytes, confirmed, counted, invalid, note};
 use anyhow::{Result, bail};
-use fleet::etcd::{Goal, OrderError, Orders, Pace, Plan, Situation, Standing, Step, plan};
+use fleet::etcd::{Goal, OrderError, Orders, Pace, Plan, Step, plan};
 use fleet::run::{members, snapshot_path};
 use node_bootstrap::agent::EtcdHere;
 use serde_json::json;
@@ -155,7 +155,7 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
     let hosts = members(&desk.inventory);
     let situation = orders(&desk, &hosts, None).survey();
-    let well = is_well(&situation);
+    let well = situation.is_well();
     let mut out = std::io::stdout().lock();
     match output {
         OutputFormat::Json => {
@@ -181,15 +181,6 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     }
     out.flush()?;
     Ok(if well { Exit::Ok } else { Exit::Differences })
-}
-
-fn is_well(situation: &Situation) -> bool {
-    matches!(situation.standing(), Standing::Agreed(_))
-        && situation.hosts.iter().all(|host| {
-            host.here.as_ref().is_ok_and(|here| {
-                here.view.as_ref().is_some_and(|view| view.healthy && !view.learner)
-            })
-        })
 }
 
 fn line(here: &EtcdHere) -> String {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use ::cli::{Exit, OutputFormat};
 use anyhow::Result;
+use fleet::etcd;
 use fleet::survey::{Depth, Seen, together};
 use node_bootstrap::agent::{Standing, Survey};
 use serde::Serialize;
@@ -36,8 +37,7 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     }
     let seen = desk.seen(&surveys);
     let lines: Vec<Line<'_>> = desk.inventory.hosts.iter().map(|host| line(seen, host)).collect();
-    let mut faults = together(seen);
-    faults.extend(seen.cut_off());
+    let faults = faults(seen);
     let strangers: Vec<&str> = seen
         .nodes()
         .unwrap_or_default()
@@ -76,6 +76,19 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     out.flush()?;
     let is_well = lines.iter().all(|line| line.well) && faults.is_empty();
     Ok(if is_well { Exit::Ok } else { Exit::Differences })
+}
+
+/// What is wrong of all together.
+fn faults(seen: Seen<'_>) -> Vec<String> {
+    let mut faults = together(seen);
+    faults.extend(seen.cut_off());
+    let members = seen.situation();
+    if members.has_members() && !matches!(members.standing(), etcd::Standing::Agreed(_)) {
+        let what =
+            "the members of etcd are not one cluster that can write; see `k8s-cluster etcd status`";
+        faults.push(what.to_owned());
+    }
+    faults
 }
 
 pub(super) fn role(role: HostRole) -> &'static str {
@@ -160,7 +173,151 @@ fn etcd(survey: &Survey) -> (String, bool) {
                 (_, _, false) => "not healthy",
             };
             let count = view.members.len();
-            (format!("{what}, {} of {count}", view.version), view.healthy && !view.learner)
+            (format!("{what}, {} of {count}", view.version), here.is_well())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use fleet::survey::{Surveyed, Surveys};
+    use node_bootstrap::agent::{EtcdHere, KubernetesNode, ManifestPlace};
+    use serde_json::json;
+    use topology::Inventory;
+
+    use super::*;
+
+    const CLUSTER: &str = "\
+version: 1
+name: lab
+kubernetes: {version: '1.35', podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}
+highAvailability: {kind: proxy, endpoint: '10.20.0.30:6443'}
+hosts:
+- {name: cp1, address: 10.20.0.11, role: control-plane}
+- {name: cp2, address: 10.20.0.12, role: control-plane}
+- {name: cp3, address: 10.20.0.13, role: control-plane}
+- {name: lb, address: 10.20.0.30, role: proxy}
+- {name: w1, address: 10.20.0.21, role: worker}
+";
+
+    fn member(at: usize) -> EtcdHere {
+        let of = |at: usize| {
+            let url = format!("https://10.20.0.1{at}:2380");
+            let (id, name) = (format!("a{at}"), format!("cp{at}"));
+            json!({"id": id, "name": name, "peerUrls": [url], "clientUrls": [], "learner": false})
+        };
+        let view = json!({
+            "cluster": "c",
+            "member": format!("a{at}"),
+            "leader": "a1",
+            "version": "3.6.6",
+            "learner": false,
+            "healthy": true,
+            "revision": 7,
+            "dbBytes": 7,
+            "members": [of(1), of(2), of(3)],
+        });
+        let view = serde_json::from_value(view).unwrap();
+        EtcdHere { manifest: ManifestPlace::InPlace, view: Some(view), ..EtcdHere::default() }
+    }
+
+    /// All is well, but for what is changed.
+    fn shown(change: impl Fn(&str, &mut Survey)) -> (String, bool) {
+        let (inventory, _) = Inventory::read("cluster.yaml", CLUSTER).unwrap();
+        let node = |name: &str| KubernetesNode {
+            name: name.to_owned(),
+            ready: true,
+            ..KubernetesNode::default()
+        };
+        let nodes: Vec<_> = ["cp1", "cp2", "cp3", "w1"].map(node).to_vec();
+        let mut surveys: Surveys = BTreeMap::new();
+        for (at, host) in inventory.hosts.iter().enumerate() {
+            let mut survey = Survey { addresses: vec![host.address], ..Survey::default() };
+            let controls = host.role == HostRole::ControlPlane;
+            if host.role != HostRole::Proxy {
+                survey.standing = Standing::Node {
+                    server: "https://10.20.0.30:6443".to_owned(),
+                    authority: "sha256:aa".to_owned(),
+                    control_plane: controls,
+                    answers: controls,
+                };
+            }
+            if controls {
+                survey.serves = true;
+                survey.nodes = Some(nodes.clone());
+                survey.etcd = Some(member(at + 1));
+            }
+            change(&host.name, &mut survey);
+            surveys.insert(host.name.clone(), Ok(Surveyed { survey, ahead_ms: 0 }));
+        }
+        let seen = Seen { inventory: &inventory, surveys: &surveys };
+        let mut text = String::new();
+        let mut well = true;
+        for host in &inventory.hosts {
+            let line = line(seen, host);
+            well &= line.well;
+            text.push_str(&format!("{}: {}; {}\n", line.host, line.state, line.etcd));
+        }
+        let faults = faults(seen);
+        (text + &faults.join("\n"), well && faults.is_empty())
+    }
+
+    fn silent(survey: &mut Survey) {
+        if let Standing::Node { answers, .. } = &mut survey.standing {
+            *answers = false;
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_leads_nowhere_is_not_taken_for_broken_control_planes() {
+        assert!(shown(|_, _| {}).1);
+        let (text, well) = shown(|_, survey| silent(survey));
+        assert!(!well);
+        insta::assert_snapshot!(text, @r"
+        cp1: Ready; leads, 3.6.6 of 3
+        cp2: Ready; member, 3.6.6 of 3
+        cp3: Ready; member, 3.6.6 of 3
+        lb: up, and https://10.20.0.30:6443 does not answer; 
+        w1: Ready; 
+        the API servers of cp1, cp2, cp3 answer, https://10.20.0.30:6443 does not: look at haproxy on lb (`journalctl -u haproxy` there)
+        ");
+    }
+
+    #[test]
+    fn a_control_plane_whose_own_server_or_way_is_broken_is_told_from_the_others() {
+        let (text, well) = shown(|name, survey| match name {
+            "cp1" => silent(survey),
+            "cp2" => {
+                survey.serves = false;
+                survey.ended_certificates = vec!["apiserver".to_owned()];
+            }
+            _ => {}
+        });
+        assert!(!well);
+        insta::assert_snapshot!(text, @r"
+        cp1: Ready; https://10.20.0.30:6443 does not answer it; leads, 3.6.6 of 3
+        cp2: its API server does not answer: certificates have ended (apiserver); member, 3.6.6 of 3
+        cp3: Ready; member, 3.6.6 of 3
+        lb: up; 
+        w1: Ready; 
+        ");
+    }
+
+    #[test]
+    fn a_learner_is_not_well_and_neither_are_members_that_do_not_agree() {
+        let (text, well) = shown(|name, survey| {
+            if let (Some(here), "cp3") = (&mut survey.etcd, name) {
+                here.view.as_mut().unwrap().learner = true;
+            }
+        });
+        assert!(!well && text.contains("cp3: Ready; learner, 3.6.6 of 3"), "{text}");
+        let (text, well) = shown(|_, survey| {
+            if let Some(here) = &mut survey.etcd {
+                here.view.as_mut().unwrap().healthy = false;
+            }
+        });
+        assert!(!well && text.contains("not one cluster that can write"), "{text}");
     }
 }

@@ -101,6 +101,23 @@ pub fn same_address(url: &str, address: &str) -> bool {
     place(url).is_some_and(|(host, _)| host == plain(address))
 }
 
+impl Situation {
+    /// Whether control planes have members, as far as hosts answered: else etcd is elsewhere, or nowhere.
+    #[must_use]
+    pub fn has_members(&self) -> bool {
+        let is_one =
+            |host: &Host| host.said().is_some_and(|here| here.manifest != ManifestPlace::None);
+        self.hosts.iter().any(is_one)
+    }
+
+    /// Whether all is well: the members agree, and that of each host is healthy and has a vote.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        matches!(self.standing(), Standing::Agreed(_))
+            && self.hosts.iter().all(|host| host.said().is_some_and(EtcdHere::is_well))
+    }
+}
+
 impl Host {
     /// What it says, if it does.
     pub(super) fn said(&self) -> Option<&EtcdHere> {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use node_bootstrap::agent::{ManifestPlace, Wish};
+use node_bootstrap::agent::Wish;
 use topology::inventory::{Host, HostRole};
 
 use super::deploy::{look_at, mendable, prepare, task};
 use super::{Action, Drain, Order, Plan};
 use crate::etcd::{self, Goal, Situation, Step};
-use crate::run::members;
 use crate::survey::{Seen, identities};
 
 /// How hosts leave.
@@ -76,7 +75,7 @@ pub fn remove(
             prepare(&mut plan, seen, &|host| host.role == HostRole::Proxy && !is_named(host));
         plan.phases.extend(phases);
     }
-    let mut situation = situation(seen);
+    let mut situation = seen.situation();
     for host in hosts {
         let name = &host.name;
         let silence = seen.silence(name);
@@ -107,7 +106,7 @@ pub fn remove(
                 }
             }
             // Where etcd is elsewhere, nobody leaves it.
-            if host.role == HostRole::ControlPlane && has_members(&situation) {
+            if host.role == HostRole::ControlPlane && situation.has_members() {
                 match leave(&mut situation, &host.name, how.force) {
                     Ok(notes) => plan.notes.extend(notes),
                     Err(why) => plan.refuse(format!("{name}: {why}")),
@@ -132,27 +131,6 @@ pub fn remove(
         plan.phase(format!("remove {name}"), Order::Together, tasks);
     }
     plan.settled()
-}
-
-/// The members of etcd, as the hosts said.
-fn situation(seen: Seen<'_>) -> Situation {
-    let hosts = members(seen.inventory).into_iter().map(|(name, address)| etcd::Host {
-        here: match (seen.of(&name), seen.silence(&name)) {
-            (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
-            (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
-        },
-        name,
-        address,
-    });
-    Situation { hosts: hosts.collect() }
-}
-
-/// Whether control planes have members of etcd, as far as hosts answered.
-fn has_members(situation: &Situation) -> bool {
-    let is_one = |host: &etcd::Host| {
-        host.here.as_ref().is_ok_and(|here| here.manifest != ManifestPlace::None)
-    };
-    situation.hosts.iter().any(is_one)
 }
 
 /// Whether the member of a host may leave, before anything is done with the host; then the situation is as it will be.

@@ -196,6 +196,14 @@ pub struct EtcdHere {
     pub api_server: Vec<String>,
 }
 
+impl EtcdHere {
+    /// Whether its member is well: it runs, is healthy, and has a vote.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.healthy && !view.learner)
+    }
+}
+
 /// Where the manifest of a static pod is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
