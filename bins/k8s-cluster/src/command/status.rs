@@ -253,15 +253,17 @@ hosts:
             surveys.insert(host.name.clone(), Ok(Surveyed { survey, ahead_ms: 0 }));
         }
         let seen = Seen { inventory: &inventory, surveys: &surveys };
-        let mut text = String::new();
+        let mut text = Vec::new();
         let mut well = true;
         for host in &inventory.hosts {
             let line = line(seen, host);
             well &= line.well;
-            text.push_str(&format!("{}: {}; {}\n", line.host, line.state, line.etcd));
+            text.push(format!("{}: {}; {}", line.host, line.state, line.etcd));
         }
         let faults = faults(seen);
-        (text + &faults.join("\n"), well && faults.is_empty())
+        let well = well && faults.is_empty();
+        text.extend(faults);
+        (text.join("\n"), well)
     }
 
     fn silent(survey: &mut Survey) {

@@ -6,7 +6,7 @@ use node_bootstrap::agent::{Standing, Survey, UpgradePart, Wish};
 use node_bootstrap::spec::KubernetesVersion;
 use topology::inventory::{Host, HostRole};
 
-use super::deploy::{look_at, plain, task};
+use super::deploy::{look_at, mendable, plain, task};
 use super::{Action, CORDONED, Drain, Order, Plan, Task};
 use crate::run::snapshot_path;
 use crate::survey::{Seen, together};
@@ -18,9 +18,8 @@ use crate::wish::version_of;
 pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, now: &str) -> Plan {
     let mut plan = Plan::default();
     let Some(speaker) = seen.speaker() else {
-        plan.refuse(
-            "no API server of the cluster answers; `k8s-cluster status` shows what there is",
-        );
+        let why = "no API server of the cluster answers; `k8s-cluster status` shows what there is";
+        plan.refuse(mendable(seen).unwrap_or_else(|| why.to_owned()));
         return plan;
     };
     plan.refusals.extend(together(seen));
