@@ -313,6 +313,9 @@ pub(crate) enum EtcdVerb {
         /// The snapshot
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// Leaves a control plane out that is gone for good, and at whose address nothing answers; may be given several times
+        #[arg(long, value_name = "HOST")]
+        without: Vec<String>,
         /// Also where a quorum is healthy
         #[arg(long)]
         force: bool,

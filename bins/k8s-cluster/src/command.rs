@@ -42,7 +42,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Etcd { verb } => match verb {
             EtcdVerb::Status { desk, output } => etcd::status(desk, *output),
             EtcdVerb::Snapshot { desk, to } => etcd::snapshot(desk, to),
-            EtcdVerb::Restore { desk, from, force, go } => etcd::restore(desk, from, *force, go),
+            EtcdVerb::Restore { desk, from, without, force, go } => {
+                etcd::restore(desk, from, without, *force, go)
+            }
         },
         Command::Certs { verb } => match verb {
             CertsVerb::Check { desk, output } => certs::check(desk, *output),

@@ -231,6 +231,7 @@ impl<'a> Seen<'a> {
                 (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
                 (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
             },
+            unreachable: self.is_unreachable(&name),
             name,
             address,
         });

@@ -21,6 +21,12 @@ const LARGEST_BYTES: u64 = 16 << 30;
 
 pub(crate) fn fix(asked: &cli::Desk, hosts: &[String], go: &Go) -> Result<Exit> {
     let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
+    are_control_planes(&desk, hosts)?;
+    let goal = Goal::Mend { hosts: hosts.to_vec(), snapshot: snapshot_path("mend", &now()) };
+    reach(&desk, &goal, None, go, "mend etcd")
+}
+
+fn are_control_planes(desk: &Desk, hosts: &[String]) -> Result<()> {
     let control_planes = members(&desk.inventory);
     for host in hosts {
         if !control_planes.iter().any(|(name, _)| name == host) {
@@ -30,8 +36,7 @@ pub(crate) fn fix(asked: &cli::Desk, hosts: &[String], go: &Go) -> Result<Exit> 
             )));
         }
     }
-    let goal = Goal::Mend { hosts: hosts.to_vec(), snapshot: snapshot_path("mend", &now()) };
-    reach(&desk, &goal, None, go, "mend etcd")
+    Ok(())
 }
 
 pub(crate) fn snapshot(asked: &cli::Desk, to: &Path) -> Result<Exit> {
@@ -72,7 +77,13 @@ pub(crate) fn snapshot(asked: &cli::Desk, to: &Path) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-pub(crate) fn restore(asked: &cli::Desk, from: &Path, force: bool, go: &Go) -> Result<Exit> {
+pub(crate) fn restore(
+    asked: &cli::Desk,
+    from: &Path,
+    without: &[String],
+    force: bool,
+    go: &Go,
+) -> Result<Exit> {
     let shown = from.display();
     let failed = |error: std::io::Error| invalid(format!("failed to read {shown}: {error}"));
     if fs::metadata(from).map_err(failed)?.len() > LARGEST_BYTES {
@@ -80,10 +91,12 @@ pub(crate) fn restore(asked: &cli::Desk, from: &Path, force: bool, go: &Go) -> R
     }
     let content = fs::read(from).map_err(failed)?;
     let Some(desk) = Desk::look(asked)? else { return Ok(Exit::Invalid) };
-    let hosts = members(&desk.inventory).into_iter().map(|(name, _)| name).collect();
+    are_control_planes(&desk, without)?;
+    let hosts = members(&desk.inventory).into_iter().map(|(name, _)| name);
     let now = now();
     let goal = Goal::Restore {
-        hosts,
+        hosts: hosts.filter(|name| !without.contains(name)).collect(),
+        without: without.to_vec(),
         path: format!("/var/lib/node-prep/etcd/restore-{now}.db"),
         token: format!("restored-{now}"),
         revision: None,
@@ -170,6 +183,9 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
             writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
         }
         OutputFormat::Text => {
+            if let Some(why) = situation.lost() {
+                writeln!(out, "{}", ::cli::printable(&why))?;
+            }
             for host in &situation.hosts {
                 let line = match &host.here {
                     Err(why) => format!("does not answer: {why}"),

@@ -100,7 +100,10 @@ pub(super) fn able<'a>(
         .host(name)
         .ok_or_else(|| format!("{name} is no control plane of this cluster"))?;
     let here = host.here.as_ref().map_err(|why| {
-        format!("{name} cannot be asked: {why}. One that does not come back is to be removed from the cluster")
+        let help = format!(
+            ". One that does not come back is to be removed: `k8s-cluster remove {name} --gone`"
+        );
+        format!("{name} cannot be asked: {why}{}", if host.unreachable { &help } else { "" })
     })?;
     if here.manifest == ManifestPlace::None {
         return Err(format!(

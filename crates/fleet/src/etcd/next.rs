@@ -49,6 +49,8 @@ pub enum Goal {
         hosts: Vec<String>,
         /// Where the snapshot is put on each.
         path: String,
+        /// The hosts that are gone for good: they have no member any more.
+        without: Vec<String>,
         /// What tells the new cluster from all before: another one for each run.
         token: String,
         /// The revision of the snapshot, where it is known.
@@ -99,8 +101,8 @@ pub fn next(goal: &Goal, situation: &Situation, deeds: &Deeds) -> Next {
             leave::leave(host, *force, snapshot, situation, deeds)
         }
         Goal::Clear { host, address } => leave::clear(&leave::Clear { host, address }, situation),
-        Goal::Restore { hosts, path, token, force, .. } => {
-            let order = restore::Restore { hosts, path, token, force: *force };
+        Goal::Restore { hosts, path, without, token, force, .. } => {
+            let order = restore::Restore { hosts, path, without, token, force: *force };
             restore::next(&order, situation, deeds)
         }
         Goal::Snapshot { path } => snapshot(path, situation, deeds),
@@ -112,7 +114,9 @@ impl Goal {
     #[must_use]
     pub fn notes(&self, situation: &Situation) -> Vec<String> {
         match self {
-            Self::Restore { hosts, revision, .. } => restore::notes(hosts, *revision, situation),
+            Self::Restore { hosts, without, revision, .. } => {
+                restore::notes(hosts, without, *revision, situation)
+            }
             Self::Snapshot { .. } if !matches!(situation.standing(), Standing::Agreed(_)) => {
                 vec!["the members do not agree: the snapshot is of the one that knows most, and others may know more".to_owned()]
             }
@@ -132,9 +136,7 @@ pub(super) fn agreement(situation: &Situation) -> Result<Agreed, Next> {
             }
             Err(Next::Wait { what, limit: CHOOSING })
         }
-        Standing::Lost { why } => Err(Next::Refuse(format!(
-            "{why}. Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`"
-        ))),
+        Standing::Lost { why } => Err(Next::Refuse(situation.lost().unwrap_or(why))),
         Standing::Torn { sides } => {
             let sides: Vec<String> = sides.iter().map(|hosts| hosts.join(", ")).collect();
             Err(Next::Refuse(format!(

@@ -4,6 +4,7 @@ use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::mend::{self, Mend, able, park, put_data_away};
 use super::next::{STARTING, agreement, api_server};
+use super::situation::{called, restore_without};
 use super::{Action, Deeds, Host, Next, Situation, Standing, What};
 
 /// What is to be restored.
@@ -12,6 +13,8 @@ pub(super) struct Restore<'a> {
     pub(super) hosts: &'a [String],
     /// Where the snapshot is put on each.
     pub(super) path: &'a str,
+    /// The hosts that are gone for good.
+    pub(super) without: &'a [String],
     /// What tells the new cluster from all before.
     pub(super) token: &'a str,
     /// Whether to do it although the cluster can write.
@@ -19,7 +22,12 @@ pub(super) struct Restore<'a> {
 }
 
 /// What should be known before.
-pub(super) fn notes(hosts: &[String], revision: Option<i64>, situation: &Situation) -> Vec<String> {
+pub(super) fn notes(
+    hosts: &[String],
+    without: &[String],
+    revision: Option<i64>,
+    situation: &Situation,
+) -> Vec<String> {
     let mut notes = Vec::new();
     match (revision, situation.revision()) {
         (Some(has), Some(known)) if has >= known => {
@@ -42,7 +50,14 @@ pub(super) fn notes(hosts: &[String], revision: Option<i64>, situation: &Situati
         if hosts.contains(&host.name) {
             continue;
         }
+        let is_gone = without.contains(&host.name);
         notes.push(match &host.here {
+            Ok(_) if is_gone => format!("{} is left out: it has no member", host.name),
+            Err(why) if is_gone => format!(
+                "{} is left out ({why}). If it only seems gone, as beyond a network that is cut, its member may go on there as another \
+                 cluster, with those that it reaches: be sure that it is switched off",
+                host.name
+            ),
             Ok(_) => format!("{} will have no member: mend it afterwards", host.name),
             Err(why) => format!(
                 "{} cannot be asked ({why}): if it comes back its member is of the old cluster; mend it then",
@@ -50,7 +65,67 @@ pub(super) fn notes(hosts: &[String], revision: Option<i64>, situation: &Situati
             ),
         });
     }
+    notes.extend(situation.forgotten().into_iter().map(|member| {
+        format!(
+            "{} is a member to those that are asked, and of no host of the inventory: if it still runs it may go on as another cluster; \
+             be sure that it is switched off",
+            called(member)
+        )
+    }));
+    if !without.is_empty() {
+        let names = without.join(" ");
+        notes.push(format!(
+            "afterwards `k8s-cluster remove {names} --gone` takes away what the cluster still knows of them. With their old members they \
+             must never come back: install them anew, or have `node-prep reset --with-data` clean them, then `k8s-cluster add {names}`"
+        ));
+    }
     notes
+}
+
+/// A host that can be restored on, or why it cannot, and how to go on without it.
+fn usable<'a>(
+    order: &Restore<'_>,
+    situation: &'a Situation,
+    name: &str,
+) -> Result<(&'a Host, &'a EtcdHere), String> {
+    let is_out = |host: &Host| match &host.here {
+        Err(_) => host.unreachable,
+        Ok(here) => here.manifest == ManifestPlace::None,
+    };
+    let why = match situation.host(name).map(|host| (host, &host.here)) {
+        Some((host, Err(why))) if !is_out(host) => {
+            return Err(format!("{name} cannot be asked: {why}"));
+        }
+        Some((_, Err(why))) => format!("{name} cannot be asked: {why}"),
+        Some((host, Ok(_))) if is_out(host) => {
+            format!("{name} has no manifest of etcd, so it can have no member")
+        }
+        _ => return able(situation, name),
+    };
+    let out: Vec<&str> = situation
+        .hosts
+        .iter()
+        .filter(|host| is_out(host) || order.without.contains(&host.name))
+        .map(|host| host.name.as_str())
+        .collect();
+    Err(format!("{why}. If it is gone for good, leave it out: `{}`", restore_without(&out)))
+}
+
+/// Why a host is not to be left out.
+fn is_there(situation: &Situation, name: &str) -> Option<String> {
+    let Some(host) = situation.host(name) else {
+        return Some(format!("{name} is no control plane of this cluster"));
+    };
+    match &host.here {
+        Ok(here) if here.manifest == ManifestPlace::None => None,
+        Ok(_) => Some(format!(
+            "{name} answers, and has a member of etcd: it is not gone, and is restored with the others. Leave `--without {name}` away"
+        )),
+        Err(_) if host.unreachable => None,
+        Err(why) => Some(format!(
+            "{name} is not gone: something answers at its address ({why}). Mend that, or switch it off"
+        )),
+    }
 }
 
 /// The next action for all members to have the data of the snapshot.
@@ -58,9 +133,12 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
     if order.hosts.is_empty() {
         return Next::Refuse("no host is named that shall have a member".to_owned());
     }
+    if let Some(why) = order.without.iter().find_map(|name| is_there(situation, name)) {
+        return Next::Refuse(why);
+    }
     let mut hosts = Vec::new();
     for name in order.hosts {
-        match able(situation, name) {
+        match usable(order, situation, name) {
             Ok(pair) => hosts.push(pair),
             Err(why) => return Next::Refuse(why),
         }
@@ -155,7 +233,16 @@ fn is_needless(
         let order = Mend { hosts: &rest, snapshot: &snapshot, keep_old: true };
         return Some(mend::next(&order, situation, deeds));
     }
-    let what = if rest.is_empty() {
+    // The last thing that a run did not come to.
+    if went_through
+        && rest.is_empty()
+        && let Some(next) = api_server(situation, &agreed, None)
+    {
+        return Some(next);
+    }
+    let what = if rest.is_empty() && !order.without.is_empty() {
+        format!("take the others out: `k8s-cluster remove {} --gone`", order.without.join(" "))
+    } else if rest.is_empty() {
         "nothing has to be restored".to_owned()
     } else {
         format!("mend the others instead: {}", rest.join(", "))

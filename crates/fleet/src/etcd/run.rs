@@ -119,20 +119,24 @@ impl Orders<'_> {
             let request = Request::Survey { wish: None, nodes: false, findings: false };
             match self.call(name, &request, SHORT) {
                 Ok(Answer::Survey(survey)) => Ok(survey.etcd.unwrap_or_default()),
-                Ok(_) => Err("it did not answer what was asked".to_owned()),
-                Err(error) => Err(error.to_string()),
+                Ok(_) => Err(("it did not answer what was asked".to_owned(), false)),
+                Err(error) => {
+                    Err((error.to_string(), matches!(error, ContactError::Unreachable(_))))
+                }
             }
         };
         let hosts = thread::scope(|scope| {
             let asked: Vec<_> =
                 self.hosts.iter().map(|(name, _)| scope.spawn(|| ask(name))).collect();
-            let answers = asked
-                .into_iter()
-                .map(|asked| asked.join().unwrap_or_else(|_| Err("asking it failed".to_owned())));
+            let answers = asked.into_iter().map(|asked| {
+                let broken = |_| Err(("asking it failed".to_owned(), false));
+                asked.join().unwrap_or_else(broken)
+            });
             let hosts = self.hosts.iter().zip(answers).map(|((name, address), here)| Host {
                 name: name.clone(),
                 address: address.clone(),
-                here,
+                unreachable: matches!(here, Err((_, true))),
+                here: here.map_err(|(why, _)| why),
             });
             hosts.collect()
         });

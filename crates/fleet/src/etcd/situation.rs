@@ -16,6 +16,8 @@ pub struct Host {
     pub address: String,
     /// What it says; or why it says nothing.
     pub here: Result<EtcdHere, String>,
+    /// Whether nothing answers at its address: it may be gone for good.
+    pub unreachable: bool,
 }
 
 /// What the control planes of a cluster say.
@@ -196,6 +198,16 @@ pub(super) fn is_of(member: &Member, name: &str, address: &str) -> bool {
     named || member.peer_urls.iter().any(|url| same_address(url, address))
 }
 
+/// The command that begins anew without hosts that are gone.
+pub(super) fn restore_without(gone: &[&str]) -> String {
+    let mut command = "k8s-cluster etcd restore --from SNAPSHOT".to_owned();
+    for name in gone {
+        command.push_str(" --without ");
+        command.push_str(name);
+    }
+    command
+}
+
 /// A member for a sentence.
 pub(super) fn called(member: &Member) -> String {
     let url = member.peer_urls.first().map_or("no URL", String::as_str);
@@ -272,6 +284,36 @@ impl Situation {
     pub(super) fn strays<'a>(&self, agreed: &'a Agreed) -> Vec<&'a Member> {
         let owned = |member: &Member| self.hosts.iter().any(|host| host.owns(member));
         agreed.members.iter().filter(|member| !owned(member)).collect()
+    }
+
+    /// Members that anybody knows, also of a cluster that is no more, and that are of no host here.
+    pub(super) fn forgotten(&self) -> Vec<&Member> {
+        let mut found: Vec<&Member> = Vec::new();
+        for member in self.hosts.iter().filter_map(Host::view).flat_map(|view| &view.members) {
+            let is_new = found.iter().all(|known| known.peer_urls != member.peer_urls);
+            if is_new && !self.hosts.iter().any(|host| host.owns(member)) {
+                found.push(member);
+            }
+        }
+        found
+    }
+
+    /// Why nothing can be changed where too few members are left, and how it goes on.
+    #[must_use]
+    pub fn lost(&self) -> Option<String> {
+        let Standing::Lost { why } = self.standing() else { return None };
+        let gone = self.hosts.iter().filter(|host| host.unreachable);
+        let gone: Vec<&str> = gone.map(|host| host.name.as_str()).collect();
+        // With none left there is nothing to begin anew on.
+        let gone = if gone.len() < self.hosts.len() { gone } else { Vec::new() };
+        let only = match gone[..] {
+            [] => "",
+            _ => ", where those are gone for good",
+        };
+        Some(format!(
+            "{why}. Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `{}`{only}",
+            restore_without(&gone)
+        ))
     }
 
     /// The highest revision that a member knows.

@@ -104,6 +104,7 @@ pub(super) fn situation(all: &[Is], leader: usize) -> Situation {
         Host {
             name: format!("m{number}"),
             address: address(number),
+            unreachable: silent,
             here: if silent { Err("no route to host".to_owned()) } else { Ok(here) },
         }
     };
@@ -130,6 +131,7 @@ pub(super) fn restore(hosts: &[usize], force: bool) -> Goal {
     Goal::Restore {
         hosts: hosts.iter().map(|number| format!("m{number}")).collect(),
         path: "/var/backups/etcd.db".to_owned(),
+        without: Vec::new(),
         token: "t1".to_owned(),
         revision: Some(960),
         force,

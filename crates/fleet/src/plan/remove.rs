@@ -50,8 +50,10 @@ pub fn remove(
     }
     let speaks = seen.control_planes().any(|host| !is_named(host) && seen.speaks(&host.name));
     if !speaks {
-        let why = "no API server of a control plane that stays answers; `k8s-cluster status` shows what there is";
-        plan.refuse(mendable(seen).unwrap_or_else(|| why.to_owned()));
+        let lost = seen.situation().lost();
+        let help = lost.unwrap_or_else(|| "`k8s-cluster status` shows what there is".to_owned());
+        let why = format!("no API server of a control plane that stays answers; {help}");
+        plan.refuse(mendable(seen).unwrap_or(why));
         return plan;
     }
     if seen.nodes().is_none() {

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Deploy,
     Add(&'static str),
     Remove(&'static str),
+    /// Hosts that will not come back.
+    GiveUp(&'static [&'static str]),
     Repair(&'static str),
     Upgrade,
     Renew,
@@ -50,6 +52,11 @@ impl Command {
             Self::Deploy => plan::deploy(seen, wishes),
             Self::Add(name) => plan::add(seen, wishes, &named(name)),
             Self::Remove(name) => plan::remove(seen, wishes, &named(name), &Remove::default()),
+            Self::GiveUp(names) => {
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                let how = Remove { gone: true, ..Remove::default() };
+                plan::remove(seen, wishes, &names, &how)
+            }
             Self::Repair(name) => plan::repair(seen, wishes, &named(name)),
             Self::Upgrade => plan::upgrade(seen, wishes, &Drain::default(), "20260131-120000"),
             Self::Renew => plan::renew(seen),
@@ -60,8 +67,15 @@ impl Command {
     /// What hosts shall be: a host that is removed is not described to the others any more.
     fn wishes(&self, inventory: &Inventory) -> BTreeMap<String, Wish> {
         let mut wishes = wishes_of(inventory);
-        if let Self::Remove(name) = self {
-            wishes.extend(wishes_of(&without(inventory, name)));
+        let leave: &[&str] = match self {
+            Self::Remove(name) => &[name],
+            Self::GiveUp(names) => names,
+            _ => &[],
+        };
+        if !leave.is_empty() {
+            let mut rest = inventory.clone();
+            rest.hosts.retain(|host| !leave.contains(&host.name.as_str()));
+            wishes.extend(wishes_of(&rest));
         }
         wishes
     }

@@ -15,7 +15,7 @@ use node_bootstrap::agent::{
 };
 use node_bootstrap::fake::{Death, FakeHost, FakePackage, SharedApi, World, etcd_of, play_kubelet};
 use node_bootstrap::fetch::Need;
-use node_bootstrap::host::Kind;
+use node_bootstrap::host::{Entry, Kind, Meta};
 use topology::Inventory;
 use topology::inventory::Host;
 
@@ -81,6 +81,8 @@ pub(crate) enum Mood {
     Well,
     /// Nobody reaches it.
     Away,
+    /// The same, and nothing on it runs.
+    Burned,
     /// Another one works on it.
     Busy,
     /// Another one works on it, and the desk is asked to stop while it waits.
@@ -205,7 +207,18 @@ impl Lab {
     }
 
     pub(crate) fn mood(&self, host: &str, mood: Mood) {
-        self.places().get_mut(host).unwrap().mood = mood;
+        let mut places = self.places();
+        places.get_mut(host).unwrap().mood = mood;
+        self.kubelets(&places);
+    }
+
+    /// A new machine has the name and the address of an old one.
+    pub(crate) fn replace(&self, inventory: &Inventory, name: &str) {
+        let at = inventory.hosts.iter().position(|host| host.name == name).unwrap();
+        let host = host(100 + at, &inventory.hosts[at], &self.api, &self.members);
+        let place = &mut *self.places();
+        let place = place.get_mut(name).unwrap();
+        (place.host, place.mood) = (host, Mood::Well);
     }
 
     /// Looks at a host, or changes it.
@@ -240,7 +253,7 @@ impl Lab {
             place.host.with(|world| {
                 runs = world.files.contains_key("/etc/kubernetes/manifests/etcd.yaml");
             });
-            if runs {
+            if runs && place.mood != Mood::Burned {
                 play_kubelet(&place.host, &self.members);
             } else {
                 self.members.kill(&format!("https://{}:2380", place.address));
@@ -367,7 +380,9 @@ impl Contact for Lab {
             place.surveys += 1;
         }
         match place.mood {
-            Mood::Away => return Err(ContactError::Unreachable("no route to host".to_owned())),
+            Mood::Away | Mood::Burned => {
+                return Err(ContactError::Unreachable("no route to host".to_owned()));
+            }
             Mood::Stops if !looks => {
                 self.stops.store(true, Ordering::Relaxed);
                 let message = "stopped before it was begun".to_owned();
@@ -392,9 +407,10 @@ impl Contact for Lab {
         Err(Failure { kind, message: format!("{path} was not to be fetched"), changes }.into())
     }
 
-    fn put(&self, _: &str, path: &str, _: &[u8]) -> Result<(), ContactError> {
-        let (kind, changes) = (FailureKind::Failed, 0);
-        Err(Failure { kind, message: format!("{path} was not to be put"), changes }.into())
+    fn put(&self, host: &str, path: &str, content: &[u8]) -> Result<(), ContactError> {
+        let kind = Kind::File(content.to_vec());
+        self.with(host, |host| host.set_entry(path, Entry { kind, meta: Meta::root(0o600) }));
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod desk;
+mod disaster;
 mod flows;
 mod lab;
 mod losses;

@@ -116,6 +116,7 @@ fn a_lost_quorum_is_explained_and_a_snapshot_restores_what_it_has() {
             let restore = |token: &str| Goal::Restore {
                 hosts: all.clone(),
                 path: "/root/taken.db".to_owned(),
+                without: Vec::new(),
                 token: token.to_owned(),
                 revision: Some(snapshot.revision),
                 force: false,
@@ -133,6 +134,7 @@ fn a_lost_quorum_is_explained_and_a_snapshot_restores_what_it_has() {
         let refused = members.run(&Goal::Restore {
             hosts: all.clone(),
             path: "/root/taken.db".to_owned(),
+            without: Vec::new(),
             token: "t3".to_owned(),
             revision: None,
             force: false,

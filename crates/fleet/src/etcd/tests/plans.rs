@@ -123,15 +123,15 @@ fn several_are_mended_together_the_dead_ones_out_first() {
 
 #[test]
 fn without_a_quorum_it_is_said_who_is_missing_and_what_to_do() {
-    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Unreachable, Gone, Gone]), @"1 of 5 voting members of etcd answer, and 3 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 cannot be asked (no route to host), m3 cannot be asked (no route to host), m4 cannot be asked (no route to host). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
-    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
-    assert_snapshot!(refused(&mend(&[0]), &[Dead]), @"no member of etcd answers: m0 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
-    assert_snapshot!(refused(&leave(1, true), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`");
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Unreachable, Gone, Gone]), @"1 of 5 voting members of etcd answer, and 3 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 cannot be asked (no route to host), m3 cannot be asked (no route to host), m4 cannot be asked (no route to host). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore --from SNAPSHOT --without m2 --without m3 --without m4`, where those are gone for good");
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore --from SNAPSHOT`");
+    assert_snapshot!(refused(&mend(&[0]), &[Dead]), @"no member of etcd answers: m0 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore --from SNAPSHOT`");
+    assert_snapshot!(refused(&leave(1, true), &[Well, Dead, Wiped]), @"1 of 3 voting members of etcd answer, and 2 have to: m0 answers, and is not healthy (no leader), m1 does not answer (connection refused), m2 does not answer (connection refused). Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore --from SNAPSHOT`");
 }
 
 #[test]
 fn who_cannot_be_mended_is_said() {
-    assert_snapshot!(refused(&mend(&[1]), &[Well, Gone, Well]), @"m1 cannot be asked: no route to host. One that does not come back is to be removed from the cluster");
+    assert_snapshot!(refused(&mend(&[1]), &[Well, Gone, Well]), @"m1 cannot be asked: no route to host. One that does not come back is to be removed: `k8s-cluster remove m1 --gone`");
     assert_snapshot!(refused(&mend(&[7]), &[Well, Well, Well]), @"m7 is no control plane of this cluster");
 }
 
@@ -166,7 +166,7 @@ fn the_last_member_stays_and_so_does_one_that_the_others_need() {
       m2: make a snapshot of etcd: /var/backups/etcd.db
       m0: have m2 lead
       m2: take member 100 out, m0 (https://10.10.0.1:2380)
-    refused: 1 of 2 voting members of etcd answer, and 2 have to: m0 does not answer (it was taken out of the cluster), m1 does not answer (connection refused), m2 answers, and is not healthy. Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore`
+    refused: 1 of 2 voting members of etcd answer, and 2 have to: m0 does not answer (it was taken out of the cluster), m1 does not answer (connection refused), m2 answers, and is not healthy. Without them nothing can be changed: get them to run again, or give up what was written after a snapshot with `k8s-cluster etcd restore --from SNAPSHOT`
     ");
 }
 
@@ -241,6 +241,64 @@ fn a_restore_without_one_that_is_gone_says_what_to_do_with_it() {
     note: m1 cannot be asked (no route to host): if it comes back its member is of the old cluster; mend it then
     note: m2 will have no member: mend it afterwards
     ");
+}
+
+#[test]
+fn what_is_gone_for_good_is_left_out_of_a_restore_and_the_risk_is_told() {
+    let all = [Well, Gone, Gone, Gone, Gone];
+    let hint = refused(&restore(&[0, 1, 2, 3, 4], false), &all);
+    assert_snapshot!(hint, @"m1 cannot be asked: no route to host. If it is gone for good, leave it out: `k8s-cluster etcd restore --from SNAPSHOT --without m1 --without m2 --without m3 --without m4`");
+    let mut goal = restore(&[0], false);
+    if let Goal::Restore { without, .. } = &mut goal {
+        *without = ["m1", "m2"].map(str::to_owned).to_vec();
+    }
+    // The inventory has three hosts; what the member knows of the others is told.
+    let mut before = situation(&all, 0);
+    before.hosts.truncate(3);
+    assert_snapshot!(plan(&goal, &before), @"
+      m0: take the snapshot: /var/backups/etcd.db
+      m0: say whether it can restore the snapshot
+      m0: stop the member: park its manifest
+      m0: put the data away, to be kept
+      m0: make data of the snapshot
+      m0: start the member with the restored data
+    note: lost is what was written after revision 960, that of the snapshot: 40 revisions, as the highest known is 1000
+    note: the data that the members have now are put away, and stay on the hosts until somebody deletes them
+    note: m1 is left out (no route to host). If it only seems gone, as beyond a network that is cut, its member may go on there as another cluster, with those that it reaches: be sure that it is switched off
+    note: m2 is left out (no route to host). If it only seems gone, as beyond a network that is cut, its member may go on there as another cluster, with those that it reaches: be sure that it is switched off
+    note: m3 (https://10.10.0.13:2380) is a member to those that are asked, and of no host of the inventory: if it still runs it may go on as another cluster; be sure that it is switched off
+    note: m4 (https://10.10.0.14:2380) is a member to those that are asked, and of no host of the inventory: if it still runs it may go on as another cluster; be sure that it is switched off
+    note: afterwards `k8s-cluster remove m1 m2 --gone` takes away what the cluster still knows of them. With their old members they must never come back: install them anew, or have `node-prep reset --with-data` clean them, then `k8s-cluster add m1 m2`
+    ");
+}
+
+#[test]
+fn who_answers_is_not_left_out_unless_nothing_is_there() {
+    let mut goal = restore(&[0, 2], true);
+    if let Goal::Restore { without, .. } = &mut goal {
+        *without = vec!["m1".to_owned()];
+    }
+    assert_snapshot!(refused(&goal, &[Well, Dead, Wiped]), @"m1 answers, and has a member of etcd: it is not gone, and is restored with the others. Leave `--without m1` away");
+    for is in [Well, Out] {
+        let why = refused(&goal, &[Well, is, Wiped]);
+        assert!(why.starts_with("m1 answers, and has a member of etcd"), "{why}");
+    }
+    let mut before = situation(&[Well, Gone, Wiped], 0);
+    before.hosts[1].unreachable = false;
+    assert_eq!(
+        plan(&goal, &before).refusal(),
+        Some(
+            "m1 is not gone: something answers at its address (no route to host). Mend that, or switch it off"
+        )
+    );
+    // A new machine has its address: nothing is there yet.
+    before.hosts[1].here = Ok(node_bootstrap::agent::EtcdHere::default());
+    let shown = plan(&goal, &before);
+    assert_eq!(shown.end, End::Done);
+    assert!(shown.notes.contains(&"m1 is left out: it has no member".to_owned()), "{shown}");
+    // Named among those that shall have one it is told how to go on.
+    let why = plan(&restore(&[0, 1, 2], false), &before).refusal().unwrap().to_owned();
+    assert_snapshot!(why, @"m1 has no manifest of etcd, so it can have no member. If it is gone for good, leave it out: `k8s-cluster etcd restore --from SNAPSHOT --without m1`");
 }
 
 #[test]

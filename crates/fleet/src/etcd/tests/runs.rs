@@ -21,6 +21,7 @@ fn restore(token: &str) -> Goal {
     Goal::Restore {
         hosts: ["m1", "m11", "m12"].map(str::to_owned).to_vec(),
         path: "/snapshot-taken".to_owned(),
+        without: Vec::new(),
         token: token.to_owned(),
         revision: None,
         force: false,
@@ -57,7 +58,9 @@ fn dies_everywhere(world: impl Fn() -> World, goal: impl Fn(&World) -> Goal) -> 
             match world.run(&wanted) {
                 Ok(_) => {}
                 // The run had come to its end.
-                Err(OrderError::Refused(why)) if why.contains("nothing has to be restored") => {}
+                Err(OrderError::Refused(why))
+                    if why.contains("nothing has to be restored")
+                        || why.contains("take the others out") => {}
                 Err(error) => panic!("{dies:?}: {error:?}\n{:#?}", world.said),
             }
             assert_eq!(world.lost(), Vec::<String>::new(), "{dies:?}");
@@ -155,6 +158,40 @@ fn a_lost_cluster_is_restored_wherever_the_desk_dies() {
         restore(&format!("t{}", number.get()))
     };
     dies_everywhere(lost, goal);
+}
+
+#[test]
+fn a_cluster_is_restored_without_hosts_that_burned_wherever_the_desk_dies() {
+    let burned = || {
+        let mut world = World::of(3);
+        let report = world.run(&Goal::Snapshot { path: "/snapshot".to_owned() }).unwrap();
+        let from = usize::try_from(report.snapshot.unwrap().1.revision).unwrap() - 1;
+        // The snapshot is at the desk.
+        let file = world.hosts().values().find_map(|disk| disk.files.get("/snapshot").cloned());
+        for name in ["m11", "m12"] {
+            world.wipe(name);
+            world.hosts().get_mut(name).unwrap().away = true;
+            world.hosts().get_mut(name).unwrap().sick = true;
+        }
+        world.hosts().get_mut("m1").unwrap().files.insert("/snapshot".to_owned(), file.unwrap());
+        world.given_up = from..world.writes();
+        let refusal = world.run(&mend(&["m1"])).unwrap_err().to_string();
+        assert!(
+            refusal.contains("etcd restore --from SNAPSHOT --without m11 --without m12`"),
+            "{refusal}"
+        );
+        world
+    };
+    let number = std::cell::Cell::new(0);
+    let goal = |_: &World| {
+        number.set(number.get() + 1);
+        let mut goal = restore(&format!("t{}", number.get()));
+        if let Goal::Restore { hosts, without, .. } = &mut goal {
+            *without = hosts.split_off(1);
+        }
+        goal
+    };
+    dies_everywhere(burned, goal);
 }
 
 #[test]
