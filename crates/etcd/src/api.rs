@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secret::Secret;
 
-use crate::view::{Member, View};
+use crate::view::{Alarm, Member, View};
 
 /// Where a member is asked, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,11 +159,11 @@ pub trait Api {
     /// If it does not come whole, or cannot be written.
     fn snapshot(&self, to: &mut dyn Write) -> Result<Written, EtcdError>;
 
-    /// What the members complain of: `NOSPACE of 8e9e05c52164694d`.
+    /// The alarms of all members.
     ///
     /// # Errors
     /// If there is no quorum, or it is a learner.
-    fn alarms(&self) -> Result<Vec<String>, EtcdError>;
+    fn alarms(&self) -> Result<Vec<Alarm>, EtcdError>;
 }
 
 /// A member's number as people and `etcdctl` write it.

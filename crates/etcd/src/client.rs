@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::api::{Api, Endpoint, EtcdError, Tls, Written, hexadecimal, number};
-use crate::view::{Member, View};
+use crate::view::{Alarm, Member, View};
 use wire::{Alarms, Fault, Health, Members, Status};
 
 /// How long it may take to connect.
@@ -178,10 +178,15 @@ impl Api for Client {
         };
         // A learner does not tell.
         let members = if status.is_learner { Vec::new() } else { self.list(false)? };
-        // Alarms are among the errors; to ask for them takes a quorum.
         let mut complaints = status.errors;
         if !health.reason.is_empty() {
             complaints.push(health.reason);
+        }
+        // To ask for alarms takes a quorum.
+        let is_ill = !health.health && status.leader != 0 && !status.is_learner;
+        let alarms = if is_ill { self.alarms().unwrap_or_default() } else { Vec::new() };
+        if !alarms.is_empty() {
+            complaints.retain(|complaint| !complaint.to_ascii_lowercase().contains("alarm"));
         }
         Ok(View {
             version: status.version,
@@ -191,6 +196,7 @@ impl Api for Client {
             learner: status.is_learner,
             healthy: health.health,
             complaints,
+            alarms,
             revision: status.header.revision,
             db_bytes: status.db_size,
             members,
@@ -250,12 +256,14 @@ impl Api for Client {
         Ok(Written { bytes, sha256, revision })
     }
 
-    fn alarms(&self) -> Result<Vec<String>, EtcdError> {
+    fn alarms(&self) -> Result<Vec<Alarm>, EtcdError> {
         let body = json!({ "action": "GET" });
         let alarms: Alarms = self.call("tell alarms", "/v3/maintenance/alarm", &body, LOOK)?;
-        let line =
-            |alarm: wire::Alarm| format!("{} of {}", alarm.alarm, hexadecimal(alarm.member_id));
-        Ok(alarms.alarms.into_iter().map(line).collect())
+        let plain =
+            |alarm: wire::Alarm| Alarm { kind: alarm.alarm, member: hexadecimal(alarm.member_id) };
+        let mut alarms: Vec<Alarm> = alarms.alarms.into_iter().map(plain).collect();
+        alarms.sort();
+        Ok(alarms)
     }
 }
 

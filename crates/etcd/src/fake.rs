@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{EtcdError, hexadecimal};
 use crate::rules::quorum;
-use crate::view::Member;
+use crate::view::{Alarm, Member};
 
 pub use member::FakeMember;
 
@@ -61,6 +61,7 @@ struct State {
     behind: BTreeMap<u64, usize>,
     acknowledged: Vec<String>,
     added: u64,
+    alarms: Vec<Alarm>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -136,6 +137,19 @@ impl FakeCluster {
         state.settle();
     }
 
+    /// A member raises an alarm of this kind.
+    pub fn alarm(&self, kind: &str, peer_url: &str) {
+        let state = &mut *self.state();
+        let disk = state.running.get(peer_url).and_then(|key| state.disks.get(key));
+        let member = hexadecimal(disk.map_or(0, |disk| disk.id));
+        state.alarms.push(Alarm { kind: kind.to_owned(), member });
+    }
+
+    /// Somebody disarms all alarms.
+    pub fn disarm(&self) {
+        self.state().alarms.clear();
+    }
+
     /// Whether a member runs.
     #[must_use]
     pub fn runs(&self, peer_url: &str) -> bool {
@@ -157,6 +171,9 @@ impl FakeCluster {
         let Some(cluster) = state.leaders.keys().next().copied() else {
             return Err(EtcdError::NoQuorum("etcdserver: no leader".to_owned()));
         };
+        if !state.alarms.is_empty() {
+            return Err(EtcdError::Refused("etcdserver: mvcc: database space exceeded".to_owned()));
+        }
         for disk in state.running_disks(cluster) {
             disk.log.push(text.to_owned());
         }

@@ -18,15 +18,28 @@ pub struct View {
     pub learner: bool,
     /// Whether it takes part in a cluster that can write: `/health`.
     pub healthy: bool,
-    /// What it complains of: alarms, and the reason of its bad health.
+    /// What it complains of: the reason of its bad health.
     #[serde(default)]
     pub complaints: Vec<String>,
+    /// Alarms of all members, which keep every one of them from being healthy though they agree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
     /// The revision of its store.
     pub revision: i64,
     /// The size of its data.
     pub db_bytes: u64,
     /// The members that it knows. Where there is no quorum these may be old.
     pub members: Vec<Member>,
+}
+
+/// An alarm: it stays until somebody disarms it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// What it is, as etcd has it: `NOSPACE` or `CORRUPT`.
+    pub kind: String,
+    /// The number of the member that has it, in hexadecimal; `0` where etcd does not know which.
+    pub member: String,
 }
 
 /// A member, as one of them knows it.

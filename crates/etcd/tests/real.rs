@@ -9,12 +9,13 @@
 )]
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use etcd::{Api, Client, Endpoint, EtcdError, Tls, View, rules};
+use etcd::{Alarm, Api, Client, Endpoint, EtcdError, Tls, View, rules};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use secret::Secret;
 use sha2::{Digest, Sha256};
@@ -142,6 +143,48 @@ fn healthy(member: &Member) -> View {
         Ok(view) => Err(format!("{:?}", view.complaints)),
         Err(error) => Err(error.to_string()),
     })
+}
+
+/// Asks the gateway for what the client does not do.
+fn post(member: &Member, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", member.client)).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: member\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn an_alarm_is_told_apart_from_members_that_do_not_agree() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut a = Member::new(&program, folder.path(), "a");
+    a.start_with(&[&a.named()], "new", &["--quota-backend-bytes", "300000"]);
+    assert_eq!(healthy(&a).alarms, Vec::new());
+    // More than there is room for.
+    let value = "QUJD".repeat(100_000);
+    let answer = post(&a, "/v3/kv/put", &format!(r#"{{"key": "Zm9v", "value": "{value}"}}"#));
+    assert!(answer.contains("database space exceeded"), "{answer}");
+    let view = until("the alarm is told", || match a.api().view() {
+        Ok(view) if !view.healthy => Ok(view),
+        other => Err(format!("{other:?}")),
+    });
+    let alarm = Alarm { kind: "NOSPACE".to_owned(), member: view.member.clone() };
+    assert_eq!((&view.alarms, &view.leader), (&vec![alarm], &Some(view.member.clone())));
+    assert!(!view.complaints.iter().any(|it| it.contains("alarm")), "{:?}", view.complaints);
+    // Members can be changed, and data be had all the same.
+    let mut snapshot = Vec::new();
+    a.api().snapshot(&mut snapshot).unwrap();
+    let id = etcd::number(&view.member).unwrap();
+    let disarm = format!(r#"{{"action": "DEACTIVATE", "alarm": "NOSPACE", "memberID": "{id}"}}"#);
+    post(&a, "/v3/maintenance/alarm", &disarm);
+    assert_eq!(healthy(&a).alarms, Vec::new());
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! a learner until it has caught up, and data are put away only when their member is out.
 
 mod action;
+mod alarm;
 mod leave;
 mod mend;
 mod model;

@@ -169,6 +169,7 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
     let hosts = members(&desk.inventory);
     let situation = orders(&desk, &hosts, None).survey();
     let well = situation.is_well();
+    let trouble = situation.lost().or_else(|| situation.alarm());
     let mut out = std::io::stdout().lock();
     match output {
         OutputFormat::Json => {
@@ -179,19 +180,19 @@ pub(crate) fn status(asked: &cli::Desk, output: OutputFormat) -> Result<Exit> {
                     |host| json!({ "host": host.name, "address": host.address, "etcd": host.here }),
                 )
                 .collect();
-            let all = json!({ "well": well, "hosts": hosts });
+            let all = json!({ "well": well, "trouble": trouble, "hosts": hosts });
             writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
         }
         OutputFormat::Text => {
-            if let Some(why) = situation.lost() {
-                writeln!(out, "{}", ::cli::printable(&why))?;
-            }
             for host in &situation.hosts {
                 let line = match &host.here {
                     Err(why) => format!("does not answer: {why}"),
                     Ok(here) => line(here),
                 };
                 writeln!(out, "{}", ::cli::printable(&format!("{:<14} {line}", host.name)))?;
+            }
+            if let Some(trouble) = trouble {
+                writeln!(out, "{}", ::cli::printable(&trouble))?;
             }
         }
     }
@@ -211,7 +212,11 @@ fn line(here: &EtcdHere) -> String {
         (_, true) => "learner",
         _ => "follows",
     };
-    let health = if view.healthy { "healthy" } else { "NOT healthy" };
+    let health = match view.alarms[..] {
+        _ if view.healthy => "healthy",
+        [] => "NOT healthy",
+        _ => "NOT healthy: an alarm",
+    };
     let count = counted(view.members.len(), "member");
     let mut line = format!(
         "{} {part}, {health}, {} at revision {}, {}, knows {count}",

@@ -86,7 +86,7 @@ fn faults(seen: Seen<'_>) -> Vec<String> {
     if members.has_members() && !matches!(members.standing(), etcd::Standing::Agreed(_)) {
         let what =
             "the members of etcd are not one cluster that can write; see `k8s-cluster etcd status`";
-        faults.push(what.to_owned());
+        faults.push(members.alarm().unwrap_or_else(|| what.to_owned()));
     }
     faults
 }
@@ -167,6 +167,7 @@ fn etcd(survey: &Survey) -> (String, bool) {
         Some(view) => {
             let leads = view.leader.as_deref() == Some(view.member.as_str());
             let what = match (leads, view.learner, view.healthy) {
+                (_, _, false) if !view.alarms.is_empty() => "alarm",
                 (_, true, _) => "learner",
                 (true, _, true) => "leads",
                 (false, _, true) => "member",

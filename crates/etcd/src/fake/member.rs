@@ -8,7 +8,7 @@ use super::{Disk, FakeCluster, Saved, State, hashed};
 use crate::api::{Api, EtcdError, Written, hexadecimal, number};
 use crate::rules::quorum;
 use crate::snapshot;
-use crate::view::{Member, View};
+use crate::view::{Alarm, Member, View};
 
 /// A member in memory, whether it runs or not.
 #[derive(Debug)]
@@ -90,8 +90,9 @@ impl Api for FakeMember {
             member: hexadecimal(disk.id),
             leader: leader.map(|id| hexadecimal(*id)),
             learner,
-            healthy: leader.is_some(),
+            healthy: leader.is_some() && state.alarms.is_empty(),
             complaints,
+            alarms: if leader.is_some() && !learner { state.alarms.clone() } else { Vec::new() },
             revision: i64::try_from(disk.log.len() + 1).unwrap_or(i64::MAX),
             db_bytes: 20480,
             members: if learner { Vec::new() } else { disk.members.clone() },
@@ -200,8 +201,8 @@ impl Api for FakeMember {
         })
     }
 
-    fn alarms(&self) -> Result<Vec<String>, EtcdError> {
+    fn alarms(&self) -> Result<Vec<Alarm>, EtcdError> {
         let state = self.cluster.state();
-        self.agreeing(&state).map(|_| Vec::new())
+        self.agreeing(&state).map(|_| state.alarms.clone())
     }
 }

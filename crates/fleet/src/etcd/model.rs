@@ -222,7 +222,7 @@ impl Situation {
         }
         for view in self.views_mut() {
             if let Some((healthy, leader)) = fates.get(&view.cluster) {
-                view.healthy = *healthy;
+                view.healthy = *healthy && view.alarms.is_empty();
                 view.leader.clone_from(leader);
                 if *healthy {
                     view.complaints.clear();

@@ -117,7 +117,12 @@ impl Goal {
             Self::Restore { hosts, without, revision, .. } => {
                 restore::notes(hosts, without, *revision, situation)
             }
-            Self::Snapshot { .. } if !matches!(situation.standing(), Standing::Agreed(_)) => {
+            Self::Snapshot { .. }
+                if !matches!(
+                    situation.standing(),
+                    Standing::Agreed(_) | Standing::Alarmed { .. }
+                ) =>
+            {
                 vec!["the members do not agree: the snapshot is of the one that knows most, and others may know more".to_owned()]
             }
             _ => Vec::new(),
@@ -136,6 +141,7 @@ pub(super) fn agreement(situation: &Situation) -> Result<Agreed, Next> {
             }
             Err(Next::Wait { what, limit: CHOOSING })
         }
+        Standing::Alarmed { .. } => Err(Next::Refuse(situation.alarm().unwrap_or_default())),
         Standing::Lost { why } => Err(Next::Refuse(situation.lost().unwrap_or(why))),
         Standing::Torn { sides } => {
             let sides: Vec<String> = sides.iter().map(|hosts| hosts.join(", ")).collect();

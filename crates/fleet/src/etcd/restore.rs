@@ -205,6 +205,8 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         Standing::Agreed(agreed) if agreed.healthy.len() >= hosts.len() => {
             api_server(situation, &agreed, None).unwrap_or(Next::Done)
         }
+        // It was in the snapshot.
+        Standing::Alarmed { .. } => Next::Refuse(situation.alarm().unwrap_or_default()),
         _ => Next::Wait { what: "all members to be healthy".to_owned(), limit: STARTING },
     }
 }
@@ -216,6 +218,11 @@ fn is_needless(
     deeds: &Deeds,
     hosts: &[(&Host, &EtcdHere)],
 ) -> Option<Next> {
+    if let Some(why) = situation.alarm() {
+        return Some(Next::Refuse(format!(
+            "{why}\nNothing has to be restored for that. --force gives up what was written after the snapshot"
+        )));
+    }
     let agreed = match agreement(situation) {
         Ok(agreed) => agreed,
         Err(Next::Refuse(_)) => return None,

@@ -195,8 +195,10 @@ impl Orders<'_> {
                     };
                     continue;
                 }
-                // What looks wrong in the midst of changes may be right a moment later.
-                Next::Refuse(why) if !deeds.any() => return Err(OrderError::Refused(why)),
+                // What looks wrong in the midst of changes may be right a moment later. An alarm stays.
+                Next::Refuse(why) if !deeds.any() || situation.alarm().is_some() => {
+                    return Err(OrderError::Refused(why));
+                }
                 Next::Refuse(why) => (why, self.pace.settle, true),
                 Next::Wait { what, limit } => (what, limit, false),
             };

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use etcd::rules::quorum;
-use etcd::{Member, View};
+use etcd::{Alarm, Member, View};
 use node_bootstrap::agent::{EtcdHere, ManifestPlace};
+
+use super::alarm::alarms;
 
 /// A control plane, and what it says of its member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,11 @@ pub enum Standing {
     Choosing {
         /// What they complain of.
         complaints: Vec<String>,
+    },
+    /// They do, and an alarm keeps them from being healthy.
+    Alarmed {
+        /// The alarms.
+        alarms: Vec<Alarm>,
     },
     /// Too few of them answer.
     Lost {
@@ -352,6 +359,10 @@ impl Situation {
                 .count();
             let voters = voters.count();
             if answering > 0 && answering >= quorum(voters) {
+                let alarms = alarms(views);
+                if !alarms.is_empty() {
+                    return Standing::Alarmed { alarms };
+                }
                 let complaints = views.iter().flat_map(|(host, view)| {
                     view.complaints.iter().map(|complaint| format!("{}: {complaint}", host.name))
                 });

@@ -31,6 +31,11 @@ pub fn remove(
     how: &Remove,
 ) -> Plan {
     let mut plan = Plan::default();
+    let mut situation = seen.situation();
+    if let Some(why) = situation.alarm() {
+        plan.refuse(why);
+        return plan;
+    }
     let is_named = |host: &Host| names.contains(&host.name);
     let hosts: Vec<&Host> = seen.inventory.hosts.iter().filter(|host| is_named(host)).collect();
     let stays = seen.control_planes().filter(|host| !is_named(host)).count();
@@ -50,7 +55,7 @@ pub fn remove(
     }
     let speaks = seen.control_planes().any(|host| !is_named(host) && seen.speaks(&host.name));
     if !speaks {
-        let lost = seen.situation().lost();
+        let lost = situation.lost();
         let help = lost.unwrap_or_else(|| "`k8s-cluster status` shows what there is".to_owned());
         let why = format!("no API server of a control plane that stays answers; {help}");
         plan.refuse(mendable(seen).unwrap_or(why));
@@ -77,7 +82,6 @@ pub fn remove(
             prepare(&mut plan, seen, &|host| host.role == HostRole::Proxy && !is_named(host));
         plan.phases.extend(phases);
     }
-    let mut situation = seen.situation();
     for host in hosts {
         let name = &host.name;
         let silence = seen.silence(name);

@@ -496,6 +496,23 @@ fn what_etcd_would_refuse_is_refused_before_pods_move() {
 }
 
 #[test]
+fn while_etcd_has_an_alarm_nobody_leaves_and_nothing_is_upgraded() {
+    let mut lab = Lab::made(CLUSTER);
+    for name in ["cp1", "cp2", "cp3"] {
+        lab.change(name, |survey| {
+            let view = survey.etcd.as_mut().unwrap().view.as_mut().unwrap();
+            let (kind, member) = ("NOSPACE".to_owned(), view.members[1].id.clone());
+            view.alarms = vec![etcd::Alarm { kind, member }];
+            view.healthy = false;
+        });
+    }
+    for plan in [lab.remove(&["w1"], &Remove::default()), lab.upgrade("1.36")] {
+        assert!(plan.starts_with("refused: etcd has an alarm"), "{plan}");
+        assert!(plan.contains("NOSPACE of cp2 (https://10.20.0.12:2380)"), "{plan}");
+    }
+}
+
+#[test]
 fn hosts_of_two_clusters_are_never_reset_together() {
     let mut lab = Lab::made(CLUSTER);
     lab.change("cp3", |survey| {

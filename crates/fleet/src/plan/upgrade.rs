@@ -23,6 +23,7 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
         return plan;
     };
     plan.refusals.extend(together(seen));
+    plan.refusals.extend(seen.situation().alarm());
     let nodes = || seen.inventory.hosts.iter().filter(|host| host.role != HostRole::Proxy);
     let mut states = Vec::new();
     for host in nodes() {

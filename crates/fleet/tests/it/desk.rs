@@ -52,10 +52,10 @@ impl Command {
             Self::Deploy => plan::deploy(seen, wishes),
             Self::Add(name) => plan::add(seen, wishes, &named(name)),
             Self::Remove(name) => plan::remove(seen, wishes, &named(name), &Remove::default()),
-            Self::GiveUp(names) => {
-                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            Self::GiveUp(hosts) => {
+                let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
                 let how = Remove { gone: true, ..Remove::default() };
-                plan::remove(seen, wishes, &names, &how)
+                plan::remove(seen, wishes, &hosts, &how)
             }
             Self::Repair(name) => plan::repair(seen, wishes, &named(name)),
             Self::Upgrade => plan::upgrade(seen, wishes, &Drain::default(), "20260131-120000"),

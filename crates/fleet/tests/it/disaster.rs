@@ -41,7 +41,7 @@ fn a_cluster_whose_control_planes_burned_goes_on_by_what_the_messages_say() {
         force: false,
     };
     let all = ["cp1", "cp2", "cp3"];
-    let situation = orders(&lab, None, |orders| orders.survey());
+    let situation = orders(&lab, None, |orders: &Orders<'_>| Orders::survey(orders));
     let lost = situation.lost().unwrap();
     assert!(lost.contains(WITHOUT), "{lost}");
     let refused =

@@ -321,6 +321,55 @@ fn a_snapshot_is_of_one_that_is_healthy_or_of_whom_there_is() {
 }
 
 #[test]
+fn an_alarm_is_told_with_what_mends_it() {
+    let alarmed = |kinds: &[(&str, &str)]| {
+        let mut situation = situation(&[Well, Well, Wiped], 0);
+        for host in &mut situation.hosts {
+            let Some(view) = &mut host.here.as_mut().unwrap().view else { continue };
+            view.healthy = false;
+            view.complaints.clear();
+            view.alarms = kinds
+                .iter()
+                .map(|(kind, member)| etcd::Alarm {
+                    kind: (*kind).to_owned(),
+                    member: (*member).to_owned(),
+                })
+                .collect();
+        }
+        situation
+    };
+    let full = alarmed(&[("NOSPACE", "100"), ("NOSPACE", "101")]);
+    assert_snapshot!(full.alarm().unwrap(), @r#"
+    etcd has an alarm, and none of its members is healthy until it is disarmed: NOSPACE of m0 (https://10.10.0.1:2380), NOSPACE of m1 (https://10.10.0.11:2380). On one control plane, as root:
+      e() { crictl exec "$(crictl ps -q --name '^etcd$')" etcdctl --command-timeout=10m --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key "$@"; }
+      e compact --physical 1000
+      e defrag --cluster
+      e alarm disarm
+    Where the data need more room all the same (`e endpoint status --cluster -w table`), give etcd a larger --quota-backend-bytes before the last one, in /etc/kubernetes/manifests/etcd.yaml of one control plane after another.
+    "#);
+    let corrupt = alarmed(&[("CORRUPT", "101"), ("CORRUPT", "0")]).alarm().unwrap();
+    let plain: Vec<&str> = corrupt.lines().filter(|line| !line.contains("crictl")).collect();
+    assert_snapshot!(plain.join("\n"), @"
+    etcd has an alarm, and none of its members is healthy until it is disarmed: CORRUPT of m1 (https://10.10.0.11:2380), CORRUPT of member 0. On one control plane, as root:
+      e alarm disarm
+    The data of HOST are not those of the others: then take it out and in again, `k8s-cluster remove HOST`, `k8s-cluster add HOST`.
+    The data of m1 are not those of the others: then take it out and in again, `k8s-cluster remove m1`, `k8s-cluster add m1`.
+    ");
+    let why = full.alarm();
+    for goal in [mend(&[2]), leave(1, true), clear(7)] {
+        assert_eq!(plan(&goal, &full).refusal(), why.as_deref());
+    }
+    let refused = plan(&restore(&[0, 1, 2], false), &full);
+    assert!(
+        refused.refusal().unwrap().contains("Nothing has to be restored for that"),
+        "{refused}"
+    );
+    assert_eq!(plan(&restore(&[0, 1, 2], true), &full).end, End::Done);
+    let snapshot = Goal::Snapshot { path: "/root/etcd.db".to_owned() };
+    assert_snapshot!(plan(&snapshot, &full), @"  m1: make a snapshot of etcd: /root/etcd.db");
+}
+
+#[test]
 fn one_that_answers_and_is_not_healthy_for_a_moment_is_waited_for() {
     let mut before = situation(&[Well, Wiped, Well], 0);
     let here = before.hosts[2].here.as_mut().unwrap();

@@ -208,6 +208,37 @@ fn what_stands_in_the_way_of_a_new_member_is_cleared() {
 }
 
 #[test]
+fn an_alarm_is_told_at_once_and_nothing_is_done_or_waited_for() {
+    let mut world = World::of(3);
+    world.desk(Dies::Never);
+    world.cluster.alarm("NOSPACE", "https://10.10.0.11:2380");
+    for goal in [mend(&["m1"]), leave("m1"), clear("m13"), restore("t")] {
+        let error = world.run(&goal).unwrap_err();
+        assert!(
+            matches!(&error, OrderError::Refused(why) if why.contains("NOSPACE of m11 (https://10.10.0.11:2380)")),
+            "{error}"
+        );
+    }
+    assert_eq!(world.has_calls(), 0);
+    assert_eq!(*world.said.lock().unwrap(), Vec::<String>::new());
+    // It can be looked at, and a snapshot be had.
+    world.run(&Goal::Snapshot { path: "/snapshot".to_owned() }).unwrap();
+    // One that comes in the midst of it is not waited for either.
+    world.cluster.disarm();
+    world.wipe("m1");
+    world.meanwhile(2, |world| world.cluster.alarm("CORRUPT", "https://10.10.0.11:2380"));
+    let error = world.run(&mend(&["m1"])).unwrap_err();
+    assert!(
+        matches!(&error, OrderError::Refused(why) if why.contains("`k8s-cluster remove m11`")),
+        "{error}"
+    );
+    assert!(!world.said.lock().unwrap().iter().any(|line| line.starts_with("waiting")));
+    world.cluster.disarm();
+    world.run(&mend(&["m1"])).unwrap();
+    assert_eq!(world.lost(), Vec::<String>::new());
+}
+
+#[test]
 fn a_host_that_refuses_is_not_asked_again_and_one_that_fails_is() {
     let world = World::of(3);
     world.wipe("m1");

@@ -46,12 +46,16 @@ pub(super) enum Dies {
     After(usize),
 }
 
+/// What somebody else does.
+type Meanwhile = Box<dyn FnOnce(&World) + Send>;
+
 pub(super) struct World {
     pub(super) cluster: FakeCluster,
     hosts: Mutex<BTreeMap<String, Disk>>,
     calls: AtomicUsize,
     written: AtomicUsize,
     dies: Dies,
+    meanwhile: Mutex<Option<(usize, Meanwhile)>>,
     /// Writes after a snapshot, before all else was lost: to restore gives them up.
     pub(super) given_up: Range<usize>,
     pub(super) said: Mutex<Vec<String>>,
@@ -97,6 +101,7 @@ impl World {
             calls: AtomicUsize::new(0),
             written: AtomicUsize::new(0),
             dies: Dies::Never,
+            meanwhile: Mutex::default(),
             given_up: 0..0,
             said: Mutex::default(),
         };
@@ -117,6 +122,20 @@ impl World {
     pub(super) fn desk(&mut self, dies: Dies) {
         self.dies = dies;
         self.calls = AtomicUsize::new(0);
+    }
+
+    /// Somebody else does this when the desk has made so many calls more, before a host hears of the next one.
+    pub(super) fn meanwhile(&self, calls: usize, what: impl FnOnce(&Self) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some((self.has_calls() + calls, Box::new(what)));
+    }
+
+    fn others(&self) {
+        let mut meanwhile = self.meanwhile.lock().unwrap();
+        let now = meanwhile.take_if(|(at, _)| self.has_calls() >= *at);
+        drop(meanwhile);
+        if let Some((_, what)) = now {
+            what(self);
+        }
     }
 
     /// Ends a process. It is started again, if it can be.
@@ -342,6 +361,9 @@ impl Contact for World {
         _: Duration,
         _: &mut dyn FnMut(&Event),
     ) -> Result<Answer, ContactError> {
+        if matches!(request, Request::Etcd(_)) {
+            self.others();
+        }
         let hosts = &mut *self.hosts();
         self.kubelets(hosts);
         self.write();
