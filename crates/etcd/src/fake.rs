@@ -62,6 +62,8 @@ struct State {
     acknowledged: Vec<String>,
     added: u64,
     alarms: Vec<Alarm>,
+    /// Whether members may be taken out though too few of the others run.
+    is_lenient: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -135,6 +137,11 @@ impl FakeCluster {
         let state = &mut *self.state();
         state.running.remove(peer_url);
         state.settle();
+    }
+
+    /// From now on a member may be taken out though too few of the others run: `--strict-reconfig-check=false`.
+    pub fn without_strict_check(&self) {
+        self.state().is_lenient = true;
     }
 
     /// A member raises an alarm of this kind.

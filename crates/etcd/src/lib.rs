@@ -18,4 +18,4 @@ pub use client::Client;
 #[cfg(feature = "fake")]
 pub use fake::{FakeCluster, FakeMember, Order};
 pub use snapshot::check_snapshot;
-pub use view::{Alarm, Member, View};
+pub use view::{Alarm, Member, View, Vote};

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::api::number;
-use crate::view::Member;
+use crate::view::{Member, Vote};
 
 /// How many voters have to run, of so many.
 #[must_use]
@@ -26,6 +26,17 @@ pub fn by_id<'a>(members: &'a [Member], id: &str) -> Option<&'a Member> {
 #[must_use]
 pub fn by_peer_url<'a>(members: &'a [Member], url: &str) -> Option<&'a Member> {
     members.iter().find(|member| member.peer_urls.iter().any(|known| known == url))
+}
+
+/// Whether these are the members that a change was decided on: the same ones, with the same votes.
+#[must_use]
+pub fn unchanged(members: &[Member], decided_on: &[Vote]) -> bool {
+    let key = |id: &str, voting: bool| (number(id).ok(), voting);
+    let mut now: Vec<_> = members.iter().map(|it| key(&it.id, !it.learner)).collect();
+    let mut then: Vec<_> = decided_on.iter().map(|it| key(&it.id, it.voting)).collect();
+    now.sort_unstable();
+    then.sort_unstable();
+    now == then
 }
 
 /// What a person calls a member: its name, or its peer URL while it has none.

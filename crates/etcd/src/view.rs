@@ -32,6 +32,22 @@ pub struct View {
     pub members: Vec<Member>,
 }
 
+/// A member and whether it votes: what a change of the members is decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vote {
+    /// The number of the member, in hexadecimal.
+    pub id: String,
+    /// Whether it votes: it is no learner.
+    pub voting: bool,
+}
+
+impl From<&Member> for Vote {
+    fn from(member: &Member) -> Self {
+        Self { id: member.id.clone(), voting: !member.learner }
+    }
+}
+
 /// An alarm: it stays until somebody disarms it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -16,6 +16,7 @@ mod survey;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ::etcd::Vote;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Invitation;
@@ -174,11 +175,15 @@ pub enum EtcdRequest {
     Remove {
         /// Its number, in hexadecimal.
         id: String,
+        /// The members that this was decided on. Where etcd has others now it is refused.
+        decided_on: Vec<Vote>,
     },
     /// Takes a member in, as a learner. Done if there is one with exactly this URL that has not started.
     AddLearner {
         /// Its peer URL.
         peer_url: String,
+        /// The members that this was decided on. Where etcd has others now it is refused.
+        decided_on: Vec<Vote>,
         /// How long to go on trying where etcd says that it may pass.
         #[serde(with = "seconds")]
         limit: Duration,
@@ -187,6 +192,8 @@ pub enum EtcdRequest {
     Promote {
         /// Its number, in hexadecimal.
         id: String,
+        /// The members that this was decided on. Where etcd has others now it is refused.
+        decided_on: Vec<Vote>,
         /// How long to wait for it to catch up.
         #[serde(with = "seconds")]
         limit: Duration,

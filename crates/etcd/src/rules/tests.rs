@@ -23,6 +23,22 @@ fn op_b6_05_a_member_is_found_by_its_whole_address() {
     assert_eq!(by_id(&all, "m1"), None);
 }
 
+#[test]
+fn other_members_or_other_votes_are_a_change() {
+    let all = [member(1, false), member(11, true)];
+    let vote = |id: &str, voting| Vote { id: id.to_owned(), voting };
+    assert!(unchanged(&all, &[vote("0b", false), vote("1", true)]));
+    for other in [
+        vec![],
+        vec![vote("1", true)],
+        vec![vote("1", true), vote("b", true)],
+        vec![vote("1", true), vote("c", false)],
+        vec![vote("1", true), vote("b", false), vote("c", false)],
+    ] {
+        assert!(!unchanged(&all, &other), "{other:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn two_quorums_always_share_a_member(voters in 1_usize..50) {

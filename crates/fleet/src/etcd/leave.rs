@@ -54,7 +54,7 @@ pub(super) fn leave(
     {
         return next;
     }
-    remove(member, ask)
+    remove(&agreed, member, ask)
 }
 
 /// Why it is not known that a host has no member: there are some that are of no host.
@@ -144,7 +144,7 @@ pub(super) fn clear(order: &Clear<'_>, situation: &Situation) -> Next {
                 return Next::Refuse(why);
             }
             return match agreed.to_ask(&[&member.id]) {
-                Some((ask, _)) => remove(member, ask),
+                Some((ask, _)) => remove(&agreed, member, ask),
                 None => Next::Refuse("no other member of etcd is healthy".to_owned()),
             };
         }

@@ -175,7 +175,8 @@ fn promote(agreed: &Agreed, patient: &Patient<'_>) -> Option<Next> {
         _ => return None,
     };
     let (ask, _) = agreed.to_ask(&[])?;
-    let request = EtcdRequest::Promote { id: member.id.clone(), limit: CATCHING_UP };
+    let (id, decided_on) = (member.id.clone(), agreed.votes());
+    let request = EtcdRequest::Promote { id, decided_on, limit: CATCHING_UP };
     Some(Next::Do(Action::ask(ask, request, format!("let {name} vote, once it has caught up"))))
 }
 
@@ -204,7 +205,7 @@ fn take_out(
     if spare && patient.here.manifest == ManifestPlace::InPlace {
         return Some(park(patient.host));
     }
-    Some(remove(member, ask))
+    Some(remove(agreed, member, ask))
 }
 
 pub(super) fn park(host: &Host) -> Next {
@@ -233,7 +234,8 @@ fn take_in(order: &Mend<'_>, agreed: &Agreed, patient: &Patient<'_>) -> Option<N
         return Some(Next::Wait { what, limit: CHOOSING });
     };
     if matches!(stage, Stage::Out) {
-        let request = EtcdRequest::AddLearner { peer_url: here.peer_url.clone(), limit: TAKING_IN };
+        let (peer_url, decided_on) = (here.peer_url.clone(), agreed.votes());
+        let request = EtcdRequest::AddLearner { peer_url, decided_on, limit: TAKING_IN };
         let text = format!("take {} in as a learner", here.peer_url);
         return Some(Next::Do(Action::ask(ask, request, text)));
     }

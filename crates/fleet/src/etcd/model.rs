@@ -36,7 +36,7 @@ impl Situation {
     fn change(&mut self, host: &str, request: &EtcdRequest) {
         match request {
             EtcdRequest::Snapshot { .. } | EtcdRequest::CanRestore { .. } => {}
-            EtcdRequest::Remove { id } => self.each_list(host, |members| {
+            EtcdRequest::Remove { id, .. } => self.each_list(host, |members| {
                 members.retain(|member| member.id != *id);
             }),
             EtcdRequest::AddLearner { peer_url, .. } => self.each_list(host, |members| {

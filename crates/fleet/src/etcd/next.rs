@@ -204,8 +204,8 @@ pub(super) fn api_server(
 }
 
 /// Takes a member out, through another one.
-pub(super) fn remove(member: &Member, ask: &str) -> Next {
-    let request = EtcdRequest::Remove { id: member.id.clone() };
+pub(super) fn remove(agreed: &Agreed, member: &Member, ask: &str) -> Next {
+    let request = EtcdRequest::Remove { id: member.id.clone(), decided_on: agreed.votes() };
     let text = format!("take member {} out, {}", member.id, called(member));
     Next::Do(Action::ask(ask, request, text))
 }

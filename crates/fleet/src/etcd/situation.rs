@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use etcd::rules::quorum;
-use etcd::{Alarm, Member, View};
+use etcd::{Alarm, Member, View, Vote};
 use node_bootstrap::agent::{EtcdHere, ManifestPlace};
 
 use super::alarm::alarms;
@@ -181,6 +181,11 @@ impl Agreed {
     #[must_use]
     pub fn healthy_beside(&self, id: &str) -> usize {
         self.healthy.iter().filter(|(_, other)| other != id).count()
+    }
+
+    /// What a change is decided on.
+    pub(super) fn votes(&self) -> Vec<Vote> {
+        self.members.iter().map(Vote::from).collect()
     }
 
     /// The members of a host.

@@ -164,11 +164,13 @@ impl Work<'_> {
     fn answer(&mut self, request: &EtcdRequest) -> Result<Answer, Trouble> {
         match request {
             EtcdRequest::Snapshot { path } => return self.snapshot(path),
-            EtcdRequest::AddLearner { peer_url, limit } => {
-                return self.add_learner(peer_url, *limit);
+            EtcdRequest::AddLearner { peer_url, decided_on, limit } => {
+                return self.add_learner(peer_url, decided_on, *limit);
             }
-            EtcdRequest::Remove { id } => self.remove(id)?,
-            EtcdRequest::Promote { id, limit } => self.promote(id, *limit)?,
+            EtcdRequest::Remove { id, decided_on } => self.remove(id, decided_on)?,
+            EtcdRequest::Promote { id, decided_on, limit } => {
+                self.promote(id, decided_on, *limit)?
+            }
             EtcdRequest::HandOver { to } => self.hand_over(to)?,
             EtcdRequest::Park => self.park()?,
             EtcdRequest::PutDataAway { keep } => self.put_data_away(*keep)?,

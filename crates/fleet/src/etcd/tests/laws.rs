@@ -66,13 +66,13 @@ fn any_goal() -> impl Strategy<Value = Goal> {
 /// Voting members, and how many of them are healthy after an action, of those that were before.
 fn left(before: &Agreed, action: &Action) -> (usize, usize) {
     let own = |(host, id): &&(String, String)| match &action.what {
-        What::Ask(EtcdRequest::Remove { id: gone }) => id != gone,
+        What::Ask(EtcdRequest::Remove { id: gone, .. }) => id != gone,
         What::Ask(EtcdRequest::Park) => *host != action.host,
         _ => true,
     };
     let healthy = before.healthy.iter().filter(own).count();
     let voters = before.voters().filter(|member| match &action.what {
-        What::Ask(EtcdRequest::Remove { id }) => member.id != *id,
+        What::Ask(EtcdRequest::Remove { id, .. }) => member.id != *id,
         _ => true,
     });
     match action.what {
@@ -109,7 +109,7 @@ proptest! {
                     if let Standing::Agreed(agreed) = situation.standing() {
                         let (voters, healthy) = left(&agreed, &action);
                         let touches = match &action.what {
-                            What::Ask(EtcdRequest::Remove { id }) => agreed.voters().any(|m| m.id == *id),
+                            What::Ask(EtcdRequest::Remove { id, .. }) => agreed.voters().any(|m| m.id == *id),
                             What::Ask(EtcdRequest::Park) => agreed.healthy.iter().any(|(host, _)| *host == action.host),
                             What::Ask(EtcdRequest::Promote { .. }) => true,
                             _ => false,

@@ -1,7 +1,7 @@
 //! What is done, on members in memory.
 
 use super::world::{Dies, World};
-use crate::etcd::{Action, Goal, OrderError, Step, plan};
+use crate::etcd::{Action, Goal, OrderError, Standing, Step, plan};
 
 fn mend(hosts: &[&str]) -> Goal {
     let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
@@ -127,6 +127,41 @@ fn a_member_leaves_wherever_the_desk_dies() {
     dies_everywhere(|| World::of(3), |world| leave(&world.leader()));
     dies_everywhere(|| World::of(2), |_| leave("m1"));
     dies_everywhere(|| World::of(4), |_| leave("m1"));
+}
+
+#[test]
+fn two_desks_that_each_take_a_member_out_never_take_the_quorum_away() {
+    let prepare = || {
+        let mut world = World::of(4);
+        // Etcd itself does not look.
+        world.cluster.without_strict_check();
+        world.sicken("m13");
+        world.desk(Dies::Never);
+        world
+    };
+    let whole = prepare();
+    whole.run(&leave("m1")).unwrap();
+    let mut results = Vec::new();
+    for call in 0..whole.has_calls() {
+        let world = prepare();
+        world.meanwhile(call, |world| drop(world.run(&leave("m11"))));
+        let result = world.run(&leave("m1"));
+        world.cluster.write("after both").unwrap();
+        let Standing::Agreed(agreed) = world.survey().standing() else { panic!("{call}") };
+        assert_eq!((agreed.members.len(), agreed.healthy.len()), (3, 2), "{call}");
+        assert_eq!(world.lost(), Vec::<String>::new());
+        results.push(match result {
+            Ok(_) => "done".to_owned(),
+            Err(OrderError::Action { source, .. }) => source.to_string(),
+            Err(error) => error.to_string(),
+        });
+    }
+    results.dedup();
+    insta::assert_snapshot!(results.join("\n"), @"
+    without m1 (https://10.10.0.1:2380) etcd needs 2 healthy voting members and has 1: mend or remove first m13 (https://10.10.0.13:2380)
+    the members have changed since: run it again
+    done
+    ");
 }
 
 #[test]

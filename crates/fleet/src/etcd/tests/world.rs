@@ -281,7 +281,16 @@ impl World {
                     revision: written.revision,
                 }));
             }
-            EtcdRequest::Remove { id } => match patiently(|| member.member_remove(id)) {
+            EtcdRequest::Remove { decided_on, .. }
+            | EtcdRequest::AddLearner { decided_on, .. }
+            | EtcdRequest::Promote { decided_on, .. }
+                if member.members().is_ok_and(|now| !etcd::rules::unchanged(&now, decided_on)) =>
+            {
+                let message = "the members have changed since: run it again".to_owned();
+                let kind = FailureKind::Refused;
+                return Err(ContactError::Host(Failure { kind, message, changes: 0 }));
+            }
+            EtcdRequest::Remove { id, .. } => match patiently(|| member.member_remove(id)) {
                 Ok(()) | Err(EtcdError::NotFound) => {}
                 Err(error) => return Err(failed(error)),
             },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::etcd::{Api, EtcdError, Member, rules};
+use ::etcd::{Api, EtcdError, Member, Vote, rules};
 
 use super::{Awaited, Trouble, Work};
 use crate::agent::{Answer, EventKind};
@@ -51,7 +51,7 @@ impl Work<'_> {
         }
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Result<(), Trouble> {
+    pub(super) fn remove(&mut self, id: &str, decided_on: &[Vote]) -> Result<(), Trouble> {
         let api = self.api()?;
         let members = self.agreed(&*api)?;
         let Some(member) = rules::by_id(&members, id) else { return Ok(()) };
@@ -61,12 +61,19 @@ impl Work<'_> {
                 rules::Refusal::Last(rules::called(member).to_owned()).to_string(),
             ));
         }
+        same(&members, decided_on)?;
         let name = rules::called(member).to_owned();
         self.tell(EventKind::Begun, format!("taking member {name} ({id}) out of the cluster"));
         let what = format!("etcd takes member {name} out");
-        let removed = self.wait(&what, REMOVAL, |_| match api.member_remove(id) {
-            Err(EtcdError::NotFound) => Ok(Ok(())),
-            other => patiently(other),
+        let mut tries = 0;
+        let removed = self.wait(&what, REMOVAL, |_| {
+            if still(&*api, &mut tries, decided_on, |now| rules::by_id(now, id).is_none())? {
+                return Ok(Ok(()));
+            }
+            match api.member_remove(id) {
+                Err(EtcdError::NotFound) => Ok(Ok(())),
+                other => patiently(other),
+            }
         });
         match removed {
             // It may have been done all the same; and one that removes itself may not come to its answer.
@@ -85,15 +92,22 @@ impl Work<'_> {
     pub(super) fn add_learner(
         &mut self,
         peer_url: &str,
+        decided_on: &[Vote],
         limit: Duration,
     ) -> Result<Answer, Trouble> {
         let api = self.api()?;
-        if let Some(id) = waiting(&self.agreed(&*api)?, peer_url)? {
+        let members = self.agreed(&*api)?;
+        if let Some(id) = waiting(&members, peer_url)? {
             return Ok(Answer::Member(id));
         }
+        same(&members, decided_on)?;
         self.tell(EventKind::Begun, format!("taking a learner at {peer_url} into the cluster"));
         let what = format!("etcd takes a learner at {peer_url} in");
-        let added = self.wait(&what, limit, |_| patiently(api.member_add_learner(peer_url)));
+        let mut tries = 0;
+        let added = self.wait(&what, limit, |_| {
+            still(&*api, &mut tries, decided_on, |_| false)?;
+            patiently(api.member_add_learner(peer_url))
+        });
         let id = match added {
             Ok(id) => id,
             Err(Trouble::Etcd(error)) if is_open(&error) => {
@@ -110,23 +124,36 @@ impl Work<'_> {
         Ok(Answer::Member(id))
     }
 
-    pub(super) fn promote(&mut self, id: &str, limit: Duration) -> Result<(), Trouble> {
+    pub(super) fn promote(
+        &mut self,
+        id: &str,
+        decided_on: &[Vote],
+        limit: Duration,
+    ) -> Result<(), Trouble> {
         let api = self.api()?;
         let is_voter = |members: &[Member]| match rules::by_id(members, id) {
             Some(member) => Ok(!member.learner),
             None => Err(Trouble::Refused(format!("the cluster has no member {id}"))),
         };
-        if is_voter(&self.agreed(&*api)?)? {
+        let members = self.agreed(&*api)?;
+        if is_voter(&members)? {
             return Ok(());
         }
+        same(&members, decided_on)?;
         let what = format!("learner {id} has caught up and has a vote");
-        self.wait(&what, limit, |_| match api.member_promote(id) {
-            // It may have been done all the same: then it is a voter when the members agree again.
-            Err(error) if is_open(&error) => match api.members() {
-                Ok(members) if is_voter(&members)? => Ok(Ok(())),
-                _ => Ok(Err(error.to_string())),
-            },
-            other => patiently(other),
+        let mut tries = 0;
+        self.wait(&what, limit, |_| {
+            if still(&*api, &mut tries, decided_on, |now| is_voter(now).unwrap_or(false))? {
+                return Ok(Ok(()));
+            }
+            match api.member_promote(id) {
+                // It may have been done all the same: then it is a voter when the members agree again.
+                Err(error) if is_open(&error) => match api.members() {
+                    Ok(members) if is_voter(&members)? => Ok(Ok(())),
+                    _ => Ok(Err(error.to_string())),
+                },
+                other => patiently(other),
+            }
         })?;
         self.changed(format!("member {id} has a vote"));
         Ok(())
@@ -158,6 +185,39 @@ impl Work<'_> {
         self.changed(format!("member {name} ({to}) leads"));
         Ok(())
     }
+}
+
+/// Refuses where the members are others than those that a change was decided on: another desk may be at work.
+fn same(members: &[Member], decided_on: &[Vote]) -> Result<(), Trouble> {
+    if rules::unchanged(members, decided_on) {
+        return Ok(());
+    }
+    let now: Vec<String> = members
+        .iter()
+        .map(|it| format!("{}{}", rules::called(it), if it.learner { ", a learner" } else { "" }))
+        .collect();
+    Err(Trouble::Refused(format!(
+        "the members of etcd have changed since this was decided; now they are {}: run it again",
+        now.join("; ")
+    )))
+}
+
+/// The same before each further try, where the members agree. Whether it is done already.
+fn still(
+    api: &dyn Api,
+    tries: &mut usize,
+    decided_on: &[Vote],
+    is_done: impl Fn(&[Member]) -> bool,
+) -> Result<bool, Trouble> {
+    *tries += 1;
+    if *tries == 1 {
+        return Ok(false);
+    }
+    let Ok(now) = api.members() else { return Ok(false) };
+    if is_done(&now) {
+        return Ok(true);
+    }
+    same(&now, decided_on).map(|()| false)
 }
 
 /// The member that has exactly this URL, if it never started.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::etcd::FakeCluster;
+use ::etcd::{FakeCluster, Vote};
 
 use super::*;
 use crate::agent::{ClusterState, EtcdHere};
@@ -130,8 +130,22 @@ fn start(state: ClusterState) -> EtcdRequest {
     EtcdRequest::Start { initial_cluster: members(), state, limit: LIMIT }
 }
 
-fn add(name: &str) -> EtcdRequest {
-    EtcdRequest::AddLearner { peer_url: peer(name), limit: LIMIT }
+/// The members as they are now.
+fn votes(cluster: &FakeCluster) -> Vec<Vote> {
+    let known = NAMES.iter().find_map(|name| cluster.member(&peer(name)).members().ok());
+    known.unwrap_or_default().iter().map(Vote::from).collect()
+}
+
+fn remove(cluster: &FakeCluster, id: &str) -> EtcdRequest {
+    EtcdRequest::Remove { id: id.to_owned(), decided_on: votes(cluster) }
+}
+
+fn promote(cluster: &FakeCluster, id: &str) -> EtcdRequest {
+    EtcdRequest::Promote { id: id.to_owned(), decided_on: votes(cluster), limit: LIMIT }
+}
+
+fn add(cluster: &FakeCluster, name: &str) -> EtcdRequest {
+    EtcdRequest::AddLearner { peer_url: peer(name), decided_on: votes(cluster), limit: LIMIT }
 }
 
 fn snapshot() -> EtcdRequest {
@@ -194,8 +208,8 @@ fn a_manifest_that_cannot_be_understood_is_told() {
 /// What puts a wiped member back, all but the steps on its own host.
 fn out_and_in(cluster: &FakeCluster, a: &FakeHost) -> String {
     let id = id(cluster, "c", "a");
-    asked(a, cluster, &EtcdRequest::Remove { id }).unwrap();
-    match asked(a, cluster, &add("c")) {
+    asked(a, cluster, &remove(cluster, &id)).unwrap();
+    match asked(a, cluster, &add(cluster, "c")) {
         Ok(Answer::Member(id)) => id,
         other => panic!("{other:?}"),
     }
@@ -208,7 +222,9 @@ fn a_member_goes_out_its_data_are_put_away_and_it_comes_back() {
     assert_eq!(changes(&c, &cluster, &EtcdRequest::Park), 0);
     let id = out_and_in(&cluster, &a);
     // Twice is as good as once.
-    assert!(matches!(asked(&a, &cluster, &add("c")), Ok(Answer::Member(again)) if again == id));
+    assert!(
+        matches!(asked(&a, &cluster, &add(&cluster, "c")), Ok(Answer::Member(again)) if again == id)
+    );
     assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false }), 1);
     assert_eq!(changes(&c, &cluster, &EtcdRequest::PutDataAway { keep: false }), 0);
     let parked = here(&c, &cluster);
@@ -225,7 +241,7 @@ fn a_member_goes_out_its_data_are_put_away_and_it_comes_back() {
             .replace("    image:", "    - --initial-cluster-state=existing\n    image:")
     );
     assert!(here(&c, &cluster).view.unwrap().learner);
-    let promote = EtcdRequest::Promote { id: id.clone(), limit: LIMIT };
+    let promote = promote(&cluster, &id);
     assert_eq!(changes(&a, &cluster, &promote), 1);
     assert_eq!(changes(&a, &cluster, &promote), 0);
     assert_eq!(changes(&c, &cluster, &EtcdRequest::DropOldData), 1);
@@ -308,13 +324,15 @@ fn op_b6_05_a_member_with_a_similar_address_is_another_one() {
     let (cluster, [a, _, c]) = three();
     changes(&c, &cluster, &EtcdRequest::Park);
     let url = peer("c").replace("111", "1111");
-    let refused = asked(&a, &cluster, &EtcdRequest::AddLearner { peer_url: url, limit: LIMIT });
+    let decided_on = votes(&cluster);
+    let request = EtcdRequest::AddLearner { peer_url: url, decided_on, limit: LIMIT };
+    let refused = asked(&a, &cluster, &request);
     // Dead members go out first; etcd itself refuses until then.
     let failure = refused.unwrap_err();
     assert!(failure.message.contains("unhealthy cluster"), "{failure}");
-    let message = refusal(&a, &cluster, &add("c"));
+    let message = refusal(&a, &cluster, &add(&cluster, "c"));
     assert!(message.contains("is member c"), "{message}");
-    asked(&a, &cluster, &EtcdRequest::Remove { id: "abc".to_owned() }).unwrap();
+    asked(&a, &cluster, &remove(&cluster, "abc")).unwrap();
     assert_eq!(cluster.member(&peer("a")).members().unwrap().len(), 3);
 }
 
@@ -325,7 +343,7 @@ fn the_last_member_stays_and_a_list_without_the_member_is_refused() {
     a.set(MANIFEST, &manifest("a", address("a"), &format!("a={}", peer("a"))));
     play_kubelet(&a, &cluster);
     let id = id(&cluster, "a", "a");
-    let message = refusal(&a, &cluster, &EtcdRequest::Remove { id });
+    let message = refusal(&a, &cluster, &remove(&cluster, &id));
     assert!(message.contains("last member with a vote"), "{message}");
     changes(&a, &cluster, &EtcdRequest::Park);
     let initial_cluster = vec![format!("a={}", peer("c"))];
@@ -341,7 +359,7 @@ fn without_a_quorum_nothing_is_changed_and_it_is_told() {
     let gone = id(&cluster, "c", "a");
     changes(&c, &cluster, &EtcdRequest::Park);
     changes(&b, &cluster, &EtcdRequest::Park);
-    let failure = asked(&a, &cluster, &EtcdRequest::Remove { id: gone }).unwrap_err();
+    let failure = asked(&a, &cluster, &remove(&cluster, &gone)).unwrap_err();
     assert_eq!((failure.kind, failure.changes), (FailureKind::Failed, 0));
     assert!(failure.message.contains("too few of them run"), "{failure}");
     let view = here(&a, &cluster).view.unwrap();
@@ -453,6 +471,30 @@ fn who_asks_to_stop_is_heard_while_it_is_waited() {
     assert_eq!((failure.kind, failure.changes), (FailureKind::Stopped, 1));
 }
 
+#[test]
+fn members_that_are_others_than_those_that_were_decided_on_are_not_changed() {
+    let (cluster, [a, _, c]) = three();
+    let (b_id, c_id) = (id(&cluster, "b", "a"), id(&cluster, "c", "a"));
+    let old = votes(&cluster);
+    changes(&c, &cluster, &EtcdRequest::Park);
+    // Two desks have looked, and one of them was quicker.
+    assert_eq!(changes(&a, &cluster, &remove(&cluster, &c_id)), 1);
+    let stale = EtcdRequest::Remove { id: b_id, decided_on: old.clone() };
+    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a; b: run it again");
+    let stale =
+        EtcdRequest::AddLearner { peer_url: peer("c"), decided_on: old.clone(), limit: LIMIT };
+    assert!(refusal(&a, &cluster, &stale).contains("run it again"));
+    assert_eq!(cluster.member(&peer("a")).members().unwrap().len(), 2);
+    // What is done already needs nothing.
+    let again = EtcdRequest::Remove { id: c_id, decided_on: old };
+    assert_eq!(changes(&a, &cluster, &again), 0);
+    // A learner that has got a vote since is another thing, too.
+    let before = votes(&cluster);
+    let Ok(Answer::Member(id)) = asked(&a, &cluster, &add(&cluster, "c")) else { panic!() };
+    let stale = EtcdRequest::Promote { id, decided_on: before, limit: LIMIT };
+    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a; b; https://10.10.0.111:2380, a learner: run it again");
+}
+
 /// Dies at every change of a request, in every way; then the same request again leads to where it leads without a death.
 fn die_everywhere(
     least: usize,
@@ -516,10 +558,10 @@ fn third(before: &[EtcdRequest]) -> (FakeCluster, FakeHost) {
     for request in before {
         match request {
             EtcdRequest::Remove { .. } => {
-                asked(&a, &cluster, &EtcdRequest::Remove { id: old.clone() }).unwrap();
+                asked(&a, &cluster, &remove(&cluster, &old)).unwrap();
             }
             EtcdRequest::AddLearner { .. } => {
-                asked(&a, &cluster, request).unwrap();
+                asked(&a, &cluster, &add(&cluster, "c")).unwrap();
             }
             request => {
                 asked(&c, &cluster, request).unwrap();
@@ -533,11 +575,13 @@ fn third(before: &[EtcdRequest]) -> (FakeCluster, FakeHost) {
 fn whenever_it_dies_the_next_call_ends_in_the_same_state() {
     let park = EtcdRequest::Park;
     let away = EtcdRequest::PutDataAway { keep: false };
-    let remove = EtcdRequest::Remove { id: String::new() };
+    // Whom, and of which cluster, is filled in.
+    let nobody = FakeCluster::new();
+    let (remove, add) = (remove(&nobody, ""), add(&nobody, "c"));
     die_everywhere(6, || third(&[]), &park);
     die_everywhere(3, || third(std::slice::from_ref(&park)), &away);
     die_everywhere(3, || third(&[park.clone(), away.clone()]), &EtcdRequest::DropOldData);
-    let before = [park.clone(), remove, add("c"), away.clone()];
+    let before = [park.clone(), remove, add, away.clone()];
     die_everywhere(6, || third(&before), &start(ClusterState::Existing));
     die_everywhere(6, || third(&[]), &snapshot());
     die_everywhere(6, || third(&[snapshot(), park.clone(), away.clone()]), &restore());
