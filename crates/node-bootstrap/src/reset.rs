@@ -17,6 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use files::SNAPSHOTS;
 pub use run::{Event, ResetError, Watch, run};
 
 use crate::check::{Finding, Ignore, Purpose, Verdict, check};

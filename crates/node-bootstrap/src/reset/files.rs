@@ -12,7 +12,7 @@ const KUBERNETES: &str = "/etc/kubernetes";
 /// What this program has beside kubeadm's own files.
 const OURS: &str = "/etc/kubernetes/node-prep";
 /// Snapshots of etcd that this program has made.
-const SNAPSHOTS: &str = "/var/lib/node-prep/etcd";
+pub(crate) const SNAPSHOTS: &str = "/var/lib/node-prep/etcd";
 const ROOT: &str = "/root";
 const CNI: &str = "/etc/cni/net.d";
 const ADDRESSES: &str = "/var/lib/cni";

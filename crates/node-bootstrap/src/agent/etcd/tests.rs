@@ -414,6 +414,51 @@ fn a_snapshot_is_roots_alone_and_makes_a_new_cluster() {
 }
 
 #[test]
+fn of_snapshots_before_changes_the_newest_five_stay() {
+    const FOLDER: &str = "/var/lib/node-prep/etcd";
+    let theirs = [
+        "before-20260101.db",
+        "before-leave-20250101-000000.old",
+        "mine-20250101-000000.db",
+        "restore-20250101-000000.db",
+        "snapshot-20250101-000000.db",
+    ];
+    let prepare = || {
+        let (cluster, [a, ..]) = three();
+        let old = (1..=6).map(|day| {
+            let what = ["mend", "leave", "upgrade"][day % 3];
+            format!("before-{what}-2026010{day}-120000.db")
+        });
+        let more = ["restore-20260103-120001.db.before-mending".to_owned()];
+        for name in old.chain(more).chain(theirs.map(str::to_owned)) {
+            a.set(&format!("{FOLDER}/{name}"), "x");
+        }
+        (cluster, a)
+    };
+    let taken =
+        |stamp: &str| EtcdRequest::Snapshot { path: format!("{FOLDER}/before-leave-{stamp}.db") };
+    let left = |host: &FakeHost| {
+        let mut names = host.list(FOLDER).unwrap();
+        names.retain(|name| !theirs.contains(&name.as_str()));
+        names.join(" ")
+    };
+    let (cluster, a) = prepare();
+    asked(&a, &cluster, &taken("20260201-120000")).unwrap();
+    insta::assert_snapshot!(left(&a), @"before-leave-20260104-120000.db before-leave-20260201-120000.db before-mend-20260106-120000.db before-upgrade-20260105-120000.db restore-20260103-120001.db.before-mending");
+    assert!(theirs.iter().all(|name| a.entry(&format!("{FOLDER}/{name}")).unwrap().is_some()));
+    // The clock of a desk may be wrong: what has just been made stays.
+    asked(&a, &cluster, &taken("20200101-120000")).unwrap();
+    insta::assert_snapshot!(left(&a), @"before-leave-20200101-120000.db before-leave-20260104-120000.db before-leave-20260201-120000.db before-mend-20260106-120000.db before-upgrade-20260105-120000.db");
+    // One that a person asked for is none of them, and does not make them fewer.
+    let (cluster, a) = prepare();
+    let before = a.list(FOLDER).unwrap().len();
+    let path = format!("{FOLDER}/snapshot-20260201-120000.db");
+    asked(&a, &cluster, &EtcdRequest::Snapshot { path }).unwrap();
+    assert_eq!(a.list(FOLDER).unwrap().len(), before + 1);
+    die_everywhere(9, prepare, &taken("20260201-120000"));
+}
+
+#[test]
 fn what_can_restore_is_looked_for_and_told() {
     let (cluster, [_, _, c]) = three();
     asked(&c, &cluster, &snapshot()).unwrap();
