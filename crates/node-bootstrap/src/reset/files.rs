@@ -149,10 +149,11 @@ fn more_of_etcd(host: &dyn Host) -> Result<Vec<(String, &'static str)>, HostErro
     let mut more = Vec::new();
     for there in host.list(above)? {
         let Some(rest) = there.strip_prefix(name) else { continue };
-        let is_gone = rest.strip_prefix(".gone-").is_some_and(|number| {
+        let number = rest.strip_prefix(".gone-").or_else(|| rest.strip_prefix(".kept-"));
+        let is_away = number.is_some_and(|number| {
             !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-        if is_gone || rest == ".restoring" {
+        if is_away || rest == ".restoring" {
             let path = format!("{}/{there}", above.trim_end_matches('/'));
             more.push((path, "data of etcd that were put away"));
         }

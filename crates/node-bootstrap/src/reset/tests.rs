@@ -167,10 +167,16 @@ fn what_was_parked_goes_and_data_that_were_put_away_go_when_that_is_said() {
         host.set("/etc/kubernetes/node-prep/parked/kube-apiserver.yaml", "kind: Pod\n");
         host.set("/var/lib/etcd.gone-1700000000/member/wal", "x");
         host.set("/var/lib/etcd.gone-mine/a", "x");
+        host.set("/var/lib/etcd.kept-1700000001/member/wal", "x");
         host.set("/var/lib/node-prep/etcd/one.db", "x");
         host
     };
-    let data = ["/var/lib/etcd", "/var/lib/etcd.gone-1700000000", "/var/lib/node-prep/etcd"];
+    let data = [
+        "/var/lib/etcd",
+        "/var/lib/etcd.gone-1700000000",
+        "/var/lib/etcd.kept-1700000001",
+        "/var/lib/node-prep/etcd",
+    ];
     let host = prepare();
     assert_eq!(data_of_etcd(&host).unwrap(), data);
     let planned = plan(&host, &Node::default(), Options::default()).unwrap();
