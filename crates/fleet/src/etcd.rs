@@ -25,4 +25,4 @@ pub use action::{Action, Deeds, What};
 pub use next::{Goal, Next, next};
 pub use plan::{End, Plan, Step, plan};
 pub use run::{OrderError, Orders, Pace, Report};
-pub use situation::{Agreed, Host, Situation, Standing, same_address};
+pub use situation::{Agreed, Host, Situation, Standing};

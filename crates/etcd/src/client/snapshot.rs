@@ -1,6 +1,5 @@
 //! A snapshot as it comes: lines of JSON, each with a part in base64. The last 32 bytes are the SHA-256 of all before.
 
-use std::fmt::Write as _;
 use std::io::Write;
 
 use base64::Engine;
@@ -105,12 +104,7 @@ impl<'a> Blobs<'a> {
             ));
         }
         self.to.flush()?;
-        let mut sha256 = String::new();
-        for byte in self.whole.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(sha256, "{byte:02x}");
-        }
-        Ok((self.bytes, sha256))
+        Ok((self.bytes, format!("{:x}", self.whole.finalize())))
     }
 }
 

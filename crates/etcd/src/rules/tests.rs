@@ -24,6 +24,27 @@ fn op_b6_05_a_member_is_found_by_its_whole_address() {
 }
 
 #[test]
+fn op_b6_05_a_host_is_known_by_its_whole_address() {
+    for (url, address, same) in [
+        ("https://10.10.0.1:2380", "10.10.0.1", true),
+        ("https://10.10.0.11:2380", "10.10.0.1", false),
+        ("https://10.10.0.1:2380", "10.10.0.11", false),
+        ("https://110.10.0.1:2380", "10.10.0.1", false),
+        ("http://10.10.0.1", "10.10.0.1", true),
+        ("https://[fd00::1]:2380", "fd00:0::1", true),
+        ("https://[fd00::1]:2380", "fd00::11", false),
+        ("https://A.example:2380/", "a.example", true),
+        ("https://a.example.org:2380", "a.example", false),
+        ("10.10.0.1:2380", "10.10.0.1", false),
+        ("https://10.10.0.1:port", "10.10.0.1", false),
+    ] {
+        assert_eq!(same_address(url, address), same, "{url} {address}");
+    }
+    assert!(same_url("https://[fd00::1]:2380/", "http://[fd00:0::1]:2380"));
+    assert!(!same_url("https://10.10.0.1:2380", "https://10.10.0.1:2379"));
+}
+
+#[test]
 fn other_members_or_other_votes_are_a_change() {
     let all = [member(1, false), member(11, true)];
     let vote = |id: &str, voting| Vote { id: id.to_owned(), voting };

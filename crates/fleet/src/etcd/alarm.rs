@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use etcd::rules::called;
 use etcd::{Alarm, Member, View};
 
-use super::situation::called;
 use super::{Host, Situation, Standing};
 
 /// `etcdctl` of a host that kubeadm has made, for a shell of root there.

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use etcd::Member;
-use etcd::rules::quorum;
+use etcd::rules::{called, is_of, quorum};
 use node_bootstrap::agent::{EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::next::{CHOOSING, agreement, api_server, remove, snapshot_first, wavering};
-use super::situation::{called, is_of};
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
 /// The next action for the member of a host to be none any more.

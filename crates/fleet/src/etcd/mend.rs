@@ -1,7 +1,7 @@
 //! Mending members: each broken one is taken out, and taken in again without its data.
 
 use etcd::Member;
-use etcd::rules::quorum;
+use etcd::rules::{called, quorum};
 use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::leave::{come_back, guard, hand_over, several};
@@ -9,7 +9,6 @@ use super::next::{
     CATCHING_UP, CHOOSING, STARTING, TAKING_IN, agreement, api_server, remove, snapshot_first,
     wavering,
 };
-use super::situation::called;
 use super::{Action, Agreed, Deeds, Host, Next, Situation};
 
 /// What is to be mended.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use etcd::rules::quorum;
+use etcd::rules::{quorum, same_url};
 use etcd::{Member, View};
 use node_bootstrap::agent::{EtcdRequest, ManifestPlace};
 
-use super::situation::same_url;
 use super::{Action, Situation, Standing, What};
 
 /// The number of a member that etcd will number.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use etcd::Member;
+use etcd::rules::called;
 use node_bootstrap::agent::EtcdRequest;
 
-use super::situation::called;
 use super::{Action, Agreed, Deeds, Host, Situation, Standing, leave, mend, restore};
 
 /// How long members may take to choose who leads: many times their election timeout of a second.

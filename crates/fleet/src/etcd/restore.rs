@@ -1,10 +1,11 @@
 //! Starting all members again from a snapshot, when too few are left to agree.
 
+use etcd::rules::called;
 use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::mend::{self, Mend, able, park, put_data_away};
 use super::next::{STARTING, agreement, api_server};
-use super::situation::{called, restore_without};
+use super::situation::restore_without;
 use super::{Action, Deeds, Host, Next, Situation, Standing, What};
 
 /// What is to be restored.

@@ -1,9 +1,8 @@
 //! What the hosts of a cluster say of its etcd, together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use etcd::rules::quorum;
+use etcd::rules::{called, is_of, quorum, same_address, same_url};
 use etcd::{Alarm, Member, View, Vote};
 use node_bootstrap::agent::{EtcdHere, ManifestPlace};
 
@@ -67,47 +66,6 @@ pub enum Standing {
         /// Hosts of each.
         sides: Vec<Vec<String>>,
     },
-}
-
-/// Host and port of a URL: an address in its shortest form, a name in lower case.
-fn place(url: &str) -> Option<(String, Option<u16>)> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(inner) => {
-            let (host, after) = inner.split_once(']')?;
-            (host, after.strip_prefix(':'))
-        }
-        None => match authority.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    let port = match port {
-        Some(port) => Some(port.parse().ok()?),
-        None => None,
-    };
-    (!host.is_empty()).then(|| (plain(host), port))
-}
-
-/// An address in its shortest form, or a name in lower case.
-fn plain(host: &str) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => host.to_lowercase(),
-    }
-}
-
-/// Whether two URLs are of the same host and port.
-pub(super) fn same_url(one: &str, other: &str) -> bool {
-    matches!((place(one), place(other)), (Some(one), Some(other)) if one == other)
-}
-
-/// Whether a URL is of this host: an address or a name. `10.10.0.1` is not `10.10.0.11`.
-#[must_use]
-pub fn same_address(url: &str, address: &str) -> bool {
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    place(url).is_some_and(|(host, _)| host == plain(address))
 }
 
 impl Situation {
@@ -204,12 +162,6 @@ impl Agreed {
     }
 }
 
-/// Whether a member has this name, or is at this address.
-pub(super) fn is_of(member: &Member, name: &str, address: &str) -> bool {
-    let named = !name.is_empty() && member.name == name;
-    named || member.peer_urls.iter().any(|url| same_address(url, address))
-}
-
 /// The command that begins anew without hosts that are gone.
 pub(super) fn restore_without(gone: &[&str]) -> String {
     let mut command = "k8s-cluster etcd restore --from SNAPSHOT".to_owned();
@@ -218,16 +170,6 @@ pub(super) fn restore_without(gone: &[&str]) -> String {
         command.push_str(name);
     }
     command
-}
-
-/// A member for a sentence.
-pub(super) fn called(member: &Member) -> String {
-    let url = member.peer_urls.first().map_or("no URL", String::as_str);
-    if member.name.is_empty() {
-        format!("{url}, that never started")
-    } else {
-        format!("{} ({url})", member.name)
-    }
 }
 
 impl Situation {

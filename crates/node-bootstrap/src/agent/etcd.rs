@@ -169,7 +169,7 @@ impl Work<'_> {
             }
             EtcdRequest::Remove { id, decided_on } => self.remove(id, decided_on)?,
             EtcdRequest::Promote { id, decided_on, limit } => {
-                self.promote(id, decided_on, *limit)?
+                self.promote(id, decided_on, *limit)?;
             }
             EtcdRequest::HandOver { to } => self.hand_over(to)?,
             EtcdRequest::Park => self.park()?,

@@ -57,13 +57,14 @@ impl Work<'_> {
         let Some(member) = rules::by_id(&members, id) else { return Ok(()) };
         let voters = members.iter().filter(|member| !member.learner).count();
         if !member.learner && voters == 1 {
-            return Err(Trouble::Refused(
-                rules::Refusal::Last(rules::called(member).to_owned()).to_string(),
-            ));
+            return Err(Trouble::Refused(rules::Refusal::Last(rules::called(member)).to_string()));
         }
         same(&members, decided_on)?;
-        let name = rules::called(member).to_owned();
-        self.tell(EventKind::Begun, format!("taking member {name} ({id}) out of the cluster"));
+        let name = rules::called(member);
+        self.tell(
+            EventKind::Begun,
+            format!("taking member {name}, number {id}, out of the cluster"),
+        );
         let what = format!("etcd takes member {name} out");
         let mut tries = 0;
         let removed = self.wait(&what, REMOVAL, |_| {
@@ -85,7 +86,7 @@ impl Work<'_> {
             }
             other => other?,
         }
-        self.changed(format!("member {name} ({id}) is out of the cluster"));
+        self.changed(format!("member {name}, number {id}, is out of the cluster"));
         Ok(())
     }
 
@@ -171,7 +172,7 @@ impl Work<'_> {
         if next.id == view.member {
             return Err(Trouble::Refused(format!("member {to} is the one that leads now")));
         }
-        let name = rules::called(next).to_owned();
+        let name = rules::called(next);
         match api.move_leader(to) {
             Ok(()) => {}
             // It may have lost its lead on its own.
@@ -182,7 +183,7 @@ impl Work<'_> {
                 }
             }
         }
-        self.changed(format!("member {name} ({to}) leads"));
+        self.changed(format!("member {name}, number {to}, leads"));
         Ok(())
     }
 }
@@ -225,8 +226,9 @@ fn waiting(members: &[Member], peer_url: &str) -> Result<Option<String>, Trouble
     match rules::by_peer_url(members, peer_url) {
         Some(member) if member.name.is_empty() => Ok(Some(member.id.clone())),
         Some(member) => Err(Trouble::Refused(format!(
-            "{peer_url} is member {} ({}) already, and it has started before; take it out of the cluster first",
-            member.name, member.id
+            "{peer_url} is member {} already, number {}, and it has started before; take it out of the cluster first",
+            rules::called(member),
+            member.id
         ))),
         None => Ok(None),
     }

@@ -525,7 +525,7 @@ fn members_that_are_others_than_those_that_were_decided_on_are_not_changed() {
     // Two desks have looked, and one of them was quicker.
     assert_eq!(changes(&a, &cluster, &remove(&cluster, &c_id)), 1);
     let stale = EtcdRequest::Remove { id: b_id, decided_on: old.clone() };
-    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a; b: run it again");
+    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a (https://10.10.0.1:2380); b (https://10.10.0.11:2380): run it again");
     let stale =
         EtcdRequest::AddLearner { peer_url: peer("c"), decided_on: old.clone(), limit: LIMIT };
     assert!(refusal(&a, &cluster, &stale).contains("run it again"));
@@ -537,7 +537,7 @@ fn members_that_are_others_than_those_that_were_decided_on_are_not_changed() {
     let before = votes(&cluster);
     let Ok(Answer::Member(id)) = asked(&a, &cluster, &add(&cluster, "c")) else { panic!() };
     let stale = EtcdRequest::Promote { id, decided_on: before, limit: LIMIT };
-    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a; b; https://10.10.0.111:2380, a learner: run it again");
+    insta::assert_snapshot!(refusal(&a, &cluster, &stale), @"the members of etcd have changed since this was decided; now they are a (https://10.10.0.1:2380); b (https://10.10.0.11:2380); https://10.10.0.111:2380, that never started, a learner: run it again");
 }
 
 /// Dies at every change of a request, in every way; then the same request again leads to where it leads without a death.
