@@ -1,6 +1,6 @@
 //! Starting all members again from a snapshot, when too few are left to agree.
 
-use etcd::rules::called;
+use etcd::rules::{called, quorum};
 use node_bootstrap::agent::{ClusterState, EtcdHere, EtcdRequest, ManifestPlace};
 
 use super::mend::{self, Mend, able, park, put_data_away};
@@ -112,6 +112,18 @@ fn usable<'a>(
     Err(format!("{why}. If it is gone for good, leave it out: `{}`", restore_without(&out)))
 }
 
+/// That members run which nobody reaches from here: those that answer have a quorum only with them.
+fn others_vote(situation: &Situation) -> Option<String> {
+    let Standing::Agreed(agreed) = situation.standing() else { return None };
+    let (healthy, voters) = (agreed.healthy.len(), agreed.voters().count());
+    (healthy < quorum(voters)).then(|| {
+        format!(
+            "{healthy} of {voters} voting members of etcd answer, and have a quorum all the same: others run where nobody reaches them from here. They \
+             are not gone, and would go on as another cluster: switch their hosts off first"
+        )
+    })
+}
+
 /// Why a host is not to be left out.
 fn is_there(situation: &Situation, name: &str) -> Option<String> {
     let Some(host) = situation.host(name) else {
@@ -135,6 +147,12 @@ pub(super) fn next(order: &Restore<'_>, situation: &Situation, deeds: &Deeds) ->
         return Next::Refuse("no host is named that shall have a member".to_owned());
     }
     if let Some(why) = order.without.iter().find_map(|name| is_there(situation, name)) {
+        return Next::Refuse(why);
+    }
+    if !order.without.is_empty()
+        && !deeds.restoring()
+        && let Some(why) = others_vote(situation)
+    {
         return Next::Refuse(why);
     }
     let mut hosts = Vec::new();

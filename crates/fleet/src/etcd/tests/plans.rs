@@ -287,6 +287,17 @@ fn who_answers_is_not_left_out_unless_nothing_is_there() {
 }
 
 #[test]
+fn hosts_whose_members_still_vote_are_not_left_out_whatever_is_forced() {
+    let mut goal = restore(&[0], true);
+    if let Goal::Restore { without, .. } = &mut goal {
+        *without = ["m1", "m2"].map(str::to_owned).to_vec();
+    }
+    // Nobody reaches them from here, and the one that answers has a quorum with them.
+    assert_snapshot!(refused(&goal, &[Well, Unreachable, Unreachable]), @"1 of 3 voting members of etcd answer, and have a quorum all the same: others run where nobody reaches them from here. They are not gone, and would go on as another cluster: switch their hosts off first");
+    assert_eq!(plan(&goal, &situation(&[Well, Gone, Gone], 0)).end, End::Done);
+}
+
+#[test]
 fn a_cluster_that_can_write_is_not_restored_unless_forced() {
     assert_snapshot!(refused(&restore(&[0, 1, 2], false), &[Well, Dead, Well]), @"2 of 3 voting members of etcd are healthy, and can write: mend the others instead: m1. --force gives up what was written after the snapshot");
     let forced = plan(&restore(&[0, 1, 2], true), &situation(&[Well, Dead, Well], 0));
