@@ -132,8 +132,8 @@ proptest! {
     fn disabling_is_idempotent_complete_and_leaves_others(
         format in prop::sample::select(vec![Format::OneLine, Format::Deb822, Format::Yum]),
         parts in prop::collection::vec(
-            "(\\[[ab]\\]\n|Types: deb\n|URIs: https?://(apt.kubernetes.io|x.example)/\n|baseurl=http://(yum.kubernetes.io|x.example)/\n|\
-             deb http://(apt.kubernetes.io|x.example)/ s m\n|[Ee]nabled: (yes|no)\n|enabled=[01]\n|#x\n|\n)", 0..10),
+            "(\\[[ab]\\]\n|Types: deb\n|URIs: https?://(apt\\.kubernetes\\.io|x\\.example)/\n|baseurl=http://(yum\\.kubernetes\\.io|x\\.example)/\n|\
+             deb http://(apt\\.kubernetes\\.io|x\\.example)/ s m\n|[Ee]nabled: (yes|no)\n|enabled=[01]\n|#x\n|\n)", 0..10),
     ) {
         let text = parts.concat();
         let once = disable(format, &text, &STALE_HOSTS);
