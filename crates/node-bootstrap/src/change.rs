@@ -19,6 +19,7 @@ pub use unit::Enablement;
 use crate::data::distribution::PackageManager;
 use crate::edit::{Edit, EditError};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, sha256, shown};
+use crate::listening;
 use crate::secret::Secret;
 use crate::text::{kernel_command_line, mounts, swaps, sysctl};
 
@@ -218,6 +219,13 @@ pub enum Poke {
     Restart(String),
     /// A program, such as `exportfs -ra`.
     Program(Vec<String>),
+    /// Nothing is changed: what a unit serves is waited for, as one that reads its files again may fail without anybody being told.
+    Listens {
+        /// The unit.
+        unit: String,
+        /// The port of TCP.
+        port: u16,
+    },
 }
 
 /// What a change touches, as it is at one moment.
@@ -762,6 +770,7 @@ impl Poke {
             Self::DaemonReload => vec!["systemctl".into(), "daemon-reload".into()],
             Self::Restart(unit) => vec!["systemctl".into(), "restart".into(), unit.clone()],
             Self::Program(argv) => argv.clone(),
+            Self::Listens { unit, port } => return listening::wait(host, unit, *port),
         };
         host.check(&Command::new(argv).within(ACT)).map(|_| ())
     }
@@ -776,6 +785,8 @@ impl Poke {
                 let again = Command::new(["systemctl", "try-restart", unit.as_str()]);
                 host.check(&again.within(ACT)).map(|_| ())
             }
+            // What served it may be gone.
+            Self::Listens { .. } => Ok(()),
             other => other.make(host),
         }
     }
@@ -787,6 +798,7 @@ impl fmt::Display for Poke {
             Self::DaemonReload => f.write_str("have systemd read its units"),
             Self::Restart(unit) => write!(f, "restart {unit}"),
             Self::Program(argv) => write!(f, "run {}", shown(argv)),
+            Self::Listens { unit, port } => write!(f, "wait for {unit} to listen on port {port}"),
         }
     }
 }

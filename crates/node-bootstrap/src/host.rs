@@ -208,6 +208,18 @@ pub enum HostError {
         /// How long it was given.
         deadline: Duration,
     },
+    /// A unit does not serve what it should.
+    #[error(
+        "{unit} does not listen on port {port} after {seconds} s: `journalctl -u {unit}` says why"
+    )]
+    Silent {
+        /// The unit.
+        unit: String,
+        /// The port of TCP.
+        port: u16,
+        /// How long it was waited for.
+        seconds: u32,
+    },
     /// A program failed.
     #[error("`{command}` ended with {}{}", code_shown(*code), said(stderr))]
     Failed {

@@ -18,6 +18,7 @@ pub mod fetch;
 pub mod host;
 pub mod journal;
 pub mod kubeadm;
+mod listening;
 pub mod local;
 pub mod plan;
 pub mod reset;

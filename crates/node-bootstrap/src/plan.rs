@@ -284,6 +284,14 @@ impl<'h> Planning<'h> {
         Ok(self.entry(path)?.is_some())
     }
 
+    /// Whether somebody listens on this port of TCP now.
+    ///
+    /// # Errors
+    /// If that cannot be learned.
+    pub fn is_served(&self, port: u16) -> Result<bool, HostError> {
+        crate::listening::is_served(self.host, port)
+    }
+
     /// The static pods that a run which was killed has ended.
     pub(crate) fn ended(&self) -> Result<Vec<&'static str>, HostError> {
         crate::static_pod::ended(self.host)

@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use super::look::Looker;
 use super::{Findings, Looked, Outcome, Purpose, Verdict, fail, pass, skip, warn};
 use crate::data::preflight;
-use crate::host::HostError;
+use crate::listening;
 use crate::spec::{ExternalEtcd, Minor};
-use crate::text::ports;
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
 const KUBELET: u16 = 10250;
@@ -81,7 +80,7 @@ fn add_ports(looker: &Looker<'_>, found: &mut Findings) {
     if looker.has_etcd() {
         wanted.extend([2379, 2380]);
     }
-    let taken = if looker.facts.live { listening(looker).map(Some) } else { Ok(None) };
+    let taken = if looker.facts.live { listening::all(looker.host).map(Some) } else { Ok(None) };
     for port in wanted {
         let outcome = match &taken {
             Ok(None) => Ok(skip("the host does not run")),
@@ -90,14 +89,6 @@ fn add_ports(looker: &Looker<'_>, found: &mut Findings) {
         };
         found.add(format!("Port-{port}"), outcome);
     }
-}
-
-fn listening(looker: &Looker<'_>) -> Result<BTreeSet<SocketAddr>, HostError> {
-    let mut taken = BTreeSet::new();
-    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        taken.extend(ports::listening(&looker.text(path)?));
-    }
-    Ok(taken)
 }
 
 fn port_free(port: u16, taken: &BTreeSet<SocketAddr>) -> Outcome {

@@ -2,8 +2,27 @@
 
 use super::World;
 use super::programs::{failed, said};
-use crate::host::Output;
+use crate::host::{Entry, Kind, Meta, Output};
 use crate::text::firewall::parse;
+
+pub(super) const HAPROXY: &str = "haproxy.service";
+/// Who listens.
+pub(super) const SOCKETS: &str = "/proc/net/tcp";
+
+/// haproxy reads its file and listens on the port that stands there.
+pub(super) fn serve(world: &mut World) {
+    let file = world.files.get("/etc/haproxy/haproxy.cfg").map(|entry| &entry.kind);
+    let Some(Kind::File(content)) = file else { return };
+    let text = String::from_utf8_lossy(content);
+    let bind = text.lines().find_map(|line| line.trim().strip_prefix("bind "));
+    let port = bind
+        .and_then(|bind| bind.split_whitespace().next()?.rsplit_once(':')?.1.parse::<u16>().ok());
+    let Some(port) = port else { return };
+    let listens =
+        format!("  sl  local_address rem_address   st\n 0: 00000000:{port:04X} 00000000:0000 0A\n");
+    let entry = Entry { kind: Kind::File(listens.into_bytes()), meta: Meta::root(0o444) };
+    world.files.insert(SOCKETS.to_owned(), entry);
+}
 
 /// What a program does and says; `None` where it is none of these.
 pub(super) fn run(world: &mut World, argv: &[&str], stdin: &str) -> Option<Output> {

@@ -1,5 +1,6 @@
 //! Programs of a host in memory, as far as this crate calls them.
 
+use super::network::{self, HAPROXY, SOCKETS};
 use super::{FakePackage, FakeUnit, World};
 use crate::change::Wanted;
 use crate::host::{Entry, Kind, Meta, Output};
@@ -226,7 +227,12 @@ fn systemctl(world: &mut World, live: bool, argv: &[&str]) -> Option<Output> {
             }
             None => {}
         },
-        "start" | "restart" if live => unit.active = true,
+        "start" | "restart" | "try-reload-or-restart" if live => {
+            unit.active = true;
+            if name == HAPROXY {
+                network::serve(world);
+            }
+        }
         "stop" if live => unit.active = false,
         _ => {}
     }
@@ -372,6 +378,9 @@ fn remove(world: &mut World, name: &str) {
     for package in gone {
         for unit in &package.units {
             world.units.remove(unit);
+            if unit == HAPROXY {
+                world.files.remove(SOCKETS);
+            }
         }
         for (path, _) in &package.files {
             world.files.remove(path);

@@ -39,9 +39,15 @@ impl Step for Haproxy {
         selinux(planning)?;
         planning.write(FILE, Edit::Content(text), Some(0o644))?;
         planning.want_unit(UNIT, Some(Enablement::Enabled), Some(true))?;
+        let port = wish.bind;
+        let listens = Poke::Listens { unit: UNIT.to_owned(), port };
         if planning.text(FILE)? != before {
             let argv = ["systemctl", "try-reload-or-restart", UNIT];
             planning.poke(Poke::Program(argv.map(str::to_owned).to_vec()));
+            planning.poke(listens);
+        } else if planning.is_live() && !planning.is_served(port)? {
+            planning.poke(Poke::Restart(UNIT.to_owned()));
+            planning.poke(listens);
         }
         Ok(())
     }
@@ -118,6 +124,7 @@ mod tests {
         write /etc/haproxy/haproxy.cfg (mode 0644)
         enable and start haproxy.service
         run systemctl try-reload-or-restart haproxy.service
+        wait for haproxy.service to listen on port 6443
         ");
         assert!(done.contains("server n0 10.0.0.1:6443"), "{done}");
     }
@@ -143,7 +150,25 @@ mod tests {
         write /etc/haproxy/haproxy.cfg (mode 0644)
           +    server n1 10.0.0.2:6443
         run systemctl try-reload-or-restart haproxy.service
+        wait for haproxy.service to listen on port 6443
         ");
+    }
+
+    #[test]
+    fn one_that_runs_and_does_not_listen_is_started_again() {
+        let host = with_package(debian());
+        let wish = node(&["10.0.0.1"]);
+        carry_out(&host, &plan_of(&host, &wish, &Haproxy));
+        assert!(plan_of(&host, &wish, &Haproxy).is_empty());
+        // As one is that could not load its file when it was told to read it again.
+        host.set("/proc/net/tcp", "");
+        let plan = plan_of(&host, &wish, &Haproxy);
+        insta::assert_snapshot!(shown(&plan), @r"
+        restart haproxy.service
+        wait for haproxy.service to listen on port 6443
+        ");
+        carry_out(&host, &plan);
+        assert!(plan_of(&host, &wish, &Haproxy).is_empty());
     }
 
     #[test]
@@ -152,6 +177,6 @@ mod tests {
         carry_out(&host, &plan_of(&host, &node(&["10.0.0.1"]), &Haproxy));
         let plan = plan_of(&host, &node(&["10.0.0.1", "broken.example.org"]), &Haproxy);
         assert!(plan.is_empty());
-        insta::assert_snapshot!(shown(&plan), @"refused: haproxy does not take the file that is made for it: [ALERT] parsing [/dev/stdin:36]: broken");
+        insta::assert_snapshot!(shown(&plan), @"refused: haproxy does not take the file that is made for it: [ALERT] parsing [/dev/stdin:35]: broken");
     }
 }

@@ -7,14 +7,14 @@ use crate::spec::Haproxy;
 
 /// What all such files have. `httpchk` is spoken within TLS, so that a server that is not ready gets no connections. Watches
 /// may be silent for long: the API server ends each after an hour at most, so four hours cut none. What is dead is found
-/// by the kernel's keep-alive, and by the checks.
+/// by the kernel's keep-alive, and by the checks. How many connections it takes is left to haproxy: what the limit of open files allows. A
+/// number above that would keep it from starting, and no check of the file tells.
 const HEAD: &str = "\
 # Written by node-prep; it is replaced as a whole.
 global
     log /dev/log local0
     user haproxy
     group haproxy
-    maxconn 20000
 
 defaults
     log global
