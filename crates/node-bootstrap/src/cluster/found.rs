@@ -113,15 +113,19 @@ fn init_state(
             return Ok(State::Whole);
         }
         let nodes = planning.look(&kubectl(&["get", "nodes", "-o", "name"]))?;
-        return Ok(if nodes.is_ok() && nodes.stdout.lines().count() <= 1 {
-            State::Half
+        // Its administrator gets his rights before there is anything by which another host could join.
+        let is_early = !nodes.is_ok() && nodes.stderr.contains("(Forbidden)");
+        let why = if is_early || nodes.is_ok() && nodes.stdout.lines().count() <= 1 {
+            return Ok(State::Half);
+        } else if nodes.is_ok() {
+            "yet other hosts have joined"
         } else {
-            State::Doubtful(
-                "`kubeadm init` did not end here, and yet other hosts have joined; look at it with kubectl, and have \
-                 `node-prep reset` take it away if it is not needed"
-                    .to_owned(),
-            )
-        });
+            "the API server does not tell its nodes"
+        };
+        return Ok(State::Doubtful(format!(
+            "`kubeadm init` did not end here, and {why}; look at it with kubectl, and have `node-prep reset` take it away if it \
+             is not needed"
+        )));
     }
     // Its last but one phase has the kubelet use certificates that are renewed. From there on it may be in use.
     let is_final = kubelet.is_some_and(|text| !text.contains("client-certificate-data"));
@@ -150,7 +154,11 @@ fn join_state(
         return Ok(State::Whole);
     }
     if !answers {
-        return Ok(State::Half);
+        return Ok(State::Doubtful(
+            "`kubeadm join` came near its end here, and the API of its cluster does not answer, so nobody can say whether it is a \
+             control plane now; mend that first, or have `node-prep reset` take it away if it is not needed"
+                .to_owned(),
+        ));
     }
     // The last thing that it does is to give the node this label.
     let label = "--selector=node-role.kubernetes.io/control-plane";

@@ -13,7 +13,7 @@ use node_bootstrap::cluster::{
 use node_bootstrap::facts::Facts;
 use node_bootstrap::fake::{AUTHORITY, Death, FakeCluster, FakeHost, FakeNode};
 use node_bootstrap::fetch::Fetched;
-use node_bootstrap::host::{Entry, Host, Kind, Meta, sha256};
+use node_bootstrap::host::{Entry, Host, Kind, Meta, Output, sha256};
 use node_bootstrap::journal::Journal;
 use node_bootstrap::kubeadm::ca_hash;
 use node_bootstrap::plan::{Plan, Step, plan_with};
@@ -378,12 +378,45 @@ fn what_may_be_in_use_is_never_taken_away() {
     });
     host.api().with(|api| api.nodes.insert("n2".to_owned(), FakeNode::default()));
     insta::assert_snapshot!(refusal(&init_plan(&host, &node())), @r"`kubeadm init` did not end here, and yet other hosts have joined; look at it with kubectl, and have `node-prep reset` take it away if it is not needed");
+    // Whether they have is not told; where its own administrator has no rights yet, they cannot have.
+    let asked_for_nodes = |stderr: &str| {
+        let argv = [
+            "kubectl",
+            "--kubeconfig",
+            ADMIN,
+            "--request-timeout=10s",
+            "get",
+            "nodes",
+            "-o",
+            "name",
+        ];
+        let said = Output { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() };
+        host.with(|world| world.answers = vec![(argv.map(str::to_owned).to_vec(), said)]);
+    };
+    asked_for_nodes("Unable to connect to the server: net/http: TLS handshake timeout\n");
+    insta::assert_snapshot!(refusal(&init_plan(&host, &node())), @r"`kubeadm init` did not end here, and the API server does not tell its nodes; look at it with kubectl, and have `node-prep reset` take it away if it is not needed");
+    asked_for_nodes(
+        "Error from server (Forbidden): nodes is forbidden: User \"kubernetes-admin\" cannot list resource \"nodes\"\n",
+    );
+    assert!(shown(&init_plan(&host, &node())).contains("kubeadm reset"));
+    host.with(|world| world.answers.clear());
     // Nobody has.
     host.api().with(|api| api.nodes.remove("n2"));
     assert!(shown(&init_plan(&host, &node())).contains("kubeadm reset"));
     // kubeadm itself goes on.
     host.set("/proc/4711/comm", "kubeadm\n");
     insta::assert_snapshot!(refusal(&init_plan(&host, &node())), @r"kubeadm still runs (process 4711); wait for its end");
+}
+
+#[test]
+fn a_control_plane_that_joined_is_not_taken_for_a_half_where_nobody_answers() {
+    let host = host();
+    let certificate_key = Some("07".repeat(32).parse().unwrap());
+    let invitation = Invitation { certificate_key, ..invitation() };
+    carry_out(&host, &join_plan(&host, &node(), &invitation)).unwrap();
+    host.set(UNFINISHED, "join\n");
+    host.with(|world| world.cluster.as_mut().unwrap().answers = false);
+    insta::assert_snapshot!(refusal(&join_plan(&host, &node(), &invitation)), @r"`kubeadm join` came near its end here, and the API of its cluster does not answer, so nobody can say whether it is a control plane now; mend that first, or have `node-prep reset` take it away if it is not needed");
 }
 
 #[test]
