@@ -219,7 +219,7 @@ pub fn verify(
 }
 
 /// Whether a program is in a folder of programs.
-fn has_program(host: &dyn Host, name: &str) -> Result<bool, HostError> {
+pub(crate) fn has_program(host: &dyn Host, name: &str) -> Result<bool, HostError> {
     for folder in ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"] {
         if host.list(folder)?.iter().any(|there| there == name) {
             return Ok(true);
@@ -248,8 +248,10 @@ fn programs(host: &dyn Host, plan: &mut ResetPlan) -> Result<(), HostError> {
     Ok(())
 }
 
-/// The socket of the runtime whose pods are Kubernetes' own.
-const SOCKETS: [&str; 2] = ["/run/containerd/containerd.sock", "/run/crio/crio.sock"];
+/// The socket of containerd.
+pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
+/// The sockets of runtimes whose pods are Kubernetes' own.
+const SOCKETS: [&str; 2] = [CONTAINERD, "/run/crio/crio.sock"];
 
 /// `crictl` with these arguments, for the runtime that is there; `None` where it or the runtime is not.
 pub(crate) fn crictl(host: &dyn Host, arguments: &[&str]) -> Result<Option<Command>, HostError> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::cluster::ADMIN;
 use crate::host::{Command, Entry, Host, HostError, Kind, Meta, folder_of};
-use crate::reset::crictl;
+use crate::reset::{CONTAINERD, crictl, has_program};
 use crate::text::manifest::Program;
 
 /// Where the kubelet looks for manifests.
@@ -36,7 +36,7 @@ pub enum StaticPodError {
     Host(#[from] HostError),
     /// Nobody can say what runs.
     #[error(
-        "what runs cannot be seen: crictl or the socket of the runtime is missing; install cri-tools, and start containerd"
+        "what runs cannot be seen: start containerd, or install cri-tools where another runtime is used"
     )]
     NoRuntime,
     /// The runtime says something else than is expected.
@@ -233,11 +233,32 @@ pub fn running(host: &dyn Host, name: &str) -> Result<Vec<String>, StaticPodErro
     let namespace = "io.kubernetes.pod.namespace=kube-system";
     let words =
         ["ps", "--state", "Running", "--label", &container, "--label", namespace, "-o", "json"];
-    let command = crictl(host, &words)?.ok_or(StaticPodError::NoRuntime)?;
+    let Some(command) = crictl(host, &words)? else {
+        return by_containerd(host, name)?.ok_or(StaticPodError::NoRuntime);
+    };
     let said = host.check(&command)?;
     let list: List = serde_json::from_str(&said)
         .map_err(|_| StaticPodError::Answer { command: command.to_string() })?;
     Ok(list.containers.into_iter().map(|container| container.id).collect())
+}
+
+/// The same, as containerd's own client tells: not every host has `crictl` any more. `None` where there is no containerd.
+fn by_containerd(host: &dyn Host, name: &str) -> Result<Option<Vec<String>>, HostError> {
+    if !has_program(host, "ctr")? || host.entry(CONTAINERD)?.is_none() {
+        return Ok(None);
+    }
+    let ctr = ["ctr", "-n", "k8s.io"].into_iter();
+    let of_pod = format!(
+        "labels.\"io.kubernetes.container.name\"=={name},labels.\"io.kubernetes.pod.namespace\"==kube-system"
+    );
+    let containers = ctr.clone().chain(["containers", "ls", "-q", &of_pod]);
+    let all = host.check(&Command::new(containers))?;
+    let tasks = host.check(&Command::new(ctr.chain(["tasks", "ls"])))?;
+    // `TASK  PID  STATUS`
+    let is_running = |id: &str| {
+        tasks.lines().any(|line| matches!(line.split_whitespace().collect::<Vec<_>>()[..], [task, _, "RUNNING"] if task == id))
+    };
+    Ok(Some(all.lines().map(str::trim).filter(|id| is_running(id)).map(str::to_owned).collect()))
 }
 
 /// Waits until no container of a static pod runs.
@@ -395,6 +416,23 @@ mod tests {
         assert_eq!(url.as_deref(), Some("https://[fd00::2]:6443"));
         assert_eq!(of("--secure-port=7443"), None);
         assert_eq!(own_server("kind: Pod\n"), None);
+    }
+
+    #[test]
+    fn containers_are_seen_where_there_is_no_crictl() {
+        let host = host();
+        host.set("/usr/bin/ctr", "");
+        assert!(matches!(running(&host, "etcd"), Err(StaticPodError::NoRuntime)));
+        host.set(CONTAINERD, "");
+        host.answer(&["ctr", "-n", "k8s.io", "containers", "ls", "-q"], 0, "a1\nb2\n");
+        let tasks = "TASK    PID     STATUS    \na1    10    STOPPED\nb2    11    RUNNING\nc3    12    RUNNING\n";
+        host.answer(&["ctr", "-n", "k8s.io", "tasks", "ls"], 0, tasks);
+        host.calls();
+        assert_eq!(running(&host, "etcd").unwrap(), ["b2"]);
+        insta::assert_snapshot!(host.calls().join("\n"), @r#"
+        ctr -n k8s.io containers ls -q 'labels."io.kubernetes.container.name"==etcd,labels."io.kubernetes.pod.namespace"==kube-system'
+        ctr -n k8s.io tasks ls
+        "#);
     }
 
     #[test]
