@@ -46,7 +46,9 @@ impl Step for Haproxy {
             planning.poke(Poke::Program(argv.map(str::to_owned).to_vec()));
             planning.poke(listens);
         } else if planning.is_live() && !planning.is_served(port)? {
-            planning.poke(Poke::Restart(UNIT.to_owned()));
+            if !planning.has_changes() {
+                planning.poke(Poke::Restart(UNIT.to_owned()));
+            }
             planning.poke(listens);
         }
         Ok(())
@@ -169,6 +171,12 @@ mod tests {
         ");
         carry_out(&host, &plan);
         assert!(plan_of(&host, &wish, &Haproxy).is_empty());
+        host.set_unit(UNIT, "enabled", false);
+        host.set("/proc/net/tcp", "");
+        insta::assert_snapshot!(shown(&plan_of(&host, &wish, &Haproxy)), @r"
+        start haproxy.service
+        wait for haproxy.service to listen on port 6443
+        ");
     }
 
     #[test]
