@@ -1,5 +1,6 @@
 //! The members that the API server of this host knows.
 
+use super::local::Local;
 use super::{Trouble, Work};
 use crate::agent::EventKind;
 use crate::host::{Host, HostError};
@@ -17,6 +18,12 @@ pub(super) fn servers(host: &dyn Host) -> Result<Vec<String>, HostError> {
 
 fn is_loopback(url: &str) -> bool {
     ["//127.", "//localhost:", "//[::1]:"].iter().any(|host| url.contains(host))
+}
+
+/// Whether the API server of this host knows the member of this host and no other.
+pub(super) fn has_no_other(host: &dyn Host, local: &Local) -> Result<bool, HostError> {
+    let own = local.program.list("advertise-client-urls");
+    Ok(matches!(&servers(host)?[..], [one] if is_loopback(one) || own.contains(one)))
 }
 
 /// What it shall know; `None` where that is what it knows. One that knows only the member on its own host keeps that.

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::api_server::has_no_other;
 use super::local::{self, Local};
 use super::{POD, Trouble, Work};
 use crate::agent::{ClusterState, EventKind, ManifestPlace};
 use crate::host::{ACT, Command, Entry, Host, HostError, Kind, Meta, folder_of, name_of};
-use crate::static_pod::{self, PARKED, StaticPodError};
+use crate::static_pod::{self, API_SERVER, PARKED, StaticPodError};
 use crate::text::{manifest, mounts};
 
 /// How long a member may take to end: the kubelet gives it 30 s.
@@ -64,6 +65,12 @@ impl Work<'_> {
         if local.place == ManifestPlace::InPlace {
             static_pod::park(self.host, POD, PARKED)?;
             self.changed(format!("the manifest of etcd is parked at {PARKED}"));
+        }
+        // Without its member it only keeps whoever asks it waiting: the kubelet, too, which would start the member again later.
+        if has_no_other(self.host, &local)? && static_pod::park(self.host, API_SERVER, PARKED)? {
+            self.changed(
+                "the API server, which has no other member, is down until this one starts",
+            );
         }
         let what = format!("member {} of this host has ended", local.name);
         self.wait(&what, END, |work| {
@@ -176,6 +183,10 @@ impl Work<'_> {
             let Some(entry) = self.host.entry(&at)? else { return Err(Trouble::Stopped) };
             self.host.put(&at, &Entry { kind: Kind::File(text.into_bytes()), ..entry })?;
             self.changed(format!("{at}: the members are {members}, the cluster is {state}"));
+        }
+        // The member last: where this is cut short it is started again.
+        if static_pod::put_back(self.host, API_SERVER, PARKED)? {
+            self.changed("the manifest of the API server is in place");
         }
         if static_pod::put_back(self.host, POD, PARKED)? {
             self.changed("the manifest of etcd is in place");

@@ -280,6 +280,34 @@ fn op_b6_07_data_stay_until_the_member_is_parked_and_has_ended() {
 }
 
 #[test]
+fn an_api_server_without_another_member_is_down_with_its_own() {
+    const PARKED: &str = "/etc/kubernetes/node-prep/parked/kube-apiserver.yaml";
+    let api_server = |servers: &str| {
+        format!(
+            "spec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --etcd-servers={servers}\n"
+        )
+    };
+    let (cluster, [_, _, c]) = three();
+    let text = api_server("https://127.0.0.1:2379");
+    c.set(API_SERVER, &text);
+    changes(&c, &cluster, &EtcdRequest::Park);
+    assert_eq!(
+        (c.text(API_SERVER).unwrap(), c.text(PARKED).unwrap().as_ref()),
+        (None, Some(&text))
+    );
+    changes(&c, &cluster, &start(ClusterState::Existing));
+    assert_eq!(
+        (c.text(API_SERVER).unwrap().as_ref(), c.text(PARKED).unwrap()),
+        (Some(&text), None)
+    );
+    // One that knows others goes on with them.
+    let text = api_server("https://10.10.0.1:2379,https://10.10.0.2:2379,https://10.10.0.3:2379");
+    c.set(API_SERVER, &text);
+    changes(&c, &cluster, &EtcdRequest::Park);
+    assert_eq!(c.text(API_SERVER).unwrap(), Some(text));
+}
+
+#[test]
 fn a_disk_of_its_own_stays_where_it_is_mounted() {
     let (cluster, [_, _, c]) = three();
     c.set("/proc/self/mounts", "/dev/vda1 / ext4 rw 0 0\n/dev/vdb /srv/disk/data ext4 rw 0 0\n");
