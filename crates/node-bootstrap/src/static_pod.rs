@@ -16,8 +16,8 @@ use crate::text::manifest::Program;
 pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
 /// Where a manifest is for the moment in which its pod is started again. What is there was left by a run that was killed.
 pub const RESTARTING: &str = "/etc/kubernetes/node-prep/restarting";
-/// Where the manifest of a member of etcd is that is to be down. Former versions had that of the API server there while it
-/// was started again.
+/// Where the manifest of a member of etcd is that is to be down, and with it that of an API server that knows no other member.
+/// Former versions had that of the API server there while it was started again.
 pub const PARKED: &str = "/etc/kubernetes/node-prep/parked";
 /// The API server.
 pub const API_SERVER: &str = "kube-apiserver";
@@ -135,11 +135,18 @@ pub fn text(host: &dyn Host, name: &str) -> Result<Option<String>, HostError> {
 pub fn ended(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
     let mut ended = Vec::new();
     for name in COMPONENTS {
-        if place(host, name)?.is_some_and(|path| path != manifest(name)) {
+        let is_away = place(host, name)?.is_some_and(|path| path != manifest(name));
+        if is_away && !(name == API_SERVER && is_down_with_its_member(host)?) {
             ended.push(name);
         }
     }
     Ok(ended)
+}
+
+/// Whether the API server is to be down, as its member is: whoever starts that one starts both.
+fn is_down_with_its_member(host: &dyn Host) -> Result<bool, HostError> {
+    let parked = |name: &str| host.entry(&format!("{PARKED}/{name}.yaml"));
+    Ok(parked(API_SERVER)?.is_some() && parked("etcd")?.is_some())
 }
 
 /// Whether a run that was killed has left something of a manifest, maybe a half.
@@ -148,7 +155,8 @@ pub fn ended(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
 /// If the host cannot be looked at.
 pub fn is_left(host: &dyn Host) -> Result<bool, HostError> {
     let is_its = |name: &String| name.contains(API_SERVER);
-    Ok(!host.list(RESTARTING)?.is_empty() || host.list(PARKED)?.iter().any(is_its))
+    Ok(!host.list(RESTARTING)?.is_empty()
+        || !is_down_with_its_member(host)? && host.list(PARKED)?.iter().any(is_its))
 }
 
 /// Puts back what a run that was killed has left. Answers what was started again.
@@ -159,7 +167,7 @@ pub fn mend(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
     let mut back = Vec::new();
     for name in COMPONENTS {
         let mut is_back = put_back(host, name, RESTARTING)?;
-        if name == API_SERVER {
+        if name == API_SERVER && !is_down_with_its_member(host)? {
             is_back |= put_back(host, name, PARKED)?;
         }
         if is_back {

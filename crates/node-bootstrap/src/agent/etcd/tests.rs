@@ -295,6 +295,9 @@ fn an_api_server_without_another_member_is_down_with_its_own() {
         (c.text(API_SERVER).unwrap(), c.text(PARKED).unwrap().as_ref()),
         (None, Some(&text))
     );
+    // It is no accident: nobody but who starts the member starts it.
+    assert_eq!(crate::static_pod::ended(&c).unwrap(), [""; 0]);
+    assert_eq!(crate::static_pod::mend(&c).unwrap(), [""; 0]);
     changes(&c, &cluster, &start(ClusterState::Existing));
     assert_eq!(
         (c.text(API_SERVER).unwrap().as_ref(), c.text(PARKED).unwrap()),
