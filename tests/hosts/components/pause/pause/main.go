@@ -8,6 +8,11 @@ import (
 )
 
 func main() {
+	// A preflight check of kubeadm runs this in a pod that has to come to its end.
+	if len(os.Args) > 1 && os.Args[1] == "-v" {
+		os.Stdout.WriteString("pause of the tests\n")
+		return
+	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
 	for received := range signals {
