@@ -189,6 +189,26 @@ pub(super) fn probe(host: &dyn Host, verb: Verb) -> Result<State, HostError> {
     Ok(State::Value((!found.is_empty()).then(|| found.join(" "))))
 }
 
+/// The check of `kubeadm upgrade apply`, before it changes anything, that has a pod come to its end within 15 s. Where etcd or the API
+/// server was started again a moment ago, as by a run that was cut short, the controllers have to lead anew first.
+const NOT_YET: &str = "[ERROR CreateJob]";
+/// How often that is tried, and the seconds in between.
+const TRIES: usize = 6;
+const BETWEEN: &str = "15";
+
+/// Runs `kubeadm upgrade`, and again where it only came too early.
+fn run_upgrade(host: &dyn Host, command: &Command) -> Result<(), HostError> {
+    for _ in 1..TRIES {
+        match host.check(command) {
+            Err(HostError::Failed { stderr, .. }) if stderr.contains(NOT_YET) => {
+                host.run(&Command::new(["sleep", BETWEEN]))?;
+            }
+            ran => return ran.map(drop),
+        }
+    }
+    host.check(command).map(drop)
+}
+
 /// `kubeadm upgrade` may be run again; until it has come to its end, the next run does.
 fn upgrade(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostError> {
     let head = document.expose().lines().next().unwrap_or_default();
@@ -200,7 +220,7 @@ fn upgrade(host: &dyn Host, verb: Verb, document: &Secret) -> Result<(), HostErr
     put(host, DOCUMENT, document.expose())?;
     // `--yes` is not taken beside `--config` by all versions: it asks, and reads the answer.
     let command = Command::new(verb.argv()).reading("y\n").within(INSTALL);
-    let ran = host.check(&command);
+    let ran = run_upgrade(host, &command);
     host.remove(DOCUMENT)?;
     ran?;
     put(host, UPGRADE, &format!("done {version}\n"))

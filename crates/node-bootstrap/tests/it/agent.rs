@@ -442,6 +442,22 @@ fn a_cluster_goes_to_the_next_minor_part_by_part_and_once() {
     assert_eq!(shown, [("n1", "1.36.0"), ("n2", "1.36.0")]);
 }
 
+#[test]
+fn an_upgrade_waits_for_controllers_that_have_to_lead_anew_and_not_forever() {
+    let api = SharedApi::default();
+    let n1 = first(&api);
+    done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm));
+    api.with(|api| api.slow_jobs = 100);
+    let failure = ask(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First)).unwrap_err();
+    assert!(failure.message.contains("CreateJob"), "{failure:?}");
+    let left = api.with(|api| std::mem::replace(&mut api.slow_jobs, 2));
+    assert!((90..100).contains(&left), "{left}");
+    assert_eq!(done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First)).changes, 1);
+    let calls = n1.calls();
+    let applied = calls.iter().filter(|call| call.starts_with("kubeadm upgrade apply"));
+    assert_eq!(applied.count(), 100 - left + 3);
+}
+
 /// What is left of an upgrade: the parts kubeadm, node and kubelet.
 fn left(host: &FakeHost, role: Role, version: &str) -> [bool; 3] {
     let left = survey(host, &versioned(role, version)).upgrade_left.unwrap();
