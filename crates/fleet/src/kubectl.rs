@@ -70,6 +70,24 @@ pub(crate) fn limit(action: &Action, wait: Duration) -> Duration {
         }
 }
 
+/// What is said of an API server that does not answer, or does not yet know who may do what: it was started again a moment ago.
+const NOT_YET: [&str; 6] = [
+    "connection refused",
+    "was refused - did you specify the right host or port",
+    "the server is currently unable to handle the request",
+    "TLS handshake timeout",
+    "etcdserver: ",
+    "unexpected EOF",
+];
+
+/// Whether an action may be tried again, because the API server did not answer. A drain has a deadline of its own.
+pub(crate) fn is_too_early(action: &Action, answer: &Answer) -> bool {
+    let Answer::Output { code, stderr, .. } = answer else { return false };
+    *code != Some(0)
+        && !matches!(action, Action::Drain(_) | Action::WaitReady { .. })
+        && NOT_YET.iter().any(|said| stderr.contains(said))
+}
+
 /// Whether kubectl did it; else what it said, and what helps.
 pub(crate) fn succeeded(action: &Action, answer: Answer) -> Result<(), ContactError> {
     let Answer::Output { code, stdout, stderr } = answer else {

@@ -24,7 +24,7 @@ pub use deploy::{deploy, prepare_hosts};
 pub use remove::{Remove, remove};
 pub use renew::renew;
 pub use repair::repair;
-pub use upgrade::upgrade;
+pub use upgrade::{coming_back, upgrade};
 
 /// The annotation of nodes that this program keeps new pods away from.
 pub const CORDONED: &str = "k8s-cluster/cordoned";

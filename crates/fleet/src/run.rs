@@ -281,7 +281,16 @@ impl Run<'_> {
             let mut tell = |event: &Event| {
                 self.work.watch.hear(&News::Event { host: &task.host, event });
             };
-            let answer = self.work.contact.call(&speaker, &request, limit + WORK, &mut tell)?;
+            let begun = Instant::now();
+            let answer = loop {
+                let answer = self.work.contact.call(&speaker, &request, limit + WORK, &mut tell)?;
+                let is_over = begun.elapsed() >= self.work.wait || self.work.watch.stopped();
+                // A kubelet that was started again may start the API server again, too.
+                if is_over || !kubectl::is_too_early(&task.action, &answer) {
+                    break answer;
+                }
+                thread::sleep(self.work.pace.pause);
+            };
             kubectl::succeeded(&task.action, answer)?;
         }
         Ok(())

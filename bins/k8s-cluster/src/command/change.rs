@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ::cli::{Exit, OutputFormat, confirmed, counted, is_broken_pipe, note, say};
 use anyhow::{Result, bail};
+use fleet::Watch as _;
 use fleet::etcd::Pace;
 use fleet::plan::{self, Clean, Plan, Remove};
 use fleet::run::{Outcome, Work, carry_out};
@@ -35,10 +37,27 @@ pub(crate) fn renew(asked: &cli::Desk, go: &Go) -> Result<Exit> {
 }
 
 pub(crate) fn upgrade(asked: &cli::Desk, drain: &plan::Drain, go: &Go) -> Result<Exit> {
-    let now = now();
-    change(asked, go, "upgrade", |desk, surveys| {
-        plan::upgrade(desk.seen(surveys), &desk.wishes, drain, &now)
-    })
+    let Some(desk) = Desk::open(asked)? else { return Ok(Exit::Invalid) };
+    let begun = Instant::now();
+    let mut surveys = desk.survey_all(WITH_NODES);
+    let mut told = false;
+    while !desk.teller.stopped() && begun.elapsed() < desk.wait {
+        let awaited = plan::coming_back(desk.seen(&surveys), &desk.wishes).join(", ");
+        if awaited.is_empty() {
+            break;
+        }
+        if !told {
+            let limit = desk.wait.as_secs();
+            note(&format!(
+                "no API server answers, and an upgrade has begun on {awaited}: waits up to {limit} s for one"
+            ));
+            told = true;
+        }
+        thread::sleep(Pace::default().pause);
+        surveys = desk.survey_all(WITH_NODES);
+    }
+    let plan = plan::upgrade(desk.seen(&surveys), &desk.wishes, drain, &now());
+    finish(&desk, &desk.inventory, &desk.wishes, &surveys, &plan, go, "upgrade")
 }
 
 pub(crate) fn add(asked: &cli::Desk, named: &Named, go: &Go) -> Result<Exit> {

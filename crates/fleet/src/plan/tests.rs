@@ -640,6 +640,23 @@ fn an_upgrade_that_was_cut_short_goes_on_where_it_was() {
 }
 
 #[test]
+fn an_upgrade_that_was_cut_short_waits_for_the_api_servers_that_it_has_started_again() {
+    let mut lab = Lab::made(CLUSTER);
+    let wishes = lab.wishes.clone();
+    assert_eq!(coming_back(lab.seen(), &wishes), Vec::<&str>::new());
+    for host in ["cp1", "cp2", "cp3"] {
+        lab.change(host, |survey| {
+            if let Standing::Node { answers, .. } = &mut survey.standing {
+                *answers = false;
+            }
+        });
+    }
+    lab.silence("cp2");
+    lab.change("cp3", |survey| survey.versions.kubeadm = Some("1.34.9".to_owned()));
+    assert_eq!(coming_back(lab.seen(), &wishes), ["cp1"]);
+}
+
+#[test]
 fn an_upgrade_never_goes_back_nor_over_a_minor_nor_past_a_node_that_is_not_ready() {
     let mut lab = Lab::made(CLUSTER);
     assert_snapshot!(lab.upgrade("1.34"), @r"

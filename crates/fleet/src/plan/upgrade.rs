@@ -129,6 +129,26 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
     plan.settled()
 }
 
+/// Where no API server answers: the control planes on which this upgrade has begun. kubeadm starts etcd and API servers again, and so
+/// does a new kubelet; a run that was cut short there leaves some that need a while to answer.
+#[must_use]
+pub fn coming_back<'s>(seen: Seen<'s>, wishes: &BTreeMap<String, Wish>) -> Vec<&'s str> {
+    if seen.speaker().is_some() || mendable(seen).is_some() {
+        return Vec::new();
+    }
+    let has_begun = |host: &&Host| {
+        let (Some(survey), Some(to)) =
+            (seen.of(&host.name), wishes.get(&host.name).and_then(version_of))
+        else {
+            return false;
+        };
+        let is_control_plane =
+            matches!(survey.standing, Standing::Node { control_plane: true, .. });
+        is_control_plane && State::of(survey).kubeadm.is_some_and(|kubeadm| fits(kubeadm, to))
+    };
+    seen.control_planes().filter(has_begun).map(|host| host.name.as_str()).collect()
+}
+
 /// What is installed on a host.
 #[derive(Debug, Clone, Copy)]
 struct State {
