@@ -31,6 +31,26 @@ pub struct Repositories {
     pub url: String,
 }
 
+/// Which minors of Kubernetes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Minors {
+    /// The one that all tests use.
+    Current,
+    /// That one and the one before, to upgrade from it.
+    Both,
+}
+
+impl Minors {
+    /// `tests/hosts/kubernetes` for these.
+    fn script(self) -> Command {
+        let mut script = script("kubernetes");
+        if self == Self::Both {
+            script.arg("--former");
+        }
+        script
+    }
+}
+
 /// A running host. It ends, and all it wrote is gone, when this is dropped.
 #[derive(Debug)]
 pub struct Host {
@@ -187,13 +207,12 @@ impl Hosts {
     /// When it cannot be made of its parts.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test cannot go on without it")]
-    pub fn kubernetes(&self, folder: &Path) -> Option<String> {
-        if let Err(reason) = said(script("kubernetes").arg("--made")) {
+    pub fn kubernetes(&self, minors: Minors, folder: &Path) -> Option<String> {
+        if let Err(reason) = said(minors.script().arg("--made")) {
             skipped(&this_test(), &reason);
             return None;
         }
-        said(script("kubernetes").arg("--repository").arg(folder))
-            .expect("a repository can be made");
+        said(minors.script().arg("--repository").arg(folder)).expect("a repository can be made");
         Some(said(script("serve").arg(folder)).expect("the repository can be served"))
     }
 
@@ -368,6 +387,16 @@ impl Host {
     #[expect(clippy::expect_used, reason = "a test cannot go on without them")]
     pub fn take_images(&self) {
         said(script("kubernetes").args(["--images", &self.name])).expect("the host takes images");
+    }
+
+    /// The same for both minors, with these images alone: `kube-proxy`, `pause`, ... None named is all of them.
+    ///
+    /// # Panics
+    /// When containerd does not take them.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without them")]
+    pub fn take_images_of_both(&self, images: &[&str]) {
+        said(Minors::Both.script().args(["--images", &self.name]).args(images))
+            .expect("the host takes images");
     }
 
     /// Boots the host again, and waits until it is up.

@@ -3,5 +3,7 @@
 mod bed;
 mod etcd;
 mod faults;
+mod lab;
 mod transport;
+mod upgrade;
 mod whole;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tests::hosts::{Host, Hosts};
+use tests::hosts::{Host, Hosts, Minors};
 use tests::node_prep;
 
 use crate::real_nodes::{CNI, bare};
@@ -61,7 +61,7 @@ fn bare_hosts_become_a_cluster_although_init_is_killed_and_are_clean_again_after
     let Some(hosts) = Hosts::needed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let repository = folder.path().join("repository");
-    let Some(url) = hosts.kubernetes(&repository) else { return };
+    let Some(url) = hosts.kubernetes(Minors::Current, &repository) else { return };
     let Some(control) = ready(hosts, &repository, &url, "control") else { return };
     let Some(work) = ready(hosts, &repository, &url, "work") else { return };
     for host in [&control, &work] {
