@@ -189,9 +189,10 @@ pub(super) fn probe(host: &dyn Host, verb: Verb) -> Result<State, HostError> {
     Ok(State::Value((!found.is_empty()).then(|| found.join(" "))))
 }
 
-/// The check of `kubeadm upgrade apply`, before it changes anything, that has a pod come to its end within 15 s. Where etcd or the API
-/// server was started again a moment ago, as by a run that was cut short, the controllers have to lead anew first.
-const NOT_YET: &str = "[ERROR CreateJob]";
+/// What kubeadm says before it has changed anything, where etcd or an API server was started again a moment ago: by a run that was cut
+/// short, or by a new kubelet. Its check that a pod comes to its end within 15 s needs controllers that lead again; and an API server
+/// that does not know yet what belongs to a node forbids it to read.
+const NOT_YET: [&str; 2] = ["[ERROR CreateJob]", "unable to fetch the kubeadm-config ConfigMap"];
 /// How often that is tried, and the seconds in between.
 const TRIES: usize = 6;
 const BETWEEN: &str = "15";
@@ -200,7 +201,9 @@ const BETWEEN: &str = "15";
 fn run_upgrade(host: &dyn Host, command: &Command) -> Result<(), HostError> {
     for _ in 1..TRIES {
         match host.check(command) {
-            Err(HostError::Failed { stderr, .. }) if stderr.contains(NOT_YET) => {
+            Err(HostError::Failed { stderr, .. })
+                if NOT_YET.iter().any(|said| stderr.contains(said)) =>
+            {
                 host.run(&Command::new(["sleep", BETWEEN]))?;
             }
             ran => return ran.map(drop),

@@ -23,8 +23,8 @@ pub struct FakeApi {
     pub cut_late: bool,
     /// Whether nobody answers at the address that all use: an API server does at its own only.
     pub cut_off: bool,
-    /// How often the pod of kubeadm's check before an upgrade does not come to its end in time.
-    pub slow_jobs: usize,
+    /// How often an upgrade comes too early: the API server and the controllers were just started again.
+    pub starting: usize,
 }
 
 /// A node, as the API knows it.

@@ -245,14 +245,16 @@ fn manifests(world: &mut World, names: &[&str], version: &str) {
 
 /// One that is cut short has brought the API server to its version and nothing else.
 fn upgrade(world: &mut World, api: &mut FakeApi, half: bool, verb: &str, document: &str) -> Output {
+    if let Some(left) = api.starting.checked_sub(1) {
+        api.starting = left;
+        return failed(if verb == "apply" {
+            "[preflight] Some fatal errors occurred:\n\t[ERROR CreateJob]: Job \"upgrade-health-check-1\" in the namespace \
+             \"kube-system\" did not complete in 15s: no condition of type Complete\n"
+        } else {
+            "error: unable to fetch the kubeadm-config ConfigMap: failed to get config map: configmaps \"kubeadm-config\" is forbidden\n"
+        });
+    }
     if verb == "apply" {
-        if let Some(left) = api.slow_jobs.checked_sub(1) {
-            api.slow_jobs = left;
-            return failed(
-                "[preflight] Some fatal errors occurred:\n\t[ERROR CreateJob]: Job \"upgrade-health-check-1\" in the namespace \
-                 \"kube-system\" did not complete in 15s: no condition of type Complete\n",
-            );
-        }
         let mut lines = document.lines().map(str::trim);
         let Some(version) = lines.find_map(|line| line.strip_prefix("kubernetesVersion: v")) else {
             return failed("no version to upgrade to");

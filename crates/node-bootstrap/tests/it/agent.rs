@@ -443,19 +443,27 @@ fn a_cluster_goes_to_the_next_minor_part_by_part_and_once() {
 }
 
 #[test]
-fn an_upgrade_waits_for_controllers_that_have_to_lead_anew_and_not_forever() {
+fn an_upgrade_waits_for_an_api_server_that_was_just_started_and_not_forever() {
     let api = SharedApi::default();
-    let n1 = first(&api);
-    done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::Kubeadm));
-    api.with(|api| api.slow_jobs = 100);
-    let failure = ask(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First)).unwrap_err();
-    assert!(failure.message.contains("CreateJob"), "{failure:?}");
-    let left = api.with(|api| std::mem::replace(&mut api.slow_jobs, 2));
-    assert!((90..100).contains(&left), "{left}");
-    assert_eq!(done(&n1, upgrade(Role::ControlPlane, "1.36", UpgradePart::First)).changes, 1);
-    let calls = n1.calls();
-    let applied = calls.iter().filter(|call| call.starts_with("kubeadm upgrade apply"));
-    assert_eq!(applied.count(), 100 - left + 3);
+    let (n1, n2) = (first(&api), second(&api));
+    let hosts = [
+        (&n1, Role::ControlPlane, UpgradePart::First, "CreateJob"),
+        (&n2, Role::Worker, UpgradePart::Node, "kubeadm-config"),
+    ];
+    for (host, role, part, why) in hosts {
+        done(host, upgrade(role, "1.36", UpgradePart::Kubeadm));
+        api.with(|api| api.starting = 100);
+        let failure = ask(host, upgrade(role, "1.36", part)).unwrap_err();
+        assert!(failure.message.contains(why), "{failure:?}");
+        let left = api.with(|api| std::mem::replace(&mut api.starting, 2));
+        assert!((90..98).contains(&left), "{left}");
+        assert_eq!(done(host, upgrade(role, "1.36", part)).changes, 1);
+        let calls = host.calls();
+        let ran = calls
+            .iter()
+            .filter(|call| call.starts_with("kubeadm upgrade ") && call.contains(" --config "));
+        assert_eq!(ran.count(), 100 - left + 3);
+    }
 }
 
 /// What is left of an upgrade: the parts kubeadm, node and kubelet.
