@@ -70,7 +70,7 @@ pub(crate) fn limit(action: &Action, wait: Duration) -> Duration {
         }
 }
 
-/// What is said of an API server that does not answer, or does not yet know who may do what: it was started again a moment ago.
+/// What kubectl says of an API server that does not answer: it may have been started again a moment ago.
 const NOT_YET: [&str; 6] = [
     "connection refused",
     "was refused - did you specify the right host or port",
@@ -80,12 +80,10 @@ const NOT_YET: [&str; 6] = [
     "unexpected EOF",
 ];
 
-/// Whether an action may be tried again, because the API server did not answer. A drain has a deadline of its own.
-pub(crate) fn is_too_early(action: &Action, answer: &Answer) -> bool {
+/// Whether kubectl is to be called again, because the API server did not answer: all that it is called for may be repeated.
+pub(crate) fn is_too_early(answer: &Answer) -> bool {
     let Answer::Output { code, stderr, .. } = answer else { return false };
-    *code != Some(0)
-        && !matches!(action, Action::Drain(_) | Action::WaitReady { .. })
-        && NOT_YET.iter().any(|said| stderr.contains(said))
+    *code != Some(0) && NOT_YET.iter().any(|said| stderr.contains(said))
 }
 
 /// Whether kubectl did it; else what it said, and what helps.
@@ -118,4 +116,26 @@ fn help(action: &Action, said: &str) -> String {
         ""
     };
     help.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_server_that_is_just_starting_is_asked_again_and_a_refusal_is_not() {
+        let said = |code, stderr: &str| Answer::Output {
+            code: Some(code),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        };
+        let refused = "The connection to the server 10.99.0.11:6443 was refused - did you specify the right host or port?\n";
+        assert!(is_too_early(&said(1, refused)));
+        assert!(!is_too_early(&said(0, refused)));
+        assert!(!is_too_early(&said(1, "Error from server (NotFound): nodes \"n1\" not found\n")));
+        assert!(!is_too_early(&said(
+            1,
+            "error: error when evicting pods: global timeout reached: 300s\n"
+        )));
+    }
 }

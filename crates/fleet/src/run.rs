@@ -286,7 +286,7 @@ impl Run<'_> {
                 let answer = self.work.contact.call(&speaker, &request, limit + WORK, &mut tell)?;
                 let is_over = begun.elapsed() >= self.work.wait || self.work.watch.stopped();
                 // A kubelet that was started again may start the API server again, too.
-                if is_over || !kubectl::is_too_early(&task.action, &answer) {
+                if is_over || !kubectl::is_too_early(&answer) {
                     break answer;
                 }
                 thread::sleep(self.work.pace.pause);
