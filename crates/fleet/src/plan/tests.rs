@@ -646,6 +646,7 @@ fn an_upgrade_that_was_cut_short_waits_for_the_api_servers_that_it_has_started_a
     assert_eq!(coming_back(lab.seen(), &wishes), Vec::<&str>::new());
     for host in ["cp1", "cp2", "cp3"] {
         lab.change(host, |survey| {
+            survey.serves = false;
             if let Standing::Node { answers, .. } = &mut survey.standing {
                 *answers = false;
             }
