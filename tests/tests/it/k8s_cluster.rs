@@ -3,6 +3,7 @@
 mod bed;
 mod etcd;
 mod faults;
+mod ha;
 mod lab;
 mod transport;
 mod upgrade;

@@ -13,6 +13,8 @@ use tests::{k8s_cluster, node_prep};
 
 use crate::real_nodes::{CNI, bare};
 
+/// The role of a host with haproxy.
+const PROXY: &str = "proxy";
 /// Longer than any command of a desk takes here.
 const LONG: Duration = Duration::from_mins(8);
 
@@ -84,11 +86,15 @@ impl Lab {
             .iter()
             .filter(|(name, ..)| names.contains(&name.as_str()))
             .map(|(name, role, host)| {
-                json!({"name": name, "address": host.address(), "role": role, "labels": {"of": "the-lab"}})
+                let mut described = json!({"name": name, "address": host.address(), "role": role});
+                if *role != PROXY {
+                    described["labels"] = json!({"of": "the-lab"});
+                }
+                described
             })
             .collect();
         // What is below `kubelet` and `kubeadm` is for hosts that share a machine and its disk.
-        let cluster = json!({
+        let mut cluster = json!({
             "version": 1,
             "name": "lab",
             "kubernetes": {"version": version, "podSubnet": "10.244.0.0/16"},
@@ -114,8 +120,12 @@ impl Lab {
                 },
                 "cni": {"file": self.folder.path().join("cni.yaml")},
             },
-            "hosts": hosts,
+            "hosts": hosts.clone(),
         });
+        if let Some(proxy) = hosts.iter().find(|host| host["role"] == PROXY) {
+            let endpoint = format!("{}:6443", proxy["address"].as_str().unwrap());
+            cluster["highAvailability"] = json!({"kind": "proxy", "endpoint": endpoint});
+        }
         let path = self.folder.path().join("cluster.yaml");
         fs::write(&path, cluster.to_string()).unwrap();
         path
