@@ -1,6 +1,6 @@
 //! A plan is carried out, change by change, with a journal.
 
-use crate::change::{Change, ChangeError, State};
+use crate::change::{Change, ChangeError, Poke, State};
 use crate::host::{Host, HostError};
 use crate::journal::{By, Journal, JournalError, Made, Work};
 use crate::plan::Plan;
@@ -102,6 +102,8 @@ pub fn apply(
         return Ok(Applied::default());
     }
     let pokes = plan.changes().filter_map(|(_, change)| match change {
+        // What only waits is owed to nobody: it is planned again as long as it is needed.
+        Change::Poke(Poke::Listens { .. }) => None,
         Change::Poke(poke) => Some(poke.clone()),
         _ => None,
     });

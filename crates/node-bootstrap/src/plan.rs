@@ -292,9 +292,9 @@ impl<'h> Planning<'h> {
         crate::listening::is_served(self.host, port)
     }
 
-    /// The static pods that a run which was killed has ended.
-    pub(crate) fn ended(&self) -> Result<Vec<&'static str>, HostError> {
-        crate::static_pod::ended(self.host)
+    /// Whether the host is a control plane.
+    pub(crate) fn is_control_plane(&self) -> Result<bool, HostError> {
+        crate::static_pod::is_control_plane(self.host)
     }
 
     /// The text that a file will have, links followed.

@@ -128,6 +128,14 @@ pub fn text(host: &dyn Host, name: &str) -> Result<Option<String>, HostError> {
     place(host, name)?.map_or(Ok(None), |path| host.text(&path))
 }
 
+/// Whether this host is a control plane: it has the manifest of an API server, maybe of one that is down for a while.
+///
+/// # Errors
+/// If the host cannot be looked at.
+pub fn is_control_plane(host: &dyn Host) -> Result<bool, HostError> {
+    Ok(place(host, API_SERVER)?.is_some())
+}
+
 /// The static pods that a run which was killed has ended. [`mend`] starts them again.
 ///
 /// # Errors
@@ -146,7 +154,9 @@ pub fn ended(host: &dyn Host) -> Result<Vec<&'static str>, HostError> {
 /// Whether the API server is to be down, as its member is: whoever starts that one starts both.
 fn is_down_with_its_member(host: &dyn Host) -> Result<bool, HostError> {
     let parked = |name: &str| host.entry(&format!("{PARKED}/{name}.yaml"));
-    Ok(parked(API_SERVER)?.is_some() && parked("etcd")?.is_some())
+    Ok(parked(API_SERVER)?.is_some()
+        && parked("etcd")?.is_some()
+        && host.entry(&manifest("etcd"))?.is_none())
 }
 
 /// Whether a run that was killed has left something of a manifest, maybe a half.

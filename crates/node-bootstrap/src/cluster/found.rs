@@ -9,7 +9,6 @@ use crate::host::HostError;
 use crate::kubeadm::ca_hash;
 use crate::kubeadm::kubeconfig::Kubeconfig;
 use crate::plan::Planning;
-use crate::static_pod;
 
 /// The administrator's kubeconfig of a control plane.
 pub const ADMIN: &str = "/etc/kubernetes/admin.conf";
@@ -50,9 +49,8 @@ pub(crate) struct Node {
 impl Found {
     /// Looks for it. Asks the API server only where there is an administrator's kubeconfig.
     pub(crate) fn of(planning: &Planning<'_>) -> Result<Self, ChangeError> {
-        // One that a killed run was starting again is one all the same; the next change puts it back.
-        let is_control_plane =
-            planning.exists(API_SERVER)? || planning.ended()?.contains(&static_pod::API_SERVER);
+        // One whose API server is down for a while is one all the same.
+        let is_control_plane = planning.is_control_plane()?;
         let has_admin = planning.exists(ADMIN)?;
         let kubelet = planning.text(KUBELET)?;
         let unfinished = planning.text(UNFINISHED)?.map(|text| Unfinished::parse(&text));
@@ -106,17 +104,24 @@ fn init_state(
     kubelet: Option<&str>,
     answers: bool,
 ) -> Result<State, HostError> {
+    // Its last but one phase has the kubelet use certificates that are renewed. From there on it may be in use.
+    let is_final = kubelet.is_some_and(|text| !text.contains("client-certificate-data"));
     if answers {
         // The last thing that it makes.
         let proxy = ["-n", "kube-system", "get", "daemonset", "kube-proxy", "-o", "name"];
-        if planning.look(&kubectl(&proxy))?.is_ok() {
+        let proxy = planning.look(&kubectl(&proxy))?;
+        if proxy.is_ok() {
             return Ok(State::Whole);
         }
         let nodes = planning.look(&kubectl(&["get", "nodes", "-o", "name"]))?;
         // Its administrator gets his rights before there is anything by which another host could join.
-        let is_early = !nodes.is_ok() && nodes.stderr.contains("(Forbidden)");
-        let why = if is_early || nodes.is_ok() && nodes.stdout.lines().count() <= 1 {
+        let is_early = !is_final && nodes.stderr.contains("(Forbidden)");
+        let is_alone = nodes.is_ok() && nodes.stdout.lines().count() <= 1;
+        let is_missing = proxy.stderr.contains("(NotFound)");
+        let why = if !nodes.is_ok() && is_early || is_alone && is_missing {
             return Ok(State::Half);
+        } else if is_alone {
+            "the API server does not tell how far it came"
         } else if nodes.is_ok() {
             "yet other hosts have joined"
         } else {
@@ -127,8 +132,6 @@ fn init_state(
              is not needed"
         )));
     }
-    // Its last but one phase has the kubelet use certificates that are renewed. From there on it may be in use.
-    let is_final = kubelet.is_some_and(|text| !text.contains("client-certificate-data"));
     Ok(if is_final {
         State::Doubtful(
             "`kubeadm init` came near its end here, and the API server does not answer; look at `journalctl -u kubelet` and \
@@ -153,16 +156,21 @@ fn join_state(
     if !is_control_plane {
         return Ok(State::Whole);
     }
+    let unknown = |why: &str| {
+        State::Doubtful(format!(
+            "`kubeadm join` came near its end here, and the API of its cluster {why}, so nobody can say whether it is a control plane \
+             now; mend that first. To give it up, have `k8s-cluster remove` take its member out of etcd before it is cleaned"
+        ))
+    };
     if !answers {
-        return Ok(State::Doubtful(
-            "`kubeadm join` came near its end here, and the API of its cluster does not answer, so nobody can say whether it is a \
-             control plane now; mend that first, or have `node-prep reset` take it away if it is not needed"
-                .to_owned(),
-        ));
+        return Ok(unknown("does not answer"));
     }
     // The last thing that it does is to give the node this label.
     let label = "--selector=node-role.kubernetes.io/control-plane";
     let nodes = planning.look(&kubectl(&["get", "nodes", label, "-o", "name"]))?;
+    if !nodes.is_ok() {
+        return Ok(unknown("does not tell its nodes"));
+    }
     let name = format!("node/{}", node_name(planning));
     Ok(if nodes.stdout.lines().any(|line| line == name) { State::Whole } else { State::Half })
 }

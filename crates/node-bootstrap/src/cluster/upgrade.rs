@@ -49,7 +49,7 @@ impl Step for Upgrade {
             );
             return Ok(());
         }
-        let is_control_plane = planning.exists(API_SERVER)?;
+        let is_control_plane = planning.is_control_plane()?;
         let from = if is_control_plane { api_server(planning)? } else { kubelet(planning)? };
         if let Some(why) = from.and_then(|from| forbidden(from, wish.version, is_control_plane)) {
             planning.refuse(why);

@@ -233,7 +233,9 @@ pub(super) fn posts(world: &World, api: &mut FakeApi) {
 const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 fn manifests(world: &mut World, names: &[&str], version: &str) {
-    let own = world.addresses.first().map(|own| format!("    - --advertise-address={own}\n"));
+    let own = world.addresses.first().map(|own| {
+        format!("    - --advertise-address={own}\n    - --etcd-servers=https://127.0.0.1:2379\n")
+    });
     for name in names {
         let own = own.as_deref().filter(|_| *name == static_pod::API_SERVER).unwrap_or_default();
         let text = format!(
@@ -502,6 +504,9 @@ fn kubectl(world: &mut World, api: &mut FakeApi, words: &[&str]) -> Output {
             if cluster.has.contains("kube-proxy") =>
         {
             said("daemonset.apps/kube-proxy\n")
+        }
+        (["-n", "kube-system", "get", "daemonset", name, ..], _) => {
+            failed(format!("Error from server (NotFound): daemonsets.apps {name:?} not found"))
         }
         (["-n", "kube-system", "get", "secret", "kubeadm-certs", ..], _) => {
             match &cluster.certificates_token {

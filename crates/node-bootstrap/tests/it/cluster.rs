@@ -398,7 +398,14 @@ fn what_may_be_in_use_is_never_taken_away() {
     asked_for_nodes(
         "Error from server (Forbidden): nodes is forbidden: User \"kubernetes-admin\" cannot list resource \"nodes\"\n",
     );
+    let why = refusal(&init_plan(&host, &node()));
+    assert!(why.contains("the API server does not tell its nodes"), "{why}");
+    let done = host.text("/etc/kubernetes/kubelet.conf").unwrap().unwrap();
+    // Its kubelet is not at its last certificate yet.
+    let early = done.replace("client-certificate:", "client-certificate-data:");
+    host.set("/etc/kubernetes/kubelet.conf", &early);
     assert!(shown(&init_plan(&host, &node())).contains("kubeadm reset"));
+    host.set("/etc/kubernetes/kubelet.conf", &done);
     host.with(|world| world.answers.clear());
     // Nobody has.
     host.api().with(|api| api.nodes.remove("n2"));
@@ -416,7 +423,12 @@ fn a_control_plane_that_joined_is_not_taken_for_a_half_where_nobody_answers() {
     carry_out(&host, &join_plan(&host, &node(), &invitation)).unwrap();
     host.set(UNFINISHED, "join\n");
     host.with(|world| world.cluster.as_mut().unwrap().answers = false);
-    insta::assert_snapshot!(refusal(&join_plan(&host, &node(), &invitation)), @r"`kubeadm join` came near its end here, and the API of its cluster does not answer, so nobody can say whether it is a control plane now; mend that first, or have `node-prep reset` take it away if it is not needed");
+    insta::assert_snapshot!(refusal(&join_plan(&host, &node(), &invitation)), @r"`kubeadm join` came near its end here, and the API of its cluster does not answer, so nobody can say whether it is a control plane now; mend that first. To give it up, have `k8s-cluster remove` take its member out of etcd before it is cleaned");
+    host.with(|world| world.cluster.as_mut().unwrap().answers = true);
+    let argv = ["kubectl", "--kubeconfig", ADMIN, "--request-timeout=10s", "get", "nodes"];
+    host.answer(&argv, 1, "");
+    let why = refusal(&join_plan(&host, &node(), &invitation));
+    assert!(why.contains("does not tell its nodes, so nobody can say"), "{why}");
 }
 
 #[test]
