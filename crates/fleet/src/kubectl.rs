@@ -71,19 +71,23 @@ pub(crate) fn limit(action: &Action, wait: Duration) -> Duration {
 }
 
 /// What kubectl says of an API server that does not answer: it may have been started again a moment ago.
-const NOT_YET: [&str; 6] = [
+const NOT_YET: [&str; 8] = [
     "connection refused",
     "was refused - did you specify the right host or port",
     "the server is currently unable to handle the request",
     "TLS handshake timeout",
-    "etcdserver: ",
+    "etcdserver: request timed out",
+    "etcdserver: leader changed",
+    "etcdserver: no leader",
     "unexpected EOF",
 ];
 
 /// Whether kubectl is to be called again, because the API server did not answer: all that it is called for may be repeated.
 pub(crate) fn is_too_early(answer: &Answer) -> bool {
     let Answer::Output { code, stderr, .. } = answer else { return false };
-    *code != Some(0) && NOT_YET.iter().any(|said| stderr.contains(said))
+    // What a webhook's server says passes when somebody mends that.
+    let is_of_webhook = stderr.contains("failed calling webhook");
+    *code != Some(0) && !is_of_webhook && NOT_YET.iter().any(|said| stderr.contains(said))
 }
 
 /// Whether kubectl did it; else what it said, and what helps.

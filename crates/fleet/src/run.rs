@@ -108,6 +108,7 @@ pub fn carry_out(work: Work<'_>, plan: &Plan) -> Outcome {
         outcome: Mutex::new(Outcome::default()),
         dropped: Mutex::new(BTreeSet::new()),
         leaving: leaving(plan),
+        takes_control_planes: plan.tasks().any(|task| joins_as_control_plane(work.inventory, task)),
         invitation: Mutex::new(None),
         tokens: Mutex::new(Vec::new()),
         speaker: Mutex::new(None),
@@ -135,6 +136,8 @@ struct Run<'a> {
     dropped: Mutex<BTreeSet<String>>,
     /// Hosts that the plan takes out of the cluster.
     leaving: BTreeSet<String>,
+    /// Whether control planes join.
+    takes_control_planes: bool,
     /// When it was made.
     invitation: Mutex<Option<(Instant, Invitation)>>,
     /// Tokens that were made in this run, by their public parts, and on which hosts.
@@ -150,6 +153,12 @@ fn leaving(plan: &Plan) -> BTreeSet<String> {
         matches!(action, Action::Reset { .. } | Action::LeaveEtcd { .. } | Action::DeleteNode)
     };
     plan.tasks().filter(leaves).map(|task| task.host.clone()).collect()
+}
+
+/// Whether a task takes a control plane into the cluster.
+fn joins_as_control_plane(inventory: &Inventory, task: &Task) -> bool {
+    task.action == Action::Join
+        && inventory.with_role(HostRole::ControlPlane).any(|host| host.name == task.host)
 }
 
 /// A lock that another thread died with still holds what is needed.
@@ -436,9 +445,9 @@ impl Run<'_> {
             return Ok(invitation.clone());
         }
         let speaker = self.speaker("")?;
-        // A cluster that was made for one control plane has no certificates to give.
-        let control_planes = self.work.inventory.with_role(HostRole::ControlPlane).count() > 1;
-        let request = Request::Invite { control_planes, lifetime: TOKEN };
+        // Workers need none of the certificates that control planes share.
+        let request =
+            Request::Invite { control_planes: self.takes_control_planes, lifetime: TOKEN };
         match self.ask(&speaker, &request, WORK)? {
             Answer::Invitation(made) => {
                 locked(&self.tokens).push((speaker, made.tokens));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use node_bootstrap::agent::{Answer, KubernetesNode, Request, Standing, Survey, Wish};
+use node_bootstrap::agent::{Answer, EtcdHere, KubernetesNode, Request, Standing, Survey, Wish};
 use topology::Inventory;
 use topology::inventory::{BalancerKind, Host, HostRole};
 
@@ -228,7 +228,7 @@ impl<'a> Seen<'a> {
     pub fn situation(&self) -> Situation {
         let hosts = members(self.inventory).into_iter().map(|(name, address)| etcd::Host {
             here: match (self.of(&name), self.silence(&name)) {
-                (Some(survey), _) => Ok(survey.etcd.clone().unwrap_or_default()),
+                (Some(survey), _) => member_of(survey),
                 (None, why) => Err(why.unwrap_or("it was not asked").to_owned()),
             },
             unreachable: self.is_unreachable(&name),
@@ -246,6 +246,17 @@ impl<'a> Seen<'a> {
         };
         matches!(&survey.standing, Standing::Node { authority, .. } if authority == cluster)
     }
+}
+
+/// What a host says of its member of etcd; else why nothing can be said: it is neither gone nor parked.
+pub(crate) fn member_of(survey: &Survey) -> Result<EtcdHere, String> {
+    if survey.ended_pods.iter().any(|name| name == "etcd") {
+        return Err(
+            "a run that was cut short has ended its member of etcd; `k8s-cluster certs renew` goes on, and starts it again"
+                .to_owned(),
+        );
+    }
+    Ok(survey.etcd.clone().unwrap_or_default())
 }
 
 /// How far clocks may be apart, in milliseconds: certificates and tokens are refused beyond.

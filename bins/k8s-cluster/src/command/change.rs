@@ -41,7 +41,7 @@ pub(crate) fn upgrade(asked: &cli::Desk, drain: &plan::Drain, go: &Go) -> Result
     let begun = Instant::now();
     let mut surveys = desk.survey_all(WITH_NODES);
     let mut told = false;
-    while !desk.teller.stopped() && begun.elapsed() < desk.wait {
+    while !go.dry_run && !desk.teller.stopped() && begun.elapsed() < desk.wait {
         let awaited = plan::coming_back(desk.seen(&surveys), &desk.wishes).join(", ");
         if awaited.is_empty() {
             break;
@@ -49,7 +49,7 @@ pub(crate) fn upgrade(asked: &cli::Desk, drain: &plan::Drain, go: &Go) -> Result
         if !told {
             let limit = desk.wait.as_secs();
             note(&format!(
-                "no API server answers, and an upgrade has begun on {awaited}: waits up to {limit} s for one"
+                "no API server answers, and {awaited} may have started one again a moment ago: waits up to {limit} s for one"
             ));
             told = true;
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use node_bootstrap::agent::{Answer, EtcdRequest, FailureKind, Request, Snapshot};
 
 use super::{Action, Deeds, Goal, Host, Next, Situation, What, next};
+use crate::survey::member_of;
 use crate::{Contact, ContactError, News, Watch};
 
 /// How long what a host does at once may take.
@@ -118,7 +119,7 @@ impl Orders<'_> {
         let ask = |name: &str| {
             let request = Request::Survey { wish: None, nodes: false, findings: false };
             match self.call(name, &request, SHORT) {
-                Ok(Answer::Survey(survey)) => Ok(survey.etcd.unwrap_or_default()),
+                Ok(Answer::Survey(survey)) => member_of(&survey).map_err(|why| (why, false)),
                 Ok(_) => Err(("it did not answer what was asked".to_owned(), false)),
                 Err(error) => {
                     Err((error.to_string(), matches!(error, ContactError::Unreachable(_))))

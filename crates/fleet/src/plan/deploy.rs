@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use node_bootstrap::agent::{Standing, Survey, Wish};
+use node_bootstrap::agent::{ManifestPlace, Standing, Survey, Wish};
 use node_bootstrap::spec::KubernetesVersion;
 use topology::inventory::{Host, HostRole};
 
@@ -115,6 +115,7 @@ pub(super) fn look_at(
         }
         _ => {}
     }
+    plan.refusals.extend(parked(name, survey));
     // kubeadm would refuse it, after all was prepared.
     if host.role == HostRole::ControlPlane
         && survey.standing == Standing::Nothing
@@ -135,6 +136,17 @@ pub(super) fn look_at(
     if let Some(why) = wishes.get(name).and_then(|wish| other_minor(seen, survey, wish)) {
         plan.refuse(format!("{name}: {why}"));
     }
+}
+
+/// What has to come first where a run that was cut short has left a member of etcd parked.
+pub(super) fn parked(name: &str, survey: &Survey) -> Option<String> {
+    let is_parked = survey.etcd.as_ref()?.manifest == ManifestPlace::Parked;
+    is_parked.then(|| {
+        format!(
+            "{name}: its member of etcd is down, and its API server with it, since an order did not come to its end; the same `k8s-cluster \
+             etcdfix {name}` or `etcd restore` goes on"
+        )
+    })
 }
 
 /// A node is not brought to another minor by the way, and none joins that has another one than the cluster.

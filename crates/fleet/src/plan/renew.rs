@@ -1,6 +1,6 @@
 //! Certificates of control planes.
 
-use super::deploy::task;
+use super::deploy::{parked, task};
 use super::{Action, Order, Plan};
 use crate::survey::{Seen, identities};
 use node_bootstrap::agent::Standing;
@@ -21,6 +21,7 @@ pub fn renew(seen: Seen<'_>) -> Plan {
             (Some(survey), _)
                 if matches!(survey.standing, Standing::Node { control_plane: true, .. }) =>
             {
+                plan.refusals.extend(parked(&host.name, survey));
                 if all_ended {
                     files.push(task(host, Action::RenewFiles));
                 }

@@ -513,6 +513,33 @@ fn while_etcd_has_an_alarm_nobody_leaves_and_nothing_is_upgraded() {
 }
 
 #[test]
+fn where_an_order_left_a_member_parked_that_order_comes_first() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("cp2", |survey| {
+        let here = survey.etcd.as_mut().unwrap();
+        (here.manifest, here.view) = (ManifestPlace::Parked, None);
+        survey.serves = false;
+    });
+    let seen = Seen { inventory: &lab.inventory, surveys: &lab.surveys };
+    for plan in [lab.deploy(), lab.upgrade("1.36"), super::renew(seen).to_string()] {
+        assert!(plan.contains("etcdfix cp2` or `etcd restore` goes on"), "{plan}");
+    }
+}
+
+#[test]
+fn a_member_that_a_renewal_has_ended_is_not_one_that_is_gone() {
+    let mut lab = Lab::made(CLUSTER);
+    lab.change("cp2", |survey| {
+        survey.etcd = None;
+        survey.ended_pods = vec!["etcd".to_owned()];
+    });
+    let situation = lab.seen().situation();
+    let here = situation.host("cp2").unwrap().here.as_ref();
+    assert!(here.unwrap_err().ends_with("`k8s-cluster certs renew` goes on, and starts it again"));
+    assert!(!situation.host("cp2").unwrap().unreachable);
+}
+
+#[test]
 fn hosts_of_two_clusters_are_never_reset_together() {
     let mut lab = Lab::made(CLUSTER);
     lab.change("cp3", |survey| {

@@ -6,7 +6,7 @@ use node_bootstrap::agent::{Standing, Survey, UpgradePart, Wish};
 use node_bootstrap::spec::KubernetesVersion;
 use topology::inventory::{Host, HostRole};
 
-use super::deploy::{look_at, mendable, plain, task};
+use super::deploy::{look_at, mendable, parked, plain, task};
 use super::{Action, CORDONED, Drain, Order, Plan, Task};
 use crate::run::snapshot_path;
 use crate::survey::{Seen, together};
@@ -47,6 +47,7 @@ pub fn upgrade(seen: Seen<'_>, wishes: &BTreeMap<String, Wish>, drain: &Drain, n
             ));
             continue;
         }
+        plan.refusals.extend(parked(name, survey));
         match seen.node(name) {
             None => plan.refuse(format!("the cluster has no node {name}")),
             Some(node) if !node.ready => plan

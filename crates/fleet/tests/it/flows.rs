@@ -346,18 +346,18 @@ fn what_let_hosts_in_lets_nobody_in_after_a_run() {
     // What somebody else made stays. What cannot be taken away is told.
     let lab = Lab::bare(&inventory);
     done(&lab, &without(&inventory, "w1"), &Command::Deploy, "the others");
-    let request = Request::Invite { control_planes: false, lifetime: Duration::from_hours(24) };
+    let request = Request::Invite { control_planes: true, lifetime: Duration::from_hours(24) };
     lab.call("cp1", &request, Duration::ZERO, &mut |_| {}).unwrap();
     lab.desk(Dies::Never);
     done(&lab, &inventory, &Command::Add("w1"), "");
-    assert_eq!(doors(&lab), 1);
+    assert_eq!(doors(&lab), 2);
     let last = lab.asked().len() - 1;
     let lab = Lab::bare(&inventory);
     done(&lab, &without(&inventory, "w1"), &Command::Deploy, "the others");
     lab.desk(Dies::Before(last));
     let outcome = run(&lab, &inventory, &Command::Add("w1")).unwrap();
     assert!(outcome.is_whole(), "{outcome:?}");
-    assert_eq!(doors(&lab), 2);
+    assert_eq!(doors(&lab), 1);
     let said = lab.said.lock().unwrap().last().unwrap().clone();
     assert!(said.contains("could not be taken away, and end by themselves within 2 h"), "{said}");
 }
