@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lab::{Lab, said_of};
+use super::lab::Lab;
 
 const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
 const ALL: [&str; 4] = ["cp1", "cp2", "cp3", "lb"];
@@ -14,17 +14,8 @@ fn control_planes_behind_a_proxy_come_and_go_and_are_mended_and_restored() {
     let Some(lab) = Lab::boot(&ALL.map(role)) else { return };
     let folder = lab.folder.path();
     let cluster = lab.describe(&ALL);
-    let run = |arguments: &[&str]| {
-        let begun = Instant::now();
-        let (code, said) = lab.run(&cluster, arguments);
-        println!("{arguments:?}: {code:?} after {:?}", begun.elapsed());
-        (code, said)
-    };
-    let ok = |arguments: &[&str]| {
-        let (code, said) = run(arguments);
-        assert_eq!(code, Some(0), "{arguments:?}\n{said}");
-        said
-    };
+    let run = |arguments: &[&str]| lab.run(&cluster, arguments);
+    let ok = |arguments: &[&str]| lab.ok(&cluster, arguments);
     let until = |what: &str, arguments: &[&str], is_so: &dyn Fn(Option<i32>, &str) -> bool| {
         let begun = Instant::now();
         loop {
@@ -50,13 +41,8 @@ fn control_planes_behind_a_proxy_come_and_go_and_are_mended_and_restored() {
     assert!(said.contains("nothing to do"), "{said}");
     let said = until("three control planes are Ready", &["status"], &well);
     assert_eq!(said.matches("of 3 ").count(), 3, "{said}");
-    ok(&["kubeconfig", "--to", folder.join("kubeconfig").to_str().unwrap()]);
-    ok(&["install-kubectl", "--to", folder.to_str().unwrap()]);
-    let kubectl = |arguments: &[&str]| {
-        let mut command = lab.all.desk(&[folder.join("kubectl").as_os_str()]);
-        command.arg("--kubeconfig").arg(folder.join("kubeconfig")).args(arguments);
-        said_of(&mut command)
-    };
+    lab.take_kubectl(&cluster);
+    let kubectl = |arguments: &[&str]| lab.kubectl(arguments);
     let server = kubectl(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]);
     assert_eq!(server, format!("https://{}:6443", lab.host("lb").address()));
 

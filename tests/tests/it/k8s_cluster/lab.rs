@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -68,10 +68,37 @@ impl Lab {
     }
 
     /// Runs `k8s-cluster` at the desk, to its end: its exit code and all that it said.
+    #[expect(clippy::print_stdout, reason = "who looks on sees how long each takes")]
     pub(super) fn run(&self, cluster: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+        let begun = Instant::now();
         let output = self.command(cluster, arguments).output().unwrap();
+        let (code, took) = (output.status.code(), begun.elapsed());
+        println!("{arguments:?}: {code:?} after {took:?}");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+        (code, text(&output.stdout) + &text(&output.stderr))
+    }
+
+    /// The same, which has to succeed: all that it said.
+    pub(super) fn ok(&self, cluster: &Path, arguments: &[&str]) -> String {
+        let (code, said) = self.run(cluster, arguments);
+        assert_eq!(code, Some(0), "{arguments:?}\n{said}");
+        said
+    }
+
+    /// Fetches what [`Lab::kubectl`] needs: the cluster's own program, and access.
+    pub(super) fn take_kubectl(&self, cluster: &Path) {
+        let folder = self.folder.path();
+        let kubeconfig = folder.join("kubeconfig");
+        self.ok(cluster, &["kubeconfig", "--to", kubeconfig.to_str().unwrap()]);
+        self.ok(cluster, &["install-kubectl", "--to", folder.to_str().unwrap()]);
+    }
+
+    /// What kubectl says at the desk, which has to succeed.
+    pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
+        let folder = self.folder.path();
+        let mut command = self.all.desk(&[folder.join("kubectl").as_os_str()]);
+        command.arg("--kubeconfig").arg(folder.join("kubeconfig")).args(arguments);
+        said_of(&mut command)
     }
 
     /// A cluster.yaml with these hosts.
@@ -133,7 +160,7 @@ impl Lab {
 }
 
 /// What a program says that has to succeed.
-pub(super) fn said_of(command: &mut Command) -> String {
+fn said_of(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(

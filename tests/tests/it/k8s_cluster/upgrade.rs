@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::hosts::Minors;
 
-use super::lab::{Lab, said_of};
+use super::lab::Lab;
 
 /// What a host runs that is no control plane.
 const OF_WORKERS: [&str; 4] = ["kube-proxy", "pause", "coredns", "busybox"];
@@ -57,17 +57,8 @@ fn a_desk_upgrades_a_cluster_one_minor_although_kubeadm_is_killed_in_the_midst_o
     let Some(lab) = Lab::boot_with(Minors::Both, &wanted) else { return };
     let (folder, control) = (lab.folder.path(), lab.host("control"));
     let cluster = lab.describe_at(&NAMES, "1.34");
-    let run = |arguments: &[&str]| {
-        let begun = Instant::now();
-        let (code, said) = lab.run(&cluster, arguments);
-        println!("{arguments:?}: {code:?} after {:?}", begun.elapsed());
-        (code, said)
-    };
-    let ok = |arguments: &[&str]| {
-        let (code, said) = run(arguments);
-        assert_eq!(code, Some(0), "{arguments:?}\n{said}");
-        said
-    };
+    let run = |arguments: &[&str]| lab.run(&cluster, arguments);
+    let ok = |arguments: &[&str]| lab.ok(&cluster, arguments);
 
     // A cluster of the minor before, with something that runs in it.
     ok(&["deploy", "--prepare-only", "--yes"]);
@@ -76,14 +67,8 @@ fn a_desk_upgrades_a_cluster_one_minor_although_kubeadm_is_killed_in_the_midst_o
         scope.spawn(|| lab.host("work").take_images_of_both(&OF_WORKERS));
     });
     ok(&["deploy", "--yes"]);
-    ok(&["kubeconfig", "--to", folder.join("kubeconfig").to_str().unwrap()]);
-    ok(&["install-kubectl", "--to", folder.to_str().unwrap()]);
-    let kubectl = |arguments: &[&str]| {
-        let program = folder.join("kubectl");
-        let mut command = lab.all.desk(&[program.as_os_str()]);
-        command.arg("--kubeconfig").arg(folder.join("kubeconfig")).args(arguments);
-        said_of(&mut command)
-    };
+    lab.take_kubectl(&cluster);
+    let kubectl = |arguments: &[&str]| lab.kubectl(arguments);
     let asked = |arguments: &[&str]| -> Value {
         let said = kubectl(&[arguments, &["-o", "json"]].concat());
         serde_json::from_str(&said).unwrap()

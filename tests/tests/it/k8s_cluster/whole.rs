@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::lab::{Lab, said_of};
+use super::lab::Lab;
 
 #[test]
 fn a_desk_makes_a_cluster_and_it_grows_shrinks_and_goes() {
@@ -11,11 +11,7 @@ fn a_desk_makes_a_cluster_and_it_grows_shrinks_and_goes() {
     let folder = lab.folder.path();
     let cluster = lab.describe(&["control", "work"]);
     let run = |arguments: &[&str]| lab.run(&cluster, arguments);
-    let ok = |arguments: &[&str]| {
-        let (code, said) = run(arguments);
-        assert_eq!(code, Some(0), "{arguments:?}\n{said}");
-        said
-    };
+    let ok = |arguments: &[&str]| lab.ok(&cluster, arguments);
 
     // Nothing is there yet, and looking changes nothing.
     let (code, said) = run(&["plan"]);
@@ -35,14 +31,8 @@ fn a_desk_makes_a_cluster_and_it_grows_shrinks_and_goes() {
     assert!(said.contains("leads, healthy"), "{said}");
 
     // Access from the desk, with the cluster's own kubectl.
-    ok(&["kubeconfig", "--to", folder.join("kubeconfig").to_str().unwrap()]);
-    ok(&["install-kubectl", "--to", folder.to_str().unwrap()]);
-    let kubectl = |arguments: &[&str]| {
-        let program = folder.join("kubectl");
-        let mut command = lab.all.desk(&[program.as_os_str()]);
-        command.arg("--kubeconfig").arg(folder.join("kubeconfig")).args(arguments);
-        said_of(&mut command)
-    };
+    lab.take_kubectl(&cluster);
+    let kubectl = |arguments: &[&str]| lab.kubectl(arguments);
     let labels = kubectl(&["get", "nodes", "-l", "of=the-lab", "-o", "name"]);
     assert_eq!(labels, "node/control\nnode/work\n");
     let (code, said) = run(&["certs", "check"]);
