@@ -101,18 +101,7 @@ pub fn upload_certificates(
     }
     // kubeadm itself remembers how the cluster was made. Asking for it also keeps it from asking the Internet for a version.
     let path = "-o=jsonpath={.data.ClusterConfiguration}";
-    let command = Command::new([
-        "kubectl",
-        "--kubeconfig",
-        kubeconfig,
-        "--request-timeout=10s",
-        "-n",
-        "kube-system",
-        "get",
-        "configmap",
-        "kubeadm-config",
-        path,
-    ]);
+    let command = of_kubeadm(kubeconfig, "configmap", "kubeadm-config", path);
     let cluster = host.check(&command)?;
     if !cluster.contains("kind: ClusterConfiguration") {
         return Err(TokenError::Answer {
@@ -137,6 +126,12 @@ pub fn upload_certificates(
     host.remove(DOCUMENT)?;
     uploaded?;
     Ok(())
+}
+
+/// Reads a part of what kubeadm keeps in the cluster.
+fn of_kubeadm(kubeconfig: &str, kind: &str, name: &str, path: &str) -> Command {
+    let at = ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=10s", "-n", "kube-system"];
+    Command::new(at.into_iter().chain(["get", kind, name, path]))
 }
 
 /// Makes a token, as [`create`] does. With a key it also [uploads certificates](upload_certificates), so that a control
@@ -165,18 +160,7 @@ pub fn invite(
 /// If the host cannot be asked.
 pub fn certificates_token(host: &dyn Host, kubeconfig: &str) -> Result<Option<String>, HostError> {
     let path = "-o=jsonpath={.metadata.ownerReferences[*].name}";
-    let command = Command::new([
-        "kubectl",
-        "--kubeconfig",
-        kubeconfig,
-        "--request-timeout=10s",
-        "-n",
-        "kube-system",
-        "get",
-        "secret",
-        "kubeadm-certs",
-        path,
-    ]);
+    let command = of_kubeadm(kubeconfig, "secret", "kubeadm-certs", path);
     let output = host.run(&command)?;
     let id = output.stdout.trim().strip_prefix("bootstrap-token-");
     Ok(id.filter(|_| output.is_ok()).map(str::to_owned))
